@@ -1,0 +1,83 @@
+# Everything runs from .venv in the checkout, which the targets make and keep up to date themselves.
+# A bare Debian 12 with python3, python3-pip, make and git is enough.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The package itself is built by the locked hatchling, so nothing unlocked is fetched.
+INSTALL_ITHACA := $(INSTALL) --no-deps --no-build-isolation --editable .
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: run
+run: $(VENV)/run.stamp ## show Ithaca at work: `ithaca demo`
+	$(BIN)/ithaca demo
+
+.PHONY: test
+test: $(VENV)/dev.stamp ## run the tests; ARGS="-k sqlite" passes options to pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+.PHONY: check
+check: $(VENV)/dev.stamp ## run the linters, the type checker, the layer rules and the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+.PHONY: test-lowest
+test-lowest: ## run the tests with the oldest supported dependencies
+	$(MAKE) VENV=.venv-lowest .venv-lowest/lowest.stamp
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/dev.stamp ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+# Without UPGRADE=--upgrade the locked versions are kept as far as pyproject.toml allows.
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGRADE=--upgrade for newer versions
+	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
+	$(LOCK) --group build --constraint requirements/dev.lock --output-file requirements/run.lock
+	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt
+
+.PHONY: setup
+setup: $(VENV)/dev.stamp ## make .venv with all that development needs
+
+.PHONY: clean
+clean: ## remove everything that these targets made
+	rm -rf .venv .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+		build dist site
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian ships venv without its pip (that is in python3-venv); the system's pip then puts one there.
+$(VENV)/pip.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ithaca needs Python 3.11 or newer")'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	touch $@
+
+$(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml requirements/run.lock
+	$(INSTALL) --require-hashes --requirement requirements/run.lock
+	$(INSTALL_ITHACA)
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml requirements/dev.lock
+	$(INSTALL) --require-hashes --requirement requirements/dev.lock
+	$(INSTALL_ITHACA)
+	touch $@ $(VENV)/run.stamp
+
+$(VENV)/lowest.stamp: $(VENV)/pip.stamp pyproject.toml requirements/lowest.txt
+	$(INSTALL) --require-hashes --requirement requirements/lowest.txt
+	$(INSTALL_ITHACA)
+	touch $@

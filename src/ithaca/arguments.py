@@ -1,0 +1,363 @@
+"""The door: what a caller gives is checked here and made ready for an operation.
+
+Each method returns the arguments of one operation, in its order. Nothing here touches a database, so a bad
+value is refused in the caller's own thread and before anything is written.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+from ithaca.columns import now
+from ithaca.config import Limits
+from ithaca.content import (
+    Draft,
+    content_columns,
+    drafts,
+    flag,
+    identifier,
+    json_object,
+    label,
+    long_text,
+    moment,
+    new_id,
+    optional_label,
+    owner_name,
+    whole,
+)
+from ithaca.content import (
+    headers as checked_headers,
+)
+from ithaca.errors import (
+    Described,
+    DocumentNotFound,
+    InvalidArgument,
+    InvalidDocument,
+    InvalidInput,
+    InvalidMessage,
+    InvalidSession,
+    MessageNotFound,
+    SessionNotFound,
+)
+from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
+from ithaca.operations.imports import Incoming, IncomingDocument
+from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
+from ithaca.operations.scope import Scope
+
+
+class Unset:
+    """Stands for an argument that was not given, where None means something."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset()
+
+SortBy: TypeAlias = Literal["activity", "created", "name", "messages"]
+
+
+class Door:
+    """Checks arguments under the rules of a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def confined_to(self, owner: str) -> "Door":
+        return Door(replace(self.scope, owner=owner))
+
+    @property
+    def _limits(self) -> Limits:
+        return self.scope.limits
+
+    # Names that must be stored already: one that cannot be stored cannot be found.
+
+    def session_id(self, value: object) -> str:
+        return self._known("session_id", value, SessionNotFound)
+
+    def document_id(self, value: object) -> str:
+        return self._known("document_id", value, DocumentNotFound)
+
+    def _known(self, field: str, value: object, missing: type[SessionNotFound] | type[DocumentNotFound]) -> str:
+        if not isinstance(value, str):
+            raise InvalidArgument(field, value, "a text")
+        try:
+            return identifier(field, value, self._limits)
+        except InvalidInput:
+            raise missing(value) from None
+
+    def message_id(self, session_id: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidArgument("message_id", value, "a text")
+        try:
+            return identifier("message_id", value, self._limits)
+        except InvalidInput:
+            raise MessageNotFound(session_id, value) from None
+
+    def ids(self, field: str, values: object) -> list[str]:
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            raise InvalidArgument(field, values, "a list of ids")
+        ids = [identifier(field, value, self._limits) for value in values]
+        if len(ids) > self._limits.max_batch:
+            raise InvalidArgument(field, Described(f"{len(ids)} ids"), f"at most {self._limits.max_batch} in one call")
+        return ids
+
+    def expected(self, value: object) -> int | None:
+        return None if value is None else whole("expected_revision", value, 1)
+
+    def owner(self, value: object) -> str:
+        """Whose something new will be. A manager that is confined to an owner makes nothing for another."""
+        if self.scope.owner is None:
+            return owner_name(value, self._limits)
+        if value is not None and owner_name(value, self._limits) != self.scope.owner:
+            raise InvalidArgument("owner", value, "the owner that this manager is confined to, or None")
+        return self.scope.owner
+
+    def age(self, field: str, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
+            raise InvalidArgument(field, value, "a number of 0 or more")
+        return float(value)
+
+    def page(self, limit: object) -> int:
+        return whole("limit", limit, 1, self._limits.max_page)
+
+    def cursor(self, value: object) -> str | None:
+        if value is not None and not isinstance(value, str):
+            raise InvalidArgument("cursor", value, "a page's cursor, or None")
+        return value
+
+    # Sessions
+
+    def new_session(
+        self,
+        session_id: str | None,
+        name: str,
+        endpoint_url: str,
+        model: str,
+        rag: bool,
+        owner: str | None,
+        folder: str | None = None,
+        mode: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The columns of a new session."""
+        limits = self._limits
+        return {
+            "owner": self.owner(owner),
+            "id": new_id() if session_id is None else identifier("id", session_id, limits, InvalidSession),
+            **self.session_columns(
+                name=name,
+                endpoint_url=endpoint_url,
+                model=model,
+                rag=rag,
+                folder=folder,
+                mode=mode,
+                extra=extra,
+            ),
+        }
+
+    def session_columns(self, **given: Any) -> dict[str, Any]:
+        """The columns that change with what is given; what is `UNSET` is left out."""
+        limits = self._limits
+        checks: dict[str, Callable[[Any], Any]] = {
+            "name": lambda v: label("name", v, limits, InvalidSession, empty=True),
+            "endpoint_url": lambda v: label("endpoint_url", v, limits, InvalidSession, empty=True),
+            "model": lambda v: label("model", v, limits, InvalidSession, empty=True),
+            "rag": lambda v: flag("rag", v, InvalidSession),
+            "archived": lambda v: flag("archived", v, InvalidSession),
+            "is_important": lambda v: flag("is_important", v, InvalidSession),
+            "folder": lambda v: optional_label("folder", v or None, limits, InvalidSession),
+            "mode": lambda v: optional_label("mode", v or None, limits, InvalidSession),
+            "extra": lambda v: json_object("extra", dict(v) if isinstance(v, Mapping) else v, limits, InvalidSession),
+        }
+        columns = {field: checks[field](value) for field, value in given.items() if value is not UNSET}
+        return columns | {"name_key": fold(columns["name"])} if "name" in columns else columns
+
+    def headers(self, value: Mapping[str, str] | None) -> dict[str, str]:
+        return {} if value is None else checked_headers(value, self._limits)
+
+    def new_headers(self, value: Mapping[str, str] | Unset) -> dict[str, str] | None:
+        """None where they are not given; none at all is {}."""
+        return None if isinstance(value, Unset) else self.headers(value)
+
+    def filter(self, **given: Any) -> SessionFilter:
+        if given["owner"] is not None:
+            given["owner"] = owner_name(given["owner"], self._limits)
+        for field in ("archived", "important"):
+            if given[field] is not None:
+                flag(field, given[field])
+        for field in ("folder", "model", "mode", "name"):
+            if given[field] is not None:
+                label(field, given[field], self._limits, empty=True)
+        if given["active_since"] is not None:
+            moment("active_since", given["active_since"])
+        return SessionFilter(**given)
+
+    def order(self, sort: object, important_first: object) -> Order:
+        if not isinstance(sort, str) or sort not in ORDERS:
+            raise InvalidArgument("sort", sort, f"one of {', '.join(ORDERS)}")
+        return Order(sort, flag("important_first", important_first))
+
+    # Messages
+
+    def drafts(self, messages: Iterable[ChatMessage]) -> list[Draft]:
+        return drafts(messages, self._limits, self.scope.count_tokens, self.scope.clock())
+
+    def append(
+        self, session_id: str, messages: Iterable[ChatMessage], expected: int | None
+    ) -> tuple[Scope, str, list[Draft], list[str], int | None]:
+        new, given = self.drafts(messages := _listed(messages)), [m.id for m in messages if m.id is not None]
+        return self.scope, self.session_id(session_id), new, given, self.expected(expected)
+
+    def edited(self, content: Content | Unset, tool_calls: Any, metadata: Any) -> Draft:
+        """The columns that an edit changes. Content and tool calls are counted together, so they go together."""
+        columns: Draft = {}
+        if not isinstance(content, Unset):
+            calls = None if isinstance(tool_calls, Unset) else tool_calls
+            columns |= content_columns(content, calls, self._limits, self.scope.count_tokens)
+            if isinstance(tool_calls, Unset):
+                del columns["tool_calls"]
+        elif not isinstance(tool_calls, Unset):
+            raise InvalidArgument("content", Described("nothing"), "given together with tool_calls")
+        if not isinstance(metadata, Unset):
+            columns["metadata"] = json_object("metadata", metadata, self._limits, InvalidMessage)
+        if not columns:
+            raise InvalidArgument("content", Described("nothing"), "given, or metadata")
+        return columns
+
+    def bound(self, field: str, value: object) -> int | None:
+        return None if value is None else whole(field, value, 0)
+
+    # Documents
+
+    def new_document(
+        self,
+        title: str,
+        content: str,
+        language: str | None,
+        session_id: str | None,
+        document_id: str | None,
+        source: str | None,
+        owner: str | None,
+    ) -> dict[str, Any]:
+        limits = self._limits
+        return {
+            "owner": self.owner(owner),
+            "id": new_id() if document_id is None else identifier("id", document_id, limits, InvalidDocument),
+            "session_id": None if session_id is None else self.session_id(session_id),
+            "source": optional_label("source", source, limits, InvalidDocument),
+            **self.document_columns(title=title, content=content, language=language),
+        }
+
+    def document_columns(self, **given: Any) -> dict[str, Any]:
+        limits = self._limits
+        columns: dict[str, Any] = {}
+        if given.get("title", UNSET) is not UNSET:
+            columns["title"] = label("title", given["title"], limits, InvalidDocument, empty=True)
+        if given.get("language", UNSET) is not UNSET:
+            columns["language"] = optional_label("language", given["language"], limits, InvalidDocument)
+        if given.get("content", UNSET) is not UNSET:
+            text = given["content"]
+            columns["content"] = long_text("content", text, limits.max_document_bytes, InvalidDocument)
+            columns["size"] = len(text)
+        if not columns:
+            raise InvalidArgument("content", Described("nothing"), "given, or title, or language")
+        return columns
+
+    def note(self, summary: str | None, source: str | None) -> dict[str, Any]:
+        return {
+            "summary": optional_label("summary", summary, self._limits, InvalidDocument),
+            "source": optional_label("source", source, self._limits, InvalidDocument),
+        }
+
+    def document_filter(self, session_id: str | None, owner: str | None, archived: bool | None) -> dict[str, Any]:
+        return {
+            "session_id": session_id and self.session_id(session_id),
+            "owner": None if owner is None else owner_name(owner, self._limits),
+            "archived": None if archived is None else flag("archived", archived),
+        }
+
+    # Imports
+
+    def incoming(self, conversation: Conversation) -> Incoming:
+        """A conversation from elsewhere; confined to an owner, everything that is imported is that owner's."""
+        limits = self._limits
+        messages = self.drafts(conversation.messages)
+        times = _times(conversation, messages)
+        said_at = times["last_message_at"]
+        columns = self.session_columns(
+            **{field: getattr(conversation, field) for field in ("name", "endpoint_url", "model", "rag", "archived",
+                                                                "is_important", "folder", "mode", "extra")}
+        )  # fmt: skip
+        session = {
+            "owner": owner_name(conversation.owner, limits) if self.scope.owner is None else self.scope.owner,
+            "id": identifier("id", conversation.id, limits, InvalidSession),
+            **columns,
+            "next_seq": len(messages) + 1,
+            "message_count": len(messages),
+            "total_input_tokens": whole("total_input_tokens", conversation.total_input_tokens, 0),
+            "total_output_tokens": whole("total_output_tokens", conversation.total_output_tokens, 0),
+            **times,
+            "active_at": times["created_at"] if said_at is None else said_at,
+        }
+        return Incoming(session, self.headers(conversation.headers), messages)
+
+    def incoming_document(self, document: LibraryDocument) -> IncomingDocument:
+        limits = self._limits
+        if not document.versions:
+            raise InvalidDocument("versions", document.versions, "a list of at least one version")
+        created = now() if document.created_at is None else moment("created_at", document.created_at, InvalidDocument)
+        updated = created if document.updated_at is None else moment("updated_at", document.updated_at, InvalidDocument)
+        owner = owner_name(document.owner, limits) if self.scope.owner is None else self.scope.owner
+        shared = {
+            "title": label("title", document.title, limits, InvalidDocument, empty=True),
+            "language": optional_label("language", document.language, limits, InvalidDocument),
+            "owner": owner,
+        }
+        id = identifier("id", document.id, limits, InvalidDocument)
+        versions = [
+            {
+                **shared,
+                **self.note(version.summary, version.source),
+                "document_id": id,
+                "version": number,
+                "content": long_text("content", version.content, limits.max_document_bytes, InvalidDocument),
+                "size": len(version.content),
+                "created_at": created if version.created_at is None else moment("created_at", version.created_at),
+            }
+            for number, version in enumerate(document.versions, 1)
+        ]
+        columns = {
+            **shared,
+            "id": id,
+            "session_id": document.session_id,
+            "version": len(versions),
+            "archived": flag("archived", document.archived, InvalidDocument),
+            "created_at": created,
+            "updated_at": updated,
+        }
+        return IncomingDocument(columns, versions)
+
+
+def _listed(messages: Any) -> Any:
+    """What can be gone through only once, as a list; anything else as it is, for the checks to judge."""
+    return list(messages) if isinstance(messages, Iterator) else messages
+
+
+def _times(conversation: Conversation, messages: Sequence[Draft]) -> dict[str, int | None]:
+    """A session's times; what is not known is taken from its messages, or is now."""
+    said = [draft["created_at"] for draft in messages]
+
+    def given(field: str, otherwise: int | None) -> int | None:
+        value = getattr(conversation, field)
+        return otherwise if value is None else moment(field, value, InvalidSession)
+
+    created = given("created_at", min(said, default=now()))
+    last = given("last_message_at", max(said, default=None))
+    latest = max(time for time in (created, last) if time is not None)
+    return {
+        "created_at": created,
+        "updated_at": given("updated_at", latest),
+        "last_accessed": given("last_accessed", latest),
+        "last_message_at": last,
+    }

@@ -1,0 +1,113 @@
+"""Settings: read once from the environment, then passed on explicitly.
+
+| variable | what it sets | default |
+|---|---|---|
+| `ITHACA_DATABASE_URL` | where conversations are kept | `ithaca.db` in the platform's user data folder |
+| `ITHACA_DURABILITY` | `full`: survives a power cut; `relaxed`: survives a killed process | `full` |
+| `ITHACA_BUSY_TIMEOUT` | seconds to wait for another process's lock | 30 |
+| `ITHACA_SECRET_KEY` | the keys that encrypt headers, newest first, separated by commas | the key file |
+| `ITHACA_SECRET_KEY_FILE` | the file that holds them, a line each | `secret.key` in the platform's user config folder |
+| `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ithaca.errors import ConfigurationError
+
+Durability: TypeAlias = Literal["full", "relaxed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest values that are accepted; over them is `InvalidInput` that names the field and the limit."""
+
+    #: A message's content and tool calls together, in bytes of UTF-8.
+    max_message_bytes: int = 64 * 1024 * 1024
+    #: A message's metadata, or a session's extra data or headers, as JSON in bytes of UTF-8.
+    max_metadata_bytes: int = 1024 * 1024
+    #: How deep blocks, tool calls and metadata may be nested.
+    max_depth: int = 100
+    #: Messages, or ids, in one call.
+    max_batch: int = 200_000
+    #: A document's content, in bytes of UTF-8.
+    max_document_bytes: int = 64 * 1024 * 1024
+    #: Names, titles, URLs, models, folders, modes, roles: in characters.
+    max_name_length: int = 2_000
+    #: Ids and owners, in bytes of UTF-8: three of them fit one index entry of every database.
+    max_id_bytes: int = 200
+    #: Items on one page.
+    max_page: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a manager needs to know, apart from who asks."""
+
+    database: str
+    durability: Durability = "full"
+    #: Seconds to wait for a lock that another process holds.
+    busy_timeout: float = 30.0
+    #: The keys themselves, newest first; None to read them from the file.
+    secret_key: str | None = field(default=None, repr=False)
+    secret_key_file: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+def read_settings(
+    database: str | os.PathLike[str] | None = None,
+    *,
+    durability: Durability | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings from the environment, with what the caller gave standing over it."""
+    env = os.environ if environ is None else environ
+    file = env.get("ITHACA_SECRET_KEY_FILE")
+    return Settings(
+        database=os.fspath(database) if database else env.get("ITHACA_DATABASE_URL") or default_database(),
+        durability=durability or _durability(env.get("ITHACA_DURABILITY", "full")),
+        busy_timeout=_number("ITHACA_BUSY_TIMEOUT", env.get("ITHACA_BUSY_TIMEOUT", "30")),
+        secret_key=env.get("ITHACA_SECRET_KEY") or None,
+        secret_key_file=Path(file) if file else None,
+        limits=_limits(env),
+    )
+
+
+def default_database() -> str:
+    """The file in the platform's user data folder; the folder is made if it is not there."""
+    from platformdirs import user_data_path
+
+    return str(user_data_path("ithaca", appauthor=False, ensure_exists=True) / "ithaca.db")
+
+
+def default_key_file() -> Path:
+    """`secret.key` in the platform's user config folder."""
+    from platformdirs import user_config_path
+
+    return user_config_path("ithaca", appauthor=False) / "secret.key"
+
+
+def _durability(text: str) -> Durability:
+    if text == "full":
+        return "full"
+    if text == "relaxed":
+        return "relaxed"
+    raise ConfigurationError("ITHACA_DURABILITY", f"it is {text!r}, not 'full' or 'relaxed'")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:
+        raise ConfigurationError(name, f"it is {text!r}, not a number of 0 or more")
+    return number
+
+
+def _limits(env: Mapping[str, str]) -> Limits:
+    names = {f"ITHACA_{limit.name.upper()}": limit.name for limit in fields(Limits)}
+    return Limits(**{field: int(_number(name, env[name])) for name, field in names.items() if name in env})

@@ -1,0 +1,267 @@
+"""Values at the door: checked, and turned into what a database stores.
+
+Everything that a caller gives passes here before any statement runs, so that bad input is refused whole and
+in the caller's own thread, never while others wait for the writer. Text and blocks go to different columns:
+what is stored is never sniffed to find out what it was.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from uuid_utils import uuid7
+
+from ithaca.columns import from_json, to_json, to_text, to_time
+from ithaca.config import Limits
+from ithaca.errors import Described, InvalidArgument, InvalidInput, InvalidMessage
+from ithaca.models import ChatMessage, Content
+
+#: Counts the tokens of a text; exact or an estimate.
+TokenCounter: TypeAlias = Callable[[str], int]
+#: What the columns of one message will hold, by column.
+Draft: TypeAlias = dict[str, Any]
+
+Refusal: TypeAlias = type[InvalidInput]
+
+_SCALARS = (str, int, float, type(None))
+
+
+def new_id() -> str:
+    """A UUIDv7: unique, and in the order of creation."""
+    return str(uuid7())
+
+
+def estimate_tokens(text: str) -> int:
+    """A fast estimate: a token for four bytes of English, for about one and a half characters of Chinese."""
+    length = len(text)
+    return (length + 3) // 4 if text.isascii() else (length + 3 * (len(text.encode()) - length)) // 5 + 1
+
+
+def drafts(messages: Iterable[ChatMessage], limits: Limits, count_tokens: TokenCounter, now: int) -> list[Draft]:
+    """The columns of each message. Raises `InvalidMessage` for the first that cannot be stored as it is."""
+    batch = [draft(message, limits, count_tokens, now) for message in _messages(messages)]
+    if len(batch) > limits.max_batch:
+        raise InvalidArgument(
+            "messages", Described(f"{len(batch)} messages"), f"at most {limits.max_batch} in one call"
+        )
+    if len(batch) > 1 and len({row["id"] for row in batch}) < len(batch):
+        raise InvalidMessage("id", Described("an id twice in one batch"), "unique in its session")
+    return batch
+
+
+def _messages(messages: Iterable[ChatMessage]) -> Iterable[ChatMessage]:
+    if isinstance(messages, (str, bytes, Mapping, ChatMessage)) or not isinstance(messages, Iterable):
+        raise InvalidArgument("messages", messages, "a list of ChatMessage")
+    return messages
+
+
+def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now: int) -> Draft:
+    """The columns of one message; `id` and `created_at` are made up where it has none."""
+    if not isinstance(message, ChatMessage):
+        raise InvalidArgument("message", message, "a ChatMessage")
+    return {
+        "id": new_id() if message.id is None else identifier("id", message.id, limits, InvalidMessage),
+        "role": label("role", message.role, limits, InvalidMessage),
+        **content_columns(message.content, message.tool_calls, limits, count_tokens),
+        "tool_call_id": optional_label("tool_call_id", message.tool_call_id, limits, InvalidMessage),
+        "name": optional_label("name", message.name, limits, InvalidMessage),
+        "metadata": json_object("metadata", message.metadata, limits, InvalidMessage),
+        "created_at": now if message.created_at is None else moment("created_at", message.created_at, InvalidMessage),
+    }
+
+
+def content_columns(
+    content: Content, tool_calls: list[Any] | None, limits: Limits, count_tokens: TokenCounter
+) -> Draft:
+    """The columns that hold what a message says."""
+    text = blocks = calls = None
+    tokens = size = 0
+    if isinstance(content, str):
+        size = text_size("content", content, InvalidMessage)
+        text, tokens = to_text(content), count_tokens(content)
+    elif isinstance(content, list):
+        blocks = json_list("content", content, limits, limits.max_message_bytes)
+        size, tokens = len(blocks), count_tokens(spoken(content))
+    elif content is not None:
+        raise InvalidMessage("content", content, "text, a list of content blocks, or None")
+    if tool_calls is not None:
+        calls = json_list("tool_calls", tool_calls, limits, limits.max_message_bytes)
+        size, tokens = size + len(calls), tokens + count_tokens(calls)
+    if size > limits.max_message_bytes:
+        raise InvalidMessage("content", Described(f"{size} bytes"), f"at most {limits.max_message_bytes} bytes")
+    return {"text": text, "blocks": blocks, "tool_calls": calls, "tokens": tokens}
+
+
+def spoken(content: Content) -> str:
+    """The words in it: of blocks, the texts, a line each."""
+    if isinstance(content, str):
+        return content
+    texts = (block.get("text") if isinstance(block, Mapping) else block for block in content or ())
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def says_the_same(draft: Draft, stored: ChatMessage) -> bool:
+    """Whether a message is a repetition of a stored one: all that its author decides, compared as values."""
+    said = ChatMessage.from_row(draft_row(draft, 0))
+    fields = ("role", "content", "tool_calls", "tool_call_id", "name", "metadata")
+    return all(_same(getattr(said, name), getattr(stored, name)) for name in fields)
+
+
+def _same(one: Any, other: Any) -> bool:
+    # 1 == 1.0 == True in Python, but not in what was said.
+    return one == other and to_json(one) == to_json(other) if not isinstance(one, str) else one == other
+
+
+def draft_row(draft: Draft, seq: int) -> tuple[Any, ...]:
+    """The row of a message that was just stored, in the order in which `ChatMessage` reads rows."""
+    return (
+        seq, draft["id"], draft["role"], draft["text"], draft["blocks"], draft["tool_calls"], draft["tool_call_id"],
+        draft["name"], draft["metadata"], draft["tokens"], draft["created_at"], draft.get("edited_at"),
+    )  # fmt: skip
+
+
+# Single values. Each returns what is stored, and raises `refusal` naming the field.
+
+
+def identifier(field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument) -> str:
+    """An id or an owner's name: not empty, and short enough for an index."""
+    if not isinstance(value, str) or not value:
+        raise refusal(field, value, "a text that is not empty")
+    if "\0" in value:
+        raise refusal(field, value, "a text without NUL characters")
+    if text_size(field, value, refusal) > limits.max_id_bytes:
+        raise refusal(field, Described(f"{len(value)} characters"), f"at most {limits.max_id_bytes} bytes")
+    return value
+
+
+def owner_name(value: object, limits: Limits) -> str:
+    """An owner's name; None and "" are nobody's."""
+    return "" if value is None or value == "" else identifier("owner", value, limits)
+
+
+def label(field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument, *, empty: bool = False) -> str:
+    """A short text: a name, a role, a model, a URL."""
+    if not isinstance(value, str) or not (value or empty):
+        raise refusal(field, value, "a text" if empty else "a text that is not empty")
+    if "\0" in value:
+        raise refusal(field, value, "a text without NUL characters")
+    if len(value) > limits.max_name_length:
+        raise refusal(field, Described(f"{len(value)} characters"), f"at most {limits.max_name_length} characters")
+    text_size(field, value, refusal)
+    return value
+
+
+def optional_label(field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument) -> str | None:
+    """A short text, or None."""
+    return None if value is None else label(field, value, limits, refusal)
+
+
+def long_text(field: str, value: object, limit: int, refusal: Refusal) -> str:
+    """A text of any length up to the limit in bytes, as it is stored."""
+    if not isinstance(value, str):
+        raise refusal(field, value, "a text")
+    if (size := text_size(field, value, refusal)) > limit:
+        raise refusal(field, Described(f"{size} bytes"), f"at most {limit} bytes")
+    return to_text(value)
+
+
+def text_size(field: str, text: str, refusal: Refusal) -> int:
+    """Its bytes in UTF-8. Raises where it has none: a lone surrogate is half a character."""
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        given = Described(f"a lone surrogate at character {error.start}")
+        raise refusal(field, given, "text that UTF-8 can write") from None
+
+
+def flag(field: str, value: object, refusal: Refusal = InvalidArgument) -> bool:
+    """True or False, not something that merely counts as one."""
+    if not isinstance(value, bool):
+        raise refusal(field, value, "True or False")
+    return value
+
+
+def whole(field: str, value: object, lowest: int, highest: int | None = None) -> int:
+    """A whole number within bounds."""
+    inside = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+    if not inside or (highest is not None and value > highest):  # type: ignore[operator]
+        allowed = (
+            f"a whole number of {lowest} or more" if highest is None else f"a whole number from {lowest} to {highest}"
+        )
+        raise InvalidArgument(field, value, allowed)
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def moment(field: str, value: object, refusal: Refusal = InvalidArgument) -> int:
+    """A time in microseconds; a naive one is taken as UTC."""
+    if not isinstance(value, datetime):
+        raise refusal(field, value, "a datetime")
+    return to_time(value)
+
+
+def json_object(field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument) -> str | None:
+    """A JSON object as text; None for an empty one."""
+    if value is None or value == {}:
+        return None
+    if not isinstance(value, dict):
+        raise refusal(field, value, "a JSON object")
+    return _json(field, value, limits, limits.max_metadata_bytes, refusal)
+
+
+def json_list(field: str, value: object, limits: Limits, most_bytes: int) -> str:
+    """A JSON list as text."""
+    if not isinstance(value, list):
+        raise InvalidMessage(field, value, "a list")
+    return _json(field, value, limits, most_bytes, InvalidMessage)
+
+
+def _json(field: str, value: object, limits: Limits, most_bytes: int, refusal: Refusal) -> str:
+    check_json(field, value, limits.max_depth, refusal)
+    try:
+        text = to_json(value)
+    except ValueError as error:  # NaN, Infinity, or an integer of more digits than Python prints
+        raise refusal(field, Described(f"something that JSON cannot hold ({error})"), "JSON") from None
+    if (size := text_size(field, text, refusal)) > most_bytes:
+        raise refusal(field, Described(f"{size} bytes"), f"at most {most_bytes} bytes")
+    return text
+
+
+def check_json(field: str, value: object, depth: int, refusal: Refusal) -> None:
+    """Raises unless JSON gives it back as it is: text keys, and nothing but JSON's own types."""
+    if depth < 0:
+        raise refusal(field, Described("something nested deeper"), "nested at most max_depth levels deep")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise refusal(field, Described(f"the key {key!r}"), "JSON, whose keys are text")
+            if type(item) not in _SCALARS:
+                check_json(field, item, depth - 1, refusal)
+    elif isinstance(value, list):
+        for item in value:
+            if type(item) not in _SCALARS:
+                check_json(field, item, depth - 1, refusal)
+    elif not isinstance(value, (str, int, float, type(None))):
+        raise refusal(field, Described(f"a {type(value).__name__}"), "made of JSON's types")
+
+
+def headers(value: object, limits: Limits) -> dict[str, str]:
+    """HTTP headers: names and values are text, and no value can start another header."""
+    from ithaca.errors import InvalidSession
+
+    if not isinstance(value, Mapping):
+        raise InvalidSession("headers", Described(f"a {type(value).__name__}"), "a mapping of names to values")
+    for name, text in value.items():
+        good = isinstance(name, str) and isinstance(text, str) and name and not set(name + text) & {"\r", "\n", "\0"}
+        if not good:
+            raise InvalidSession("headers", Described(f"a bad value for {name!r}"), "text without line breaks")
+        text_size("headers", name + text, InvalidSession)
+    if sum(len(n) + len(t) for n, t in value.items()) > limits.max_metadata_bytes:
+        raise InvalidSession("headers", Described("too much"), f"at most {limits.max_metadata_bytes} bytes")
+    return dict(value)
+
+
+def copied(value: Any) -> Any:
+    """A copy that shares nothing with what was given, of a value that passed `check_json`."""
+    return from_json(to_json(value))

@@ -1,0 +1,341 @@
+"""Everything that Ithaca raises.
+
+    IthacaError
+     ├── NotFound (KeyError)
+     │    ├── SessionNotFound
+     │    ├── MessageNotFound
+     │    ├── DocumentNotFound
+     │    └── VersionNotFound
+     ├── Conflict
+     │    ├── SessionExists
+     │    ├── DocumentExists
+     │    ├── MessageConflict
+     │    ├── RevisionConflict
+     │    └── AmbiguousId
+     ├── InvalidInput (ValueError)
+     │    ├── InvalidArgument
+     │    ├── InvalidMessage
+     │    ├── InvalidSession
+     │    └── InvalidDocument
+     ├── SecretError
+     │    ├── HeadersUnreadable
+     │    └── SecretKeyInvalid
+     ├── SchemaError
+     │    ├── SchemaOutOfDate
+     │    ├── SchemaTooNew
+     │    └── NotAnIthacaDatabase
+     ├── StorageError
+     │    ├── DatabaseBusy
+     │    ├── DatabaseUnavailable
+     │    └── ManagerClosed
+     ├── ConfigurationError
+     └── ImportFailed
+
+The first line of a class's docstring is its message, filled in from its attributes; every
+attribute is the datum it names, so that a caller never has to parse words.
+"""
+
+from typing import Any
+
+__all__ = [
+    "AmbiguousId",
+    "ConfigurationError",
+    "Conflict",
+    "DatabaseBusy",
+    "DatabaseUnavailable",
+    "DocumentExists",
+    "DocumentNotFound",
+    "HeadersUnreadable",
+    "ImportFailed",
+    "InvalidArgument",
+    "InvalidDocument",
+    "InvalidInput",
+    "InvalidMessage",
+    "InvalidSession",
+    "IthacaError",
+    "ManagerClosed",
+    "MessageConflict",
+    "MessageNotFound",
+    "NotAnIthacaDatabase",
+    "NotFound",
+    "RevisionConflict",
+    "SchemaError",
+    "SchemaOutOfDate",
+    "SchemaTooNew",
+    "SecretError",
+    "SecretKeyInvalid",
+    "SessionExists",
+    "SessionNotFound",
+    "StorageError",
+    "VersionNotFound",
+]
+
+
+class IthacaError(Exception):
+    """Something that Ithaca was asked for could not be done."""
+
+    def __init__(self, **data: Any) -> None:
+        self.__dict__.update(data)
+        super().__init__((type(self).__doc__ or "").partition("\n")[0].format(**data))
+
+    def __str__(self) -> str:  # KeyError would print the repr of its message
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+
+def _rebuild(kind: type[IthacaError], data: dict[str, Any]) -> IthacaError:
+    error = kind.__new__(kind)
+    IthacaError.__init__(error, **data)
+    return error
+
+
+class NotFound(IthacaError, KeyError):
+    """There is no such thing."""
+
+
+class SessionNotFound(NotFound):
+    """There is no session {session_id!r}."""
+
+    session_id: str
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id=session_id)
+
+
+class MessageNotFound(NotFound):
+    """Session {session_id!r} has no message {message_id!r}."""
+
+    session_id: str
+    message_id: str
+
+    def __init__(self, session_id: str, message_id: str) -> None:
+        super().__init__(session_id=session_id, message_id=message_id)
+
+
+class DocumentNotFound(NotFound):
+    """There is no document {document_id!r}."""
+
+    document_id: str
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(document_id=document_id)
+
+
+class VersionNotFound(NotFound):
+    """Document {document_id!r} has no version {version}."""
+
+    document_id: str
+    version: int
+
+    def __init__(self, document_id: str, version: int) -> None:
+        super().__init__(document_id=document_id, version=version)
+
+
+class Conflict(IthacaError):
+    """The change contradicts what is stored."""
+
+
+class SessionExists(Conflict):
+    """There is a session {session_id!r} already."""
+
+    session_id: str
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id=session_id)
+
+
+class DocumentExists(Conflict):
+    """There is a document {document_id!r} already."""
+
+    document_id: str
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(document_id=document_id)
+
+
+class MessageConflict(Conflict):
+    """Session {session_id!r} has a message {message_id!r} with another content already.
+
+    A message's id is its idempotency key: the same id with the same content is a safe retry.
+    """
+
+    session_id: str
+    message_id: str
+
+    def __init__(self, session_id: str, message_id: str) -> None:
+        super().__init__(session_id=session_id, message_id=message_id)
+
+
+class RevisionConflict(Conflict):
+    """{thing!r} is at revision {found}, not at the expected {expected}."""
+
+    thing: str
+    found: int
+    expected: int
+
+    def __init__(self, thing: str, found: int, expected: int) -> None:
+        super().__init__(thing=thing, found=found, expected=expected)
+
+
+class AmbiguousId(Conflict):
+    """{id!r} belongs to several owners: name one with for_owner().
+
+    Only a manager that is not confined to an owner can meet this.
+    """
+
+    id: str
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+
+
+class InvalidInput(IthacaError, ValueError):
+    """{field} must be {allowed}, not {given}.
+
+    Raised before anything is written. `given` is a short rendering, never a whole large value.
+    """
+
+    field: str
+    given: str
+    allowed: str
+
+    def __init__(self, field: str, given: object, allowed: str) -> None:
+        super().__init__(field=field, given=_short(given), allowed=allowed)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, Described) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+class Described(str):
+    """Words that describe what was given, where the value itself would say less."""
+
+    __slots__ = ()
+
+
+class InvalidArgument(InvalidInput):
+    """{field} must be {allowed}, not {given}."""
+
+
+class InvalidMessage(InvalidInput):
+    """A message's {field} must be {allowed}, not {given}."""
+
+
+class InvalidSession(InvalidInput):
+    """A session's {field} must be {allowed}, not {given}."""
+
+
+class InvalidDocument(InvalidInput):
+    """A document's {field} must be {allowed}, not {given}."""
+
+
+class SecretError(IthacaError):
+    """A secret could not be kept or read."""
+
+
+class HeadersUnreadable(SecretError):
+    """The headers of session {session_id!r} are encrypted with the key {key_id}, which is not at hand.
+
+    Everything else about the session stays readable; setting new headers replaces the lost ones.
+    """
+
+    session_id: str
+    key_id: str
+
+    def __init__(self, session_id: str, key_id: str) -> None:
+        super().__init__(session_id=session_id, key_id=key_id)
+
+
+class SecretKeyInvalid(SecretError):
+    """The secret key from {source} cannot be used: {reason}."""
+
+    source: str
+    reason: str
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(source=source, reason=reason)
+
+
+class SchemaError(IthacaError):
+    """The database's schema does not fit this release of Ithaca."""
+
+
+class SchemaOutOfDate(SchemaError):
+    """The database has schema version {found}, this release needs {expected}: run `ithaca db upgrade`."""
+
+    found: int
+    expected: int
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(found=found, expected=expected)
+
+
+class SchemaTooNew(SchemaError):
+    """The database has schema version {found}, this release knows up to {expected}: install a newer Ithaca."""
+
+    found: int
+    expected: int
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(found=found, expected=expected)
+
+
+class NotAnIthacaDatabase(SchemaError):
+    """{database} holds something else than an Ithaca database: {reason}."""
+
+    database: str
+    reason: str
+
+    def __init__(self, database: str, reason: str) -> None:
+        super().__init__(database=database, reason=reason)
+
+
+class StorageError(IthacaError):
+    """The database could not do it: {reason}.
+
+    The change was not made, or (after a connection broke while it was being committed) may have been
+    made: repeating it with the same message id is safe.
+    """
+
+    reason: str
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class DatabaseBusy(StorageError):
+    """The database stayed locked by another process: {reason}."""
+
+
+class DatabaseUnavailable(StorageError):
+    """The database cannot be reached: {reason}."""
+
+
+class ManagerClosed(StorageError):
+    """The manager is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(reason="closed")
+
+
+class ConfigurationError(IthacaError):
+    """{setting} cannot be used: {reason}."""
+
+    setting: str
+    reason: str
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(setting=setting, reason=reason)
+
+
+class ImportFailed(IthacaError):
+    """{source} cannot be imported: {reason}."""
+
+    source: str
+    reason: str
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(source=source, reason=reason)

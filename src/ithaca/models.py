@@ -1,0 +1,513 @@
+"""The values that Ithaca gives back: frozen, and decoded from their row only where they are looked at.
+
+A history of 10,000 messages is mostly not looked at field by field, and decoding each field of each row
+costs several times what fetching it does. So a `Record` keeps its row and decodes a field when it is first
+read; from then on the field is an ordinary slot.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
+
+from ithaca.columns import Row, from_json, from_text, from_time, iso
+
+#: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
+Content: TypeAlias = str | list[Any] | None
+
+T = TypeVar("T")
+
+
+class Record:
+    """A frozen value whose fields are decoded from a database row when they are first read."""
+
+    __slots__ = ("_row",)
+    #: Field → what reads it out of a row; in the order of the columns in a SELECT.
+    _readers: ClassVar[Mapping[str, Callable[[Row], Any]]]
+
+    _row: Row
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        self = cls.__new__(cls)
+        _set_row(self, row)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        reader = self._readers.get(name)
+        if reader is None:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        value = reader(self._row)
+        object.__setattr__(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name!r} cannot be set")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self._readers)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        fields = ((name, getattr(self, name)) for name in self._readers)
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in fields if v is not None)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it: times as ISO 8601 in UTC with `Z`; secrets are not among them."""
+        return {name: _plain(getattr(self, name)) for name in self._readers}
+
+
+_set_row = Record.__dict__["_row"].__set__
+
+
+def _plain(value: Any) -> Any:
+    return iso(value) if isinstance(value, datetime) else value
+
+
+def _flag(index: int) -> Callable[[Row], bool]:
+    return lambda row: bool(row[index])
+
+
+def _text(index: int) -> Callable[[Row], str | None]:
+    return lambda row: None if row[index] is None else from_text(row[index])
+
+
+def _time(index: int) -> Callable[[Row], datetime | None]:
+    return lambda row: None if row[index] is None else from_time(row[index])
+
+
+def _json(index: int, empty: Callable[[], Any] = lambda: None) -> Callable[[Row], Any]:
+    return lambda row: empty() if row[index] is None else from_json(row[index])
+
+
+def _content(row: Row) -> Content:
+    if row[4] is not None:
+        blocks: list[Any] = from_json(row[4])
+        return blocks
+    return None if row[3] is None else from_text(row[3])
+
+
+class ChatMessage(Record):
+    """One message of a conversation.
+
+    `content` is text, a list of content blocks, or None (an assistant message that only calls tools): what
+    was given comes back, character for character and type for type. `id`, `seq` (its number in its session:
+    1, 2, 3 …) and `created_at` are None until it is stored; storing returns a new message that has them. A
+    message made by hand may bring its own `id` (then adding it twice stores it once) and its own `created_at`.
+    """
+
+    __slots__ = (
+        "content",
+        "created_at",
+        "edited_at",
+        "id",
+        "metadata",
+        "name",
+        "role",
+        "seq",
+        "tokens",
+        "tool_call_id",
+        "tool_calls",
+    )
+
+    #: Who speaks: "user", "assistant", "system", "developer", "tool", or any word that a provider uses.
+    role: str
+    content: Content
+    #: Any JSON object. `{"source": "slash"}` and `{"hidden": true}` keep a message out of the model's context.
+    metadata: dict[str, Any]
+    #: The calls that an assistant message makes, as the provider gave them.
+    tool_calls: list[Any] | None
+    #: In a tool's message: the call that it answers.
+    tool_call_id: str | None
+    name: str | None
+    id: str | None
+    seq: int | None
+    created_at: datetime | None
+    #: When its content was last changed; None if never.
+    edited_at: datetime | None
+    #: How many tokens it was counted to hold when it was stored.
+    tokens: int | None
+
+    _readers: ClassVar = {
+        "seq": itemgetter(0),
+        "id": itemgetter(1),
+        "role": itemgetter(2),
+        "content": _content,
+        "tool_calls": _json(5),
+        "tool_call_id": itemgetter(6),
+        "name": itemgetter(7),
+        "metadata": _json(8, dict),
+        "tokens": itemgetter(9),
+        "created_at": _time(10),
+        "edited_at": _time(11),
+    }
+
+    def __init__(
+        self,
+        role: str,
+        content: Content = None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        tool_calls: Sequence[Any] | None = None,
+        tool_call_id: str | None = None,
+        name: str | None = None,
+        id: str | None = None,
+        created_at: datetime | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "role", role)
+        put(self, "content", content)
+        put(self, "metadata", {} if metadata is None else metadata)
+        put(self, "tool_calls", tool_calls)
+        put(self, "tool_call_id", tool_call_id)
+        put(self, "name", name)
+        put(self, "id", id)
+        put(self, "created_at", created_at)
+        put(self, "seq", None)
+        put(self, "tokens", None)
+        put(self, "edited_at", None)
+
+    def replace(self, **changes: Any) -> "ChatMessage":
+        """A copy with these fields changed, not stored anywhere; `seq` and `tokens` are for the store to give."""
+        fields = {name: getattr(self, name) for name in _CONSTRUCTOR_FIELDS}
+        return ChatMessage(**(fields | changes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _message, ({name: getattr(self, name) for name in self._readers},)
+
+
+_CONSTRUCTOR_FIELDS = (
+    "role", "content", "metadata", "tool_calls", "tool_call_id", "name", "id", "created_at",
+)  # fmt: skip
+
+
+def _message(fields: dict[str, Any]) -> ChatMessage:
+    message = ChatMessage.__new__(ChatMessage)
+    for name, value in fields.items():
+        object.__setattr__(message, name, value)
+    return message
+
+
+class Session(Record):
+    """A conversation: what it is called, which model answers it, and how it stands.
+
+    `history` holds the messages that were asked for, oldest first: all for `get_session(id)`, the last N for
+    `last=N`, none in a listing; `message_count` is always the count of all.
+    """
+
+    __slots__ = (
+        "_open",
+        "archived",
+        "created_at",
+        "endpoint_url",
+        "extra",
+        "folder",
+        "history",
+        "id",
+        "is_important",
+        "last_accessed",
+        "last_message_at",
+        "message_count",
+        "mode",
+        "model",
+        "name",
+        "owner",
+        "rag",
+        "revision",
+        "total_input_tokens",
+        "total_output_tokens",
+        "updated_at",
+    )
+
+    #: Who owns it; "" is nobody.
+    owner: str
+    id: str
+    name: str
+    endpoint_url: str
+    model: str
+    rag: bool
+    archived: bool
+    #: Starred: kept by clean-up and by bulk deletion.
+    is_important: bool
+    folder: str | None
+    #: "chat", "agent", "research", or any word of the application's.
+    mode: str | None
+    #: Any JSON object of the application's.
+    extra: dict[str, Any]
+    message_count: int
+    total_input_tokens: int
+    total_output_tokens: int
+    #: Raised by one with each change; give it back as `expected_revision` to change only what you have seen.
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    last_accessed: datetime
+    last_message_at: datetime | None
+    history: list[ChatMessage]
+
+    _open: Callable[[], dict[str, str]]
+
+    _readers: ClassVar = {
+        "owner": itemgetter(0),
+        "id": itemgetter(1),
+        "name": itemgetter(2),
+        "endpoint_url": itemgetter(3),
+        "model": itemgetter(4),
+        "rag": _flag(5),
+        "archived": _flag(6),
+        "is_important": _flag(7),
+        "folder": itemgetter(8),
+        "mode": itemgetter(9),
+        "extra": _json(10, dict),
+        "message_count": itemgetter(11),
+        "total_input_tokens": itemgetter(12),
+        "total_output_tokens": itemgetter(13),
+        "revision": itemgetter(14),
+        "created_at": _time(15),
+        "updated_at": _time(16),
+        "last_accessed": _time(17),
+        "last_message_at": _time(18),
+    }
+
+    @classmethod
+    def stored(cls, row: Row, open_headers: Callable[[], dict[str, str]], history: list[ChatMessage]) -> "Session":
+        self = cls.from_row(row)
+        object.__setattr__(self, "_open", open_headers)
+        object.__setattr__(self, "history", history)
+        return self
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers to send to the endpoint, decrypted at each reading; {} if there are none.
+
+        Raises `HeadersUnreadable` when the key that they were encrypted with is lost.
+        """
+        return self._open()
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        return same if same is not True else bool(self.history == getattr(other, "history", None))
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in ("id", "name", "model", "owner", "message_count")}
+        return f"Session({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+class Document(Record):
+    """A text with versions, of an owner's library; it may belong to a session.
+
+    In a listing `content` is None: a page of documents never drags their texts along.
+    """
+
+    __slots__ = (
+        "archived",
+        "content",
+        "created_at",
+        "id",
+        "language",
+        "owner",
+        "revision",
+        "session_id",
+        "size",
+        "title",
+        "updated_at",
+        "version",
+    )
+
+    owner: str
+    id: str
+    #: The session that it belongs to, or None.
+    session_id: str | None
+    title: str
+    #: "markdown", "python", or any word of the application's; None if unknown.
+    language: str | None
+    #: The number of the current version: 1, 2, 3 …
+    version: int
+    archived: bool
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    #: Characters in the current content.
+    size: int
+    content: str | None
+
+    _readers: ClassVar = {
+        "owner": itemgetter(0),
+        "id": itemgetter(1),
+        "session_id": itemgetter(2),
+        "title": itemgetter(3),
+        "language": itemgetter(4),
+        "version": itemgetter(5),
+        "archived": _flag(6),
+        "revision": itemgetter(7),
+        "created_at": _time(8),
+        "updated_at": _time(9),
+        "size": itemgetter(10),
+        "content": _text(11),
+    }
+
+
+class DocumentVersion(Record):
+    """One state of a document. In a listing `content` is None."""
+
+    __slots__ = (
+        "content",
+        "created_at",
+        "document_id",
+        "language",
+        "size",
+        "source",
+        "summary",
+        "title",
+        "version",
+    )
+
+    document_id: str
+    version: int
+    title: str
+    language: str | None
+    #: What was changed, in words; None if nobody said.
+    summary: str | None
+    #: Who changed it: "user", "ai", "restore", or any word of the application's.
+    source: str | None
+    created_at: datetime
+    size: int
+    content: str | None
+
+    _readers: ClassVar = {
+        "document_id": itemgetter(0),
+        "version": itemgetter(1),
+        "title": itemgetter(2),
+        "language": itemgetter(3),
+        "summary": itemgetter(4),
+        "source": itemgetter(5),
+        "created_at": _time(6),
+        "size": itemgetter(7),
+        "content": _text(8),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Sequence[T], Generic[T]):
+    """Some of what matches, in order; `cursor` asks for what follows, and is None after the last."""
+
+    items: list[T]
+    cursor: str | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a call moved to the trash, and the entry there that brings it back; None if nothing was moved."""
+
+    trash_id: str | None = None
+    sessions: int = 0
+    messages: int = 0
+    documents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that `verify()` found broken: which invariant, whose, where, and what was found."""
+
+    name: str
+    owner: str = ""
+    id: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A session that comes from elsewhere with its messages, to be imported whole.
+
+    Times that are None are taken from the messages, or are the time of the import.
+    """
+
+    id: str
+    name: str
+    messages: Sequence[ChatMessage] = ()
+    endpoint_url: str = ""
+    model: str = ""
+    owner: str | None = None
+    rag: bool = False
+    archived: bool = False
+    is_important: bool = False
+    folder: str | None = None
+    mode: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    total_input_tokens: int = 0
+    total_output_tokens: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    last_accessed: datetime | None = None
+    last_message_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryVersion:
+    """One state of a document that comes from elsewhere."""
+
+    content: str
+    created_at: datetime | None = None
+    summary: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryDocument:
+    """A document that comes from elsewhere with its versions, oldest first; the last is the current one."""
+
+    id: str
+    title: str
+    versions: Sequence[LibraryVersion]
+    language: str | None = None
+    session_id: str | None = None
+    owner: str | None = None
+    archived: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import brought in, and what was odd about it."""
+
+    sessions: int = 0
+    messages: int = 0
+    documents: int = 0
+    versions: int = 0
+    #: Sessions and documents that were there already, or had been deleted here since, and were left alone.
+    unchanged: int = 0
+    #: One sentence for each thing that was not as the format says.
+    oddities: list[str] = field(default_factory=list)
+
+    def __add__(self, other: "ImportReport") -> "ImportReport":
+        return ImportReport(
+            self.sessions + other.sessions,
+            self.messages + other.messages,
+            self.documents + other.documents,
+            self.versions + other.versions,
+            self.unchanged + other.unchanged,
+            self.oddities + other.oddities,
+        )

@@ -1,0 +1,134 @@
+"""What comes from elsewhere: added where it is missing, never twice, never over what is here.
+
+A session that is here already gets the messages that it lacks. What was deleted here since an earlier import
+stays deleted.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ithaca.columns import to_json
+from ithaca.content import Draft
+from ithaca.models import ImportReport
+from ithaca.operations.messages import append
+from ithaca.operations.scope import Scope
+from ithaca.operations.statements import INSERT_MESSAGE
+from ithaca.storage.connection import Connection, repeatable
+
+_INSERT_SESSION = """
+    INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode,
+        headers, extra, next_seq, message_count, total_input_tokens, total_output_tokens, created_at, updated_at,
+        last_accessed, last_message_at, active_at)
+    VALUES (:owner, :id, :name, :name_key, :endpoint_url, :model, :rag, :archived, :is_important, :folder, :mode,
+        :headers, :extra, :next_seq, :message_count, :total_input_tokens, :total_output_tokens, :created_at,
+        :updated_at, :last_accessed, :last_message_at, :active_at)
+"""
+
+_INSERT_DOCUMENT = """
+    INSERT INTO documents (owner, id, session_id, title, language, version, archived, created_at, updated_at)
+    VALUES (:owner, :id, :session_id, :title, :language, :version, :archived, :created_at, :updated_at)
+"""
+
+_INSERT_VERSION = """
+    INSERT INTO document_versions
+        (owner, document_id, version, title, language, content, size, summary, source, created_at)
+    VALUES (:owner, :document_id, :version, :title, :language, :content, :size, :summary, :source, :created_at)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A session's columns, its headers, and its messages' columns; checked."""
+
+    session: dict[str, Any]
+    headers: dict[str, str]
+    drafts: list[Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingDocument:
+    """A document's columns and those of its versions; checked."""
+
+    document: dict[str, Any]
+    versions: list[dict[str, Any]]
+
+
+@repeatable
+async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Incoming]) -> ImportReport:
+    """Adds sessions with their messages, in one transaction."""
+    here = await _which(conn, "sessions", ((c.session["owner"], c.session["id"]) for c in batch))
+    deleted = await _which(conn, "trashed_sessions", ((c.session["owner"], c.session["id"]) for c in batch))
+    new = [c for c in batch if _key(c.session) not in here | deleted]
+    await conn.run_many(_INSERT_SESSION, [_sealed(scope, c) for c in new])
+    await conn.run_many(INSERT_MESSAGE, _numbered(new))
+    report = ImportReport(sessions=len(new), messages=sum(len(c.drafts) for c in new))
+    for known in (c for c in batch if _key(c.session) in here):
+        added = await _add_missing(conn, scope, known)
+        report += ImportReport(messages=added, unchanged=0 if added else 1)
+    return report + ImportReport(unchanged=sum(_key(c.session) in deleted - here for c in batch))
+
+
+def _key(columns: dict[str, Any]) -> tuple[str, str]:
+    return columns["owner"], columns["id"]
+
+
+async def _which(conn: Connection, table: str, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the keys that a table holds."""
+    ids: dict[str, list[str]] = {}
+    for owner, id in keys:
+        ids.setdefault(owner, []).append(id)
+    found: set[tuple[str, str]] = set()
+    for owner, mine in ids.items():
+        rows = await conn.rows(
+            f"SELECT DISTINCT owner, id FROM {table} WHERE owner = :owner AND id IN (EACH(:ids))",
+            {"owner": owner, "ids": to_json(mine)},
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def _sealed(scope: Scope, incoming: Incoming) -> dict[str, Any]:
+    session = incoming.session
+    return {**session, "headers": scope.vault.seal(incoming.headers, session["owner"], session["id"])}
+
+
+def _numbered(batch: Iterable[Incoming]) -> Iterable[dict[str, Any]]:
+    for incoming in batch:
+        place = {"owner": incoming.session["owner"], "session_id": incoming.session["id"]}
+        for seq, draft in enumerate(incoming.drafts, 1):
+            yield {**draft, **place, "seq": seq}
+
+
+async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> int:
+    place = {"owner": incoming.session["owner"], "session_id": incoming.session["id"]}
+    ids = to_json([draft["id"] for draft in incoming.drafts])
+    rows = await conn.rows(
+        "SELECT id FROM messages WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))"
+        " UNION SELECT m.id FROM trash t JOIN trashed_messages m ON m.owner = t.owner AND m.trash_id = t.id"
+        " WHERE t.owner = :owner AND t.session_id = :session_id AND m.session_id = :session_id",
+        {**place, "ids": ids},
+    )
+    known = {row[0] for row in rows}
+    missing = [draft for draft in incoming.drafts if draft["id"] not in known]
+    if missing:
+        await append(conn, scope, incoming.session["id"], missing, [draft["id"] for draft in missing], None)
+    return len(missing)
+
+
+@repeatable
+async def add_documents(conn: Connection, scope: Scope, batch: Sequence[IncomingDocument]) -> ImportReport:
+    """Adds documents with their versions, in one transaction. One whose session isn't here belongs to none."""
+    here = await _which(conn, "documents", (_key(d.document) for d in batch))
+    deleted = await _which(conn, "trashed_documents", (_key(d.document) for d in batch))
+    new = [d for d in batch if _key(d.document) not in here | deleted]
+    homes = ((d.document["owner"], d.document["session_id"]) for d in new if d.document["session_id"])
+    sessions = await _which(conn, "sessions", homes)
+    await conn.run_many(_INSERT_DOCUMENT, [_homed(d.document, sessions) for d in new])
+    await conn.run_many(_INSERT_VERSION, [version for d in new for version in d.versions])
+    return ImportReport(documents=len(new), versions=sum(len(d.versions) for d in new), unchanged=len(batch) - len(new))
+
+
+def _homed(document: dict[str, Any], sessions: set[tuple[str, str]]) -> dict[str, Any]:
+    there = (document["owner"], document["session_id"]) in sessions
+    return document if there else {**document, "session_id": None}

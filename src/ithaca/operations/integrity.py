@@ -1,0 +1,120 @@
+"""Every invariant, derived again from what is stored: what is counted is counted again, and so on."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ithaca.columns import Row, from_json
+from ithaca.errors import SecretError
+from ithaca.models import Problem
+from ithaca.operations.scope import Scope
+from ithaca.storage.connection import Connection
+
+#: Name → what finds the broken rows: owner, id, and what is wrong with it.
+_CHECKS = {
+    "message_count": """
+        SELECT s.owner, s.id, 'counted ' || s.message_count || ', holds ' || count(m.seq)
+        FROM sessions s LEFT JOIN messages m ON m.owner = s.owner AND m.session_id = s.id
+        GROUP BY s.owner, s.id, s.message_count HAVING s.message_count <> count(m.seq)""",
+    "next_seq": """
+        SELECT s.owner, s.id, 'next is ' || s.next_seq || ', used up to ' || max(m.seq)
+        FROM sessions s JOIN messages m ON m.owner = s.owner AND m.session_id = s.id
+        GROUP BY s.owner, s.id, s.next_seq HAVING max(m.seq) >= s.next_seq OR min(m.seq) < 1""",
+    "activity": """
+        SELECT owner, id, 'active_at is not the time of the last message' FROM sessions
+        WHERE active_at <> coalesce(last_message_at, created_at)""",
+    "revision": "SELECT owner, id, 'revision ' || revision FROM sessions WHERE revision < 1",
+    "message_without_session": """
+        SELECT m.owner, m.session_id, 'message ' || m.id FROM messages m
+        WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.owner = m.owner AND s.id = m.session_id)""",
+    "content": """
+        SELECT owner, session_id, 'message ' || id || ' has both text and blocks' FROM messages
+        WHERE text IS NOT NULL AND blocks IS NOT NULL""",
+    "document_without_session": """
+        SELECT d.owner, d.id, 'its session ' || d.session_id || ' does not exist' FROM documents d
+        WHERE d.session_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.owner = d.owner AND s.id = d.session_id)""",
+    "document_version": """
+        SELECT d.owner, d.id, 'version ' || d.version || ' of ' || count(v.version) || ' stored'
+        FROM documents d LEFT JOIN document_versions v ON v.owner = d.owner AND v.document_id = d.id
+        GROUP BY d.owner, d.id, d.version
+        HAVING count(v.version) <> d.version OR max(v.version) <> d.version OR min(v.version) <> 1""",
+    "version_without_document": """
+        SELECT v.owner, v.document_id, 'version ' || v.version FROM document_versions v
+        WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.owner = v.owner AND d.id = v.document_id)""",
+    "trashed_without_entry": """
+        SELECT x.owner, x.trash_id, 'trashed rows without their entry' FROM (
+            SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages
+            UNION SELECT owner, trash_id FROM trashed_documents
+            UNION SELECT owner, trash_id FROM trashed_document_versions) x
+        WHERE NOT EXISTS (SELECT 1 FROM trash t WHERE t.owner = x.owner AND t.id = x.trash_id)""",
+}
+
+_PAGE = 1_000
+
+
+async def verify(conn: Connection, scope: Scope) -> list[Problem]:
+    """What is broken, by the name of the invariant; nothing if all is well. Reads everything."""
+    problems = [problem for name, sql in _CHECKS.items() for problem in await _found(conn, scope, name, sql)]
+    problems += [problem async for problem in _unreadable(conn, scope)]
+    problems += [problem async for problem in _sealed(conn, scope)]
+    return problems + await _engine(conn)
+
+
+async def _found(conn: Connection, scope: Scope, name: str, sql: str) -> list[Problem]:
+    mine = "" if scope.owner is None else " WHERE owner = :owner"
+    found = f"WITH found (owner, id, detail) AS ({sql}) SELECT owner, id, detail FROM found{mine}"
+    return [Problem(name, *row) for row in await conn.rows(found, {"owner": scope.owner})]
+
+
+async def _unreadable(conn: Connection, scope: Scope) -> AsyncIterator[Problem]:
+    columns = ("blocks", "tool_calls", "metadata")
+    async for row in _walk(conn, scope, "messages", ("session_id", "seq"), ("id", *columns)):
+        for column, text in zip(columns, row[4:], strict=True):
+            if text is not None and not _is_json(text, dict if column == "metadata" else list):
+                yield Problem("json", row[0], row[1], f"{column} of message {row[3]}")
+    async for row in _walk(conn, scope, "sessions", ("id",), ("extra",)):
+        if row[2] is not None and not _is_json(row[2], dict):
+            yield Problem("json", row[0], row[1], "extra")
+
+
+def _is_json(text: str, kind: type) -> bool:
+    try:
+        return isinstance(from_json(text), kind)
+    except (ValueError, RecursionError):
+        return False
+
+
+async def _sealed(conn: Connection, scope: Scope) -> AsyncIterator[Problem]:
+    async for owner, id, sealed in _walk(conn, scope, "sessions", ("id",), ("headers",)):
+        try:
+            scope.vault.open(sealed, owner, id)
+        except SecretError as error:
+            yield Problem("headers", owner, id, str(error))
+
+
+async def _walk(
+    conn: Connection, scope: Scope, table: str, key: tuple[str, ...], columns: tuple[str, ...]
+) -> AsyncIterator[Row]:
+    """Every row of a table in the order of its key, in constant memory."""
+    keys = ", ".join(("owner", *key))
+    mine = "" if scope.owner is None else "owner = :owner AND "
+    after: dict[str, Any] = {}
+    while True:
+        past = f"({keys}) > ({', '.join(f':key{i}' for i in range(len(key) + 1))})" if after else "TRUE"
+        rows = await conn.rows(
+            f"SELECT {keys}, {', '.join(columns)} FROM {table} WHERE {mine}{past} ORDER BY {keys} LIMIT :page",
+            {**after, "owner": scope.owner, "page": _PAGE},
+        )
+        for row in rows:
+            yield row
+        if len(rows) < _PAGE:
+            return
+        after = {f"key{i}": value for i, value in enumerate(rows[-1][: len(key) + 1])}
+
+
+async def _engine(conn: Connection) -> list[Problem]:
+    if conn.engine != "sqlite":
+        return []
+    faults = [row[0] for row in await conn.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    orphans = [f"row of {row[0]} without its {row[2]}" for row in await conn.rows("PRAGMA foreign_key_check")]
+    return [Problem("database", detail=str(detail)) for detail in faults + orphans]

@@ -1,0 +1,221 @@
+"""Messages: appended under numbers that are never used twice, read by number, changed by id."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ithaca.columns import Row, to_json
+from ithaca.content import Draft, draft_row, says_the_same
+from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
+from ithaca.models import ChatMessage, Removed
+from ithaca.operations import trash
+from ithaca.operations.scope import Scope
+from ithaca.operations.sessions import advance, lock
+from ithaca.operations.statements import INSERT_KNOWN_MESSAGE, MESSAGE_COLUMNS
+from ithaca.storage.connection import Connection, one_statement, repeatable
+
+_OF_SESSION = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id"
+
+
+@repeatable
+@one_statement
+async def append(
+    conn: Connection,
+    scope: Scope,
+    session_id: str,
+    drafts: Sequence[Draft],
+    given_ids: Sequence[str],
+    expected: int | None,
+) -> list[ChatMessage]:
+    """Stores messages at the end of a session, all or none.
+
+    A message whose id is stored already is not stored again if it says the same.
+    """
+    if not drafts:
+        await lock(conn, scope, session_id, expected)
+        return []
+    owner = await scope.owner_of_session(conn, session_id)
+    now = scope.clock()
+    session = {
+        "owner": owner,
+        "session_id": session_id,
+        "count": len(drafts),
+        "now": now,
+        "at": drafts[-1]["created_at"],
+        "expected": expected,
+        "ids": to_json(list(given_ids)) if given_ids else None,
+    }
+    first = await conn.append(session, drafts)
+    if first is not None:
+        return [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(drafts, first)]
+    return await _append_rest(conn, scope, owner, session_id, drafts, expected)
+
+
+async def _append_rest(
+    conn: Connection, scope: Scope, owner: str, session_id: str, drafts: Sequence[Draft], expected: int | None
+) -> list[ChatMessage]:
+    """Finds out why nothing was appended; where some were stored before, stores the others."""
+    revision = await _revision(conn, owner, session_id)
+    stored = await _by_id(conn, owner, session_id, [draft["id"] for draft in drafts])
+    for draft in drafts:
+        if draft["id"] in stored and not says_the_same(draft, stored[draft["id"]]):
+            raise MessageConflict(session_id, draft["id"])
+    rest = [draft for draft in drafts if draft["id"] not in stored]
+    if rest:
+        if expected is not None and revision != expected:
+            raise RevisionConflict(session_id, revision, expected)
+        added = await append(conn, scope, session_id, rest, [draft["id"] for draft in rest], expected)
+        stored |= {str(message.id): message for message in added}
+    return [stored[draft["id"]] for draft in drafts]
+
+
+async def _revision(conn: Connection, owner: str, session_id: str) -> int:
+    row = await conn.row(
+        "SELECT revision FROM sessions WHERE owner = :owner AND id = :id", {"owner": owner, "id": session_id}
+    )
+    if row is None:
+        raise SessionNotFound(session_id)
+    return int(row[0])
+
+
+async def _by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -> dict[str, ChatMessage]:
+    rows = await conn.rows(
+        f"{_OF_SESSION} AND id IN (EACH(:ids))",
+        {"owner": owner, "session_id": session_id, "ids": to_json(ids)},
+    )
+    return {row[1]: ChatMessage.from_row(row) for row in rows}
+
+
+@one_statement
+async def get_page(
+    conn: Connection, scope: Scope, session_id: str, before: int | None, after: int | None, limit: int
+) -> list[ChatMessage]:
+    """The messages next to a number, oldest first: those after it, or the newest before it."""
+    owner = await scope.owner_of_session(conn, session_id)
+    params = {"owner": owner, "session_id": session_id, "before": before, "after": after, "limit": limit}
+    bounds = (" AND seq < :before" if before is not None else "") + (" AND seq > :after" if after is not None else "")
+    downward = after is None
+    rows = await conn.rows(f"{_OF_SESSION}{bounds} ORDER BY seq{' DESC' if downward else ''} LIMIT :limit", params)
+    if not rows:
+        await _revision(conn, owner, session_id)  # an empty page of a session that exists, or an error
+    return list(map(ChatMessage.from_row, reversed(rows) if downward else rows))
+
+
+@one_statement
+async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: str) -> ChatMessage:
+    """One message by its id."""
+    owner = await scope.owner_of_session(conn, session_id)
+    found = await _by_id(conn, owner, session_id, [message_id])
+    if not found:
+        await _revision(conn, owner, session_id)
+        raise MessageNotFound(session_id, message_id)
+    return found[message_id]
+
+
+async def edit(
+    conn: Connection, scope: Scope, session_id: str, message_id: str, changes: Draft, expected: int | None
+) -> ChatMessage:
+    """Changes what a message says; its id, number and time stay. What it said before goes to the trash."""
+    head = await lock(conn, scope, session_id, expected)
+    now = scope.clock()
+    bin = await trash.open_bin(conn, head.owner, "edit message", now, session_id=session_id)
+    this = {"message_id": message_id}
+    if not await trash.copy_messages(conn, bin, session_id, "id = :message_id", this):
+        raise MessageNotFound(session_id, message_id)
+    sets = ", ".join(f"{column} = :{column}" for column in changes)
+    row = await conn.row(
+        f"UPDATE messages SET {sets}, edited_at = :now"
+        f" WHERE owner = :owner AND session_id = :session_id AND id = :message_id RETURNING {MESSAGE_COLUMNS}",
+        {**changes, **this, "owner": head.owner, "session_id": session_id, "now": now},
+    )
+    if row is None:
+        raise MessageNotFound(session_id, message_id)
+    await advance(conn, head, now, count=head.message_count)
+    return ChatMessage.from_row(row)
+
+
+async def delete(conn: Connection, scope: Scope, session_id: str, ids: Sequence[str], expected: int | None) -> Removed:
+    """Moves those of the messages that are there to the trash."""
+    which, params = "id IN (EACH(:ids))", {"ids": to_json(list(ids))}
+    return await _remove(conn, scope, session_id, "delete messages", which, params, expected)
+
+
+async def _remove(
+    conn: Connection,
+    scope: Scope,
+    session_id: str,
+    kind: str,
+    which: str,
+    params: dict[str, Any],
+    expected: int | None,
+) -> Removed:
+    head = await lock(conn, scope, session_id, expected)
+    there = {"owner": head.owner, "session_id": session_id, **params}
+    found = f"SELECT 1 FROM messages WHERE owner = :owner AND session_id = :session_id AND {which} LIMIT 1"
+    if await conn.row(found, there) is None:
+        return Removed()
+    now = scope.clock()
+    bin = await trash.open_bin(conn, head.owner, kind, now, session_id=session_id)
+    removed = await trash.remove_messages(conn, bin, session_id, which, params)
+    await advance(conn, head, now, count=head.message_count - removed)
+    return Removed(bin.id, messages=removed)
+
+
+async def truncate(conn: Connection, scope: Scope, session_id: str, keep_count: int, expected: int | None) -> Removed:
+    """Keeps the first messages and moves the others to the trash."""
+    head = await lock(conn, scope, session_id, expected)
+    if keep_count >= head.message_count:
+        return Removed()
+    # Counted from the nearer end: cutting the last of a long session must not walk over all of it.
+    from_end = head.message_count - keep_count - 1
+    upward = keep_count <= from_end
+    row = await conn.row(
+        "SELECT seq FROM messages WHERE owner = :owner AND session_id = :session_id"
+        f" ORDER BY seq{'' if upward else ' DESC'} LIMIT 1 OFFSET :offset",
+        {"owner": head.owner, "session_id": session_id, "offset": keep_count if upward else from_end},
+    )
+    cut = row[0] if row else 0
+    return await _remove(conn, scope, session_id, "truncate messages", "seq >= :cut", {"cut": cut}, None)
+
+
+async def replace(
+    conn: Connection, scope: Scope, session_id: str, drafts: Sequence[Draft], expected: int | None
+) -> list[ChatMessage]:
+    """Makes these the messages of a session.
+
+    As far as the new list begins like the stored one, nothing is touched. From the first difference on, what
+    is stored goes to the trash, and what is new stands under new numbers; a message that was stored keeps its
+    id and its time.
+    """
+    head = await lock(conn, scope, session_id, expected)
+    rows = await conn.rows(f"{_OF_SESSION} ORDER BY seq", {"owner": head.owner, "session_id": session_id})
+    stored = list(map(ChatMessage.from_row, rows))
+    kept = _common_start(stored, drafts)
+    if kept == len(stored) == len(drafts):
+        return stored
+    now = scope.clock()
+    if kept < len(stored):
+        bin = await trash.open_bin(conn, head.owner, "replace messages", now, session_id=session_id)
+        await trash.remove_messages(conn, bin, session_id, "seq >= :cut", {"cut": stored[kept].seq})
+    new = _with_stored_times(drafts[kept:], rows)
+    place = {"owner": head.owner, "session_id": session_id}
+    numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(new, head.next_seq)]
+    await conn.run_many(INSERT_KNOWN_MESSAGE, numbered)
+    unknown = {draft["id"] for draft in new} - {message.id for message in stored}
+    at = max((draft["created_at"] for draft in new if draft["id"] in unknown), default=None)
+    await advance(conn, head, now, count=len(drafts), numbers=len(new), at=at)
+    added = [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(new, head.next_seq)]
+    return stored[:kept] + added
+
+
+def _common_start(stored: Sequence[ChatMessage], drafts: Sequence[Draft]) -> int:
+    kept = 0
+    for message, draft in zip(stored, drafts, strict=False):
+        if message.id != draft["id"] or not says_the_same(draft, message):
+            break
+        kept += 1
+    return kept
+
+
+def _with_stored_times(drafts: Sequence[Draft], rows: Sequence[Row]) -> list[Draft]:
+    times = {row[1]: {"created_at": row[10], "edited_at": row[11]} for row in rows}
+    return [{**draft, "edited_at": None, **times.get(draft["id"], {})} for draft in drafts]

@@ -1,0 +1,45 @@
+"""On whose behalf an operation runs, and under which rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ithaca import columns
+from ithaca.config import Limits
+from ithaca.content import TokenCounter, estimate_tokens
+from ithaca.errors import AmbiguousId, DocumentNotFound, SessionNotFound
+from ithaca.secrets import Vault
+from ithaca.storage.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An owner, or None for trusted code that may name any owner and finds a session's owner by its id."""
+
+    owner: str | None
+    vault: Vault
+    limits: Limits
+    #: Microseconds since 1970.
+    clock: Callable[[], int] = columns.now
+    count_tokens: TokenCounter = estimate_tokens
+
+    async def owner_of_session(self, conn: Connection, session_id: str) -> str:
+        """Whose session it is. Confined to an owner, no question is asked: the answer is that owner."""
+        if self.owner is not None:
+            return self.owner
+        rows = await conn.rows("SELECT owner FROM sessions WHERE id = :id LIMIT 2", {"id": session_id})
+        if not rows:
+            raise SessionNotFound(session_id)
+        if len(rows) > 1:
+            raise AmbiguousId(session_id)
+        return str(rows[0][0])
+
+    async def owner_of_document(self, conn: Connection, document_id: str) -> str:
+        """Whose document it is."""
+        if self.owner is not None:
+            return self.owner
+        rows = await conn.rows("SELECT owner FROM documents WHERE id = :id LIMIT 2", {"id": document_id})
+        if not rows:
+            raise DocumentNotFound(document_id)
+        if len(rows) > 1:
+            raise AmbiguousId(document_id)
+        return str(rows[0][0])

@@ -1,0 +1,211 @@
+"""Sessions: made, read, listed, changed, and moved to the trash."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from ithaca.columns import Row, to_json
+from ithaca.content import new_id
+from ithaca.errors import AmbiguousId, RevisionConflict, SessionExists, SessionNotFound
+from ithaca.models import ChatMessage, Removed, Session
+from ithaca.operations import trash
+from ithaca.operations.scope import Scope
+from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.storage.connection import Connection, one_statement
+
+#: In the order in which `Session` reads a row; the last is for the vault.
+SESSION = (
+    "owner, id, name, endpoint_url, model, rag, archived, is_important, folder, mode, extra, message_count,"
+    " total_input_tokens, total_output_tokens, revision, created_at, updated_at, last_accessed, last_message_at,"
+    " headers"
+)
+
+#: A read moves `last_accessed` only when it is older than this, as a file system's relatime does.
+ACCESS_GRAIN = 3600 * 1_000_000
+
+_INSERT = f"""
+    INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, folder, mode, extra, headers,
+                          created_at, updated_at, last_accessed, active_at)
+    VALUES (:owner, :id, :name, :name_key, :endpoint_url, :model, :rag, :folder, :mode, :extra, :headers,
+            :now, :now, :now, :now)
+    ON CONFLICT (owner, id) DO NOTHING
+    RETURNING {SESSION}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How a locked session stands."""
+
+    owner: str
+    id: str
+    revision: int
+    next_seq: int
+    message_count: int
+
+
+def session_from(scope: Scope, row: Row, history: list[ChatMessage] | None = None) -> Session:
+    """The value of a row that was read with the columns of `SESSION`."""
+    opener = partial(scope.vault.open, row[19], row[0], row[1])
+    return Session.stored(row, opener, [] if history is None else history)
+
+
+async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: dict[str, str]) -> Session:
+    """Makes a session. Trusted code uses an id for one owner only, so that it can find the owner by the id."""
+    if scope.owner is None and await conn.row("SELECT 1 FROM sessions WHERE id = :id", {"id": new["id"]}):
+        raise SessionExists(new["id"])
+    sealed = scope.vault.seal(headers, new["owner"], new["id"])
+    row = await conn.row(_INSERT, {**new, "headers": sealed, "now": scope.clock()})
+    if row is None:
+        raise SessionExists(new["id"])
+    return session_from(scope, row)
+
+
+async def ensure(conn: Connection, scope: Scope, new: dict[str, Any]) -> Session:
+    """The stored session of this id, unchanged; or a new one."""
+    try:
+        return session_from(scope, await _row(conn, scope, new["id"]))
+    except SessionNotFound:
+        await conn.run(_INSERT, {**new, "headers": None, "now": scope.clock()})
+        return session_from(scope, await _row(conn, scope, new["id"]))
+
+
+async def get(conn: Connection, scope: Scope, session_id: str, last: int | None) -> Session:
+    """A session with all of its messages, the last N, or none."""
+    row = await _row(conn, scope, session_id)
+    return session_from(scope, row, await _history(conn, row[0], session_id, last))
+
+
+@one_statement
+async def get_bare(conn: Connection, scope: Scope, session_id: str) -> Session:
+    """A session without its messages."""
+    return session_from(scope, await _row(conn, scope, session_id))
+
+
+async def _row(conn: Connection, scope: Scope, session_id: str) -> Row:
+    owned = "" if scope.owner is None else "owner = :owner AND "
+    sql = f"SELECT {SESSION} FROM sessions WHERE {owned}id = :id LIMIT 2"
+    rows = await conn.rows(sql, {"owner": scope.owner, "id": session_id})
+    if not rows:
+        raise SessionNotFound(session_id)
+    if len(rows) > 1:
+        raise AmbiguousId(session_id)
+    return rows[0]
+
+
+_OF_SESSION = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id"
+
+
+async def _history(conn: Connection, owner: str, session_id: str, last: int | None) -> list[ChatMessage]:
+    if last == 0:
+        return []
+    place = {"owner": owner, "session_id": session_id, "last": last}
+    if last is None:
+        rows = await conn.rows(f"{_OF_SESSION} ORDER BY seq", place)
+    else:
+        rows = await conn.rows(f"{_OF_SESSION} ORDER BY seq DESC LIMIT :last", place)
+        rows.reverse()
+    return list(map(ChatMessage.from_row, rows))
+
+
+async def lock(conn: Connection, scope: Scope, session_id: str, expected: int | None) -> Head:
+    """Keeps others from changing the session until the transaction ends."""
+    owner = await scope.owner_of_session(conn, session_id)
+    row = await conn.row(
+        "SELECT owner, id, revision, next_seq, message_count FROM sessions"
+        " WHERE owner = :owner AND id = :id FOR UPDATE",
+        {"owner": owner, "id": session_id},
+    )
+    if row is None:
+        raise SessionNotFound(session_id)
+    head = Head(*row)
+    if expected is not None and head.revision != expected:
+        raise RevisionConflict(session_id, head.revision, expected)
+    return head
+
+
+async def advance(
+    conn: Connection, head: Head, now: int, *, count: int, numbers: int = 0, at: int | None = None
+) -> None:
+    """Records a change of a locked session: its next revision, its new count, the numbers that it took.
+
+    `at` is the time of the newest message that was added, if any was.
+    """
+    added = ", last_message_at = :at, active_at = :at" if at is not None else ""
+    await conn.run(
+        "UPDATE sessions SET revision = revision + 1, message_count = :count, next_seq = next_seq + :numbers,"
+        f" updated_at = :now, last_accessed = :now{added} WHERE owner = :owner AND id = :id",
+        {"owner": head.owner, "id": head.id, "count": count, "numbers": numbers, "now": now, "at": at},
+    )
+
+
+async def update(
+    conn: Connection,
+    scope: Scope,
+    session_id: str,
+    changes: dict[str, Any],
+    headers: dict[str, str] | None,
+    expected: int | None,
+) -> Session:
+    """Changes columns of a session. A new endpoint never gets the headers that were meant for the old one."""
+    head = await lock(conn, scope, session_id, expected)
+    sets = [f"{column} = :{column}" for column in changes]
+    if headers is not None:
+        sets.append("headers = :headers")
+        changes = {**changes, "headers": scope.vault.seal(headers, head.owner, session_id)}
+    elif "endpoint_url" in changes:
+        sets.append("headers = CASE WHEN endpoint_url = :endpoint_url THEN headers END")
+    row = await conn.row(
+        f"UPDATE sessions SET {', '.join(sets)}, revision = revision + 1, updated_at = :now, last_accessed = :now"
+        f" WHERE owner = :owner AND id = :session_id RETURNING {SESSION}",
+        {**changes, "owner": head.owner, "session_id": session_id, "now": scope.clock()},
+    )
+    if row is None:
+        raise SessionNotFound(session_id)
+    return session_from(scope, row)
+
+
+@one_statement
+async def touch(conn: Connection, scope: Scope, session_id: str) -> None:
+    """Records that a session was read. That is no change: neither its revision nor `updated_at` move."""
+    owner = await scope.owner_of_session(conn, session_id)
+    now = scope.clock()
+    await conn.run(
+        "UPDATE sessions SET last_accessed = :now WHERE owner = :owner AND id = :id AND last_accessed < :old",
+        {"owner": owner, "id": session_id, "now": now, "old": now - ACCESS_GRAIN},
+    )
+
+
+async def delete(conn: Connection, scope: Scope, session_id: str, expected: int | None) -> Removed:
+    """Moves a session with its messages to the trash; its documents stay, with no session."""
+    head = await lock(conn, scope, session_id, expected)
+    bin = await trash.open_bin(conn, head.owner, "delete session", scope.clock(), session_id=session_id)
+    return Removed(bin.id, 1, await trash.remove_session(conn, bin, session_id))
+
+
+async def delete_many(conn: Connection, scope: Scope, ids: Sequence[str], important: bool) -> Removed:
+    """Moves those of the sessions that are there to the trash; starred ones only if asked to."""
+    kept = "" if important else " AND is_important = FALSE"
+    owned = "" if scope.owner is None else "owner = :owner AND "
+    rows = await conn.rows(
+        f"SELECT owner, id FROM sessions WHERE {owned}id IN (EACH(:ids)){kept} ORDER BY owner, id FOR UPDATE",
+        {"owner": scope.owner, "ids": to_json(list(ids))},
+    )
+    _refuse_ambiguous(rows)
+    trash_id, messages = new_id(), 0
+    for owner, mine in groupby(rows, key=itemgetter(0)):
+        bin = await trash.open_bin(conn, owner, "delete sessions", scope.clock(), id=trash_id)
+        for _, session_id in mine:
+            messages += await trash.remove_session(conn, bin, session_id)
+    return Removed(trash_id, len(rows), messages) if rows else Removed()
+
+
+def _refuse_ambiguous(rows: Iterable[Row]) -> None:
+    seen: set[str] = set()
+    for _, session_id in rows:
+        if session_id in seen:
+            raise AmbiguousId(session_id)
+        seen.add(session_id)

@@ -1,0 +1,113 @@
+"""What an operation may ask of a database, whichever it is.
+
+An operation is a coroutine function over a `Connection`. It opens no transaction and catches no driver error:
+`Storage.read` and `Storage.write` begin, commit, roll back, retry and translate, in one place a database. It
+may be run again from its start (a deadlock, a connection that broke), so it keeps no state of its own.
+
+SQL names its parameters `:so`. Two macros stand for what the databases write differently:
+`EACH(:ids)` is a subquery with the items of a JSON list of texts, and ` FOR UPDATE` locks the rows it reads
+(on SQLite a writer is alone already).
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+
+from ithaca.columns import Row
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Params: TypeAlias = Mapping[str, Any]
+Operation: TypeAlias = Callable[Concatenate["Connection", P], Coroutine[Any, Any, T]]
+Engine: TypeAlias = Literal["sqlite", "postgres"]
+
+#: For statements without parameters.
+NOTHING: Params = {}
+
+
+class Connection(Protocol):
+    """A connection within a transaction."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
+        """The first row, or None."""
+
+    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
+        """Every row."""
+
+    async def run(self, sql: str, params: Params = NOTHING) -> int:
+        """How many rows were inserted, updated or deleted."""
+
+    async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        """Runs a statement once for each set of parameters."""
+
+    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+        """Takes numbers in a session and inserts messages under them.
+
+        Returns the first number; or None, with nothing changed, when the session isn't there, isn't at the
+        expected revision, or holds one of the messages already.
+        """
+
+
+class Storage(Protocol):
+    """A database, for callers that wait in their thread."""
+
+    def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs an operation on one consistent state of the database."""
+
+    def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs an operation as one transaction; it is durable when this returns."""
+
+    def close(self) -> None: ...
+
+
+class AsyncStorage(Protocol):
+    """A database, for callers on an event loop."""
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    async def close(self) -> None: ...
+
+
+Op = TypeVar("Op", bound=Callable[..., Any])
+
+
+def one_statement(op: Op) -> Op:
+    """Marks an operation whose last statement alone does the work.
+
+    It is right without a transaction around it, whatever others do between its statements, so a database
+    where each transaction costs round trips may run it bare.
+    """
+    op.one_statement = True  # type: ignore[attr-defined]
+    return op
+
+
+def repeatable(op: Op) -> Op:
+    """Marks a writing operation that may run again even after it was committed, without doing it twice."""
+    op.repeatable = True  # type: ignore[attr-defined]
+    return op
+
+
+def is_repeatable(op: Callable[..., Any]) -> bool:
+    """Whether the operation was marked by `repeatable`."""
+    return getattr(op, "repeatable", False)
+
+
+def is_one_statement(op: Callable[..., Any]) -> bool:
+    """Whether the operation was marked by `one_statement`."""
+    return getattr(op, "one_statement", False)
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns that never suspends: it runs to its end like a plain function."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    raise RuntimeError("an operation waited for something else than its connection")

@@ -1,0 +1,36 @@
+"""Numbered migrations: `NNNN_name.sql`, each applied with its record in one transaction."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from ithaca.errors import SchemaOutOfDate, SchemaTooNew
+from ithaca.storage.connection import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: brings a database from `version - 1` to `version`."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def migrations(engine: Engine) -> list[Migration]:
+    """Every step that this release knows, in order, numbered from 1 without a gap."""
+    folder = files("ithaca.storage").joinpath("migrations", engine)
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
+    return [_migration(script.name, script.read_text(encoding="utf-8")) for script in scripts]
+
+
+def _migration(file: str, sql: str) -> Migration:
+    number, _, name = file.removesuffix(".sql").partition("_")
+    return Migration(int(number), name, sql)
+
+
+def check_version(found: int, expected: int) -> None:
+    """Raises unless the database is at the version that this release works on."""
+    if found > expected:
+        raise SchemaTooNew(found, expected)
+    if found < expected:
+        raise SchemaOutOfDate(found, expected)

@@ -1,0 +1,182 @@
+-- Sessions, their messages in order, documents with versions, and the trash of each owner.
+-- The owner leads every key. Times are microseconds since 1970 in UTC. JSON is text.
+-- Texts that are compared or sorted use the collation "C": the order of code points, as on SQLite.
+
+CREATE TABLE sessions (
+    owner               TEXT COLLATE "C" NOT NULL,
+    id                  TEXT COLLATE "C" NOT NULL,
+    name                TEXT NOT NULL,
+    name_key            TEXT COLLATE "C" NOT NULL,              -- the name folded, for sorting and finding
+    endpoint_url        TEXT NOT NULL,
+    model               TEXT NOT NULL,
+    rag                 BOOLEAN NOT NULL DEFAULT FALSE,
+    archived            BOOLEAN NOT NULL DEFAULT FALSE,
+    is_important        BOOLEAN NOT NULL DEFAULT FALSE,
+    folder              TEXT COLLATE "C",
+    mode                TEXT,
+    headers             BYTEA,                       -- encrypted
+    extra               TEXT,
+    next_seq            BIGINT NOT NULL DEFAULT 1, -- the number that the next message takes
+    message_count       BIGINT NOT NULL DEFAULT 0,
+    total_input_tokens  BIGINT NOT NULL DEFAULT 0,
+    total_output_tokens BIGINT NOT NULL DEFAULT 0,
+    revision            BIGINT NOT NULL DEFAULT 1,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL,
+    last_accessed       BIGINT NOT NULL,
+    last_message_at     BIGINT,
+    active_at           BIGINT NOT NULL,           -- last_message_at, or created_at before the first message
+    PRIMARY KEY (owner, id)
+);
+CREATE INDEX sessions_by_activity ON sessions (owner, active_at, id);
+CREATE INDEX sessions_by_activity_of_all ON sessions (active_at, owner, id);
+CREATE INDEX sessions_by_id ON sessions (id);
+
+CREATE TABLE messages (
+    owner        TEXT COLLATE "C" NOT NULL,
+    session_id   TEXT COLLATE "C" NOT NULL,
+    seq          BIGINT NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    role         TEXT NOT NULL,
+    text         TEXT,                              -- content that is text
+    blocks       TEXT,                              -- content that is a list of blocks
+    tool_calls   TEXT,
+    tool_call_id TEXT,
+    name         TEXT,
+    metadata     TEXT,
+    tokens       BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    edited_at    BIGINT,
+    PRIMARY KEY (owner, session_id, seq),
+    UNIQUE (owner, session_id, id),
+    FOREIGN KEY (owner, session_id) REFERENCES sessions (owner, id) ON DELETE CASCADE
+);
+
+CREATE TABLE documents (
+    owner      TEXT COLLATE "C" NOT NULL,
+    id         TEXT COLLATE "C" NOT NULL,
+    session_id TEXT COLLATE "C",
+    title      TEXT NOT NULL,
+    language   TEXT,
+    version    BIGINT NOT NULL,                    -- the current one of document_versions
+    archived   BOOLEAN NOT NULL DEFAULT FALSE,
+    revision   BIGINT NOT NULL DEFAULT 1,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (owner, id),
+    FOREIGN KEY (owner, session_id) REFERENCES sessions (owner, id)
+);
+CREATE INDEX documents_by_session ON documents (owner, session_id);
+CREATE INDEX documents_by_update ON documents (owner, updated_at, id);
+CREATE INDEX documents_by_update_of_all ON documents (updated_at, owner, id);
+CREATE INDEX documents_by_id ON documents (id);
+
+CREATE TABLE document_versions (
+    owner       TEXT COLLATE "C" NOT NULL,
+    document_id TEXT COLLATE "C" NOT NULL,
+    version     BIGINT NOT NULL,
+    title       TEXT NOT NULL,
+    language    TEXT,
+    content     TEXT NOT NULL,
+    size        BIGINT NOT NULL,                   -- of the content, in characters
+    summary     TEXT,
+    source      TEXT,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (owner, document_id, version),
+    FOREIGN KEY (owner, document_id) REFERENCES documents (owner, id) ON DELETE CASCADE
+);
+
+-- What an operation removed: one row an operation, and the removed rows as they were.
+CREATE TABLE trash (
+    owner       TEXT COLLATE "C" NOT NULL,
+    id          TEXT COLLATE "C" NOT NULL,
+    kind        TEXT NOT NULL,
+    session_id  TEXT COLLATE "C",
+    document_id TEXT COLLATE "C",
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (owner, id)
+);
+CREATE INDEX trash_by_session ON trash (owner, session_id);
+
+CREATE TABLE trashed_sessions (
+    owner               TEXT COLLATE "C" NOT NULL,
+    trash_id            TEXT COLLATE "C" NOT NULL,
+    id                  TEXT COLLATE "C" NOT NULL,
+    name                TEXT NOT NULL,
+    name_key            TEXT COLLATE "C" NOT NULL,
+    endpoint_url        TEXT NOT NULL,
+    model               TEXT NOT NULL,
+    rag                 BOOLEAN NOT NULL,
+    archived            BOOLEAN NOT NULL,
+    is_important        BOOLEAN NOT NULL,
+    folder              TEXT COLLATE "C",
+    mode                TEXT,
+    headers             BYTEA,
+    extra               TEXT,
+    next_seq            BIGINT NOT NULL,
+    message_count       BIGINT NOT NULL,
+    total_input_tokens  BIGINT NOT NULL,
+    total_output_tokens BIGINT NOT NULL,
+    revision            BIGINT NOT NULL,
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL,
+    last_accessed       BIGINT NOT NULL,
+    last_message_at     BIGINT,
+    active_at           BIGINT NOT NULL,
+    PRIMARY KEY (owner, trash_id, id),
+    FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
+);
+CREATE INDEX trashed_sessions_by_id ON trashed_sessions (owner, id);
+
+CREATE TABLE trashed_messages (
+    owner        TEXT COLLATE "C" NOT NULL,
+    trash_id     TEXT COLLATE "C" NOT NULL,
+    session_id   TEXT COLLATE "C" NOT NULL,
+    seq          BIGINT NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    role         TEXT NOT NULL,
+    text         TEXT,
+    blocks       TEXT,
+    tool_calls   TEXT,
+    tool_call_id TEXT,
+    name         TEXT,
+    metadata     TEXT,
+    tokens       BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    edited_at    BIGINT,
+    PRIMARY KEY (owner, trash_id, session_id, seq),
+    FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
+);
+
+CREATE TABLE trashed_documents (
+    owner      TEXT COLLATE "C" NOT NULL,
+    trash_id   TEXT COLLATE "C" NOT NULL,
+    id         TEXT COLLATE "C" NOT NULL,
+    session_id TEXT COLLATE "C",
+    title      TEXT NOT NULL,
+    language   TEXT,
+    version    BIGINT NOT NULL,
+    archived   BOOLEAN NOT NULL,
+    revision   BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (owner, trash_id, id),
+    FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
+);
+CREATE INDEX trashed_documents_by_id ON trashed_documents (owner, id);
+
+CREATE TABLE trashed_document_versions (
+    owner       TEXT COLLATE "C" NOT NULL,
+    trash_id    TEXT COLLATE "C" NOT NULL,
+    document_id TEXT COLLATE "C" NOT NULL,
+    version     BIGINT NOT NULL,
+    title       TEXT NOT NULL,
+    language    TEXT,
+    content     TEXT NOT NULL,
+    size        BIGINT NOT NULL,
+    summary     TEXT,
+    source      TEXT,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (owner, trash_id, document_id, version),
+    FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
+);

@@ -1,0 +1,310 @@
+"""PostgreSQL through psycopg: an append is one round trip, and what the network breaks is repeated.
+
+Connections are in autocommit mode. An operation of one statement runs as it is; any other between BEGIN and
+COMMIT. On a deadlock, a serialization failure or a connection that broke before the commit, the operation runs
+again from its start. When the connection broke while it was being committed, nobody knows what happened: then
+only an operation that is safe to repeat (adding messages, which have ids) is repeated.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, LiteralString, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import errors as pg
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from ithaca.columns import Row, to_json
+from ithaca.config import Settings
+from ithaca.errors import (
+    DatabaseBusy,
+    DatabaseUnavailable,
+    ManagerClosed,
+    NotAnIthacaDatabase,
+    SchemaOutOfDate,
+    StorageError,
+)
+from ithaca.operations.statements import TAKE_NUMBERS
+from ithaca.storage.connection import (
+    NOTHING,
+    Engine,
+    Operation,
+    P,
+    Params,
+    drive,
+    is_one_statement,
+    is_repeatable,
+)
+from ithaca.storage.migrate import Migration, check_version, migrations
+
+T = TypeVar("T")
+
+#: How often an operation is run before its failure is final.
+ATTEMPTS = 6
+
+#: Connections that a manager opens at most.
+MOST_CONNECTIONS = 20
+
+BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+# A process that upgrades holds this advisory lock: any number that nobody else in the database uses.
+_UPGRADE_LOCK = 0x49746861
+
+_COLUMNS = (
+    "id",
+    "role",
+    "text",
+    "blocks",
+    "tool_calls",
+    "tool_call_id",
+    "name",
+    "metadata",
+    "tokens",
+    "created_at",
+)
+
+_UNLESS_HELD = """
+      AND (CAST(:ids AS TEXT) IS NULL OR NOT EXISTS (
+          SELECT FROM messages
+          WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))))
+    RETURNING"""
+
+_TAKE = TAKE_NUMBERS.replace("RETURNING", _UNLESS_HELD)
+
+APPEND_ONE = f"""
+    WITH taken (first) AS ({_TAKE})
+    INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
+    SELECT :owner, :session_id, first, {", ".join(f":{name}" for name in _COLUMNS)} FROM taken
+    RETURNING seq
+"""
+
+APPEND_MANY = f"""
+    WITH taken (first) AS ({_TAKE}),
+    added AS (
+        INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
+        SELECT :owner, :session_id, first + place - 1, {", ".join(_COLUMNS)}
+        FROM taken, unnest({
+    ", ".join(f"CAST(:{name} AS {'BIGINT' if name in ('tokens', 'created_at') else 'TEXT'}[])" for name in _COLUMNS)
+}) WITH ORDINALITY AS new ({", ".join(_COLUMNS)}, place)
+    )
+    SELECT first FROM taken
+"""
+
+
+def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tuple[str, dict[str, Any]]:
+    """The statement that appends, and its parameters."""
+    params = dict(session)
+    if again and params["ids"] is None:  # the attempt before may have been committed
+        params["ids"] = to_json([draft["id"] for draft in drafts])
+    if len(drafts) == 1:
+        return APPEND_ONE, {**params, **drafts[0]}
+    return APPEND_MANY, params | {name: [draft[name] for draft in drafts] for name in _COLUMNS}
+
+
+class PostgresConnection:
+    """A `Connection` that never suspends."""
+
+    engine: Engine = "postgres"
+
+    def __init__(self, db: psycopg.Connection[Row], *, again: bool) -> None:
+        self._db = db
+        self._again = again
+
+    async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
+        return self._db.execute(translate(sql), params).fetchone()
+
+    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
+        return self._db.execute(translate(sql), params).fetchall()
+
+    async def run(self, sql: str, params: Params = NOTHING) -> int:
+        return self._db.execute(translate(sql), params).rowcount
+
+    async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        with self._db.cursor() as cursor:
+            cursor.executemany(translate(sql), params)
+
+    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+        sql, params = append_call(session, drafts, again=self._again)
+        row = await self.row(sql, params)
+        return None if row is None else int(row[0])
+
+
+class PostgresStorage:
+    """A PostgreSQL database, through a pool of connections."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        conninfo, options = connection_options(url, settings)
+        prepare_schema(conninfo)
+        self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
+            conninfo,
+            kwargs=options,
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            open=True,
+            timeout=settings.busy_timeout,
+        )
+
+    def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        begin = None if is_one_statement(op) else BEGIN_READ
+        return self._repeat(op, begin, True, *args, **kwargs)
+
+    def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        begin = None if is_one_statement(op) else "BEGIN"
+        return self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _repeat(self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._attempt(op, begin, attempt, *args, **kwargs)
+            except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+                if not worth_repeating(error, repeatable) or attempt == ATTEMPTS - 1:
+                    raise translated(error) from error
+                if isinstance(error, pg.OperationalError):
+                    self._pool.check()
+            time.sleep(pause(attempt))
+        raise AssertionError("unreachable")
+
+    def _attempt(self, op: Operation[P, T], begin: str | None, attempt: int, *args: P.args, **kwargs: P.kwargs) -> T:
+        db = self._pool.getconn()
+        try:
+            if begin is None:
+                return drive(op(PostgresConnection(db, again=attempt > 0), *args, **kwargs))
+            db.execute(begin)
+            result = drive(op(PostgresConnection(db, again=attempt > 0), *args, **kwargs))
+            with committing():
+                db.execute("COMMIT")
+            return result
+        except BaseException:
+            if begin is not None and not db.closed:
+                db.execute("ROLLBACK")
+            raise
+        finally:
+            self._pool.putconn(db)
+
+
+class committing:
+    """Marks an error that came while a transaction was being committed."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, psycopg.OperationalError):
+            error.while_committing = True  # type: ignore[attr-defined]
+
+
+def worth_repeating(error: Exception, repeatable: bool) -> bool:
+    """Whether running the operation again from its start may help, and cannot do it twice."""
+    if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
+        return True
+    if isinstance(error, pg.UniqueViolation):
+        return repeatable  # somebody stored the same message at the same time
+    broken = isinstance(error, psycopg.OperationalError) and not isinstance(error, (PoolTimeout, pg.QueryCanceled))
+    before_commit = not getattr(error, "while_committing", False)
+    return broken and (repeatable or before_commit)
+
+
+def pause(attempt: int) -> float:
+    """Seconds before the next attempt: longer each time, and not the same for two that collided."""
+    return random.uniform(0.5, 1.0) * 0.01 * 4.0**attempt  # noqa: S311
+
+
+def translated(error: Exception) -> Exception:
+    """A driver's error as one of ours, most specific first."""
+    reason = str(error).strip() or type(error).__name__
+    if isinstance(error, PoolClosed):
+        return ManagerClosed()
+    if isinstance(error, (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)):
+        return DatabaseBusy(reason)
+    if isinstance(error, psycopg.OperationalError):
+        return DatabaseUnavailable(reason)
+    return StorageError(f"{type(error).__name__}: {reason}")
+
+
+_SQL: dict[str, LiteralString] = {}
+
+
+def translate(sql: str) -> LiteralString:
+    """SQL with psycopg's parameters."""
+    return _SQL.get(sql) or _translate(sql)
+
+
+def _translate(sql: str) -> LiteralString:
+    text = re.sub(r"EACH\((:\w+)\)", r"SELECT json_array_elements_text(CAST(\1 AS json))", sql)
+    text = re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", text.replace("%", "%%"))
+    return _SQL.setdefault(sql, text)
+
+
+def connection_options(url: str, settings: Settings) -> tuple[str, dict[str, Any]]:
+    """What psycopg connects to, and how. `?pgbouncer=true` in the URL: no prepared statements."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    behind_pooler = query.pop("pgbouncer", "false").lower() in ("true", "1", "yes")
+    conninfo = urlunsplit(parts._replace(query=urlencode(query)))
+    threshold = None if behind_pooler else 2
+    return conninfo, {"autocommit": True, "prepare_threshold": threshold, "application_name": "ithaca"}
+
+
+def prepare_schema(conninfo: str) -> None:
+    """Makes the tables in an empty database; raises unless they are those that this release works on."""
+    with _connected(conninfo) as db:
+        found, known = _version(db), migrations("postgres")
+        if found == 0:
+            found = _apply(db, known)
+        check_version(found, len(known))
+
+
+def upgrade(url: str) -> tuple[int, int]:
+    """Brings a database to the current schema; returns the version before and after."""
+    conninfo, _ = connection_options(url, Settings(database=url))
+    with _connected(conninfo) as db:
+        before = _version(db)
+        after = _apply(db, migrations("postgres"))
+        check_version(after, len(migrations("postgres")))
+        return before, after
+
+
+def _connected(conninfo: str) -> psycopg.Connection[Row]:
+    try:
+        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise translated(error) from error
+
+
+def _version(db: psycopg.Connection[Row]) -> int:
+    if db.execute("SELECT to_regclass('ithaca_schema')").fetchone() == (None,):
+        return 0
+    row = db.execute("SELECT coalesce(max(version), 0) FROM ithaca_schema").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _apply(db: psycopg.Connection[Row], steps: list[Migration]) -> int:
+    """Applies what is missing, in one transaction that only one process is in at a time."""
+    try:
+        with db.transaction():
+            db.execute("SELECT pg_advisory_xact_lock(%s)", [_UPGRADE_LOCK])
+            found = _version(db)
+            if found == 0:
+                _refuse_other_tables(db)
+                db.execute(
+                    "CREATE TABLE IF NOT EXISTS ithaca_schema (version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+                    " applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
+                )
+            for step in steps[found:]:
+                db.execute(step.sql)
+                db.execute("INSERT INTO ithaca_schema (version, name) VALUES (%s, %s)", [step.version, step.name])
+            return max(found, len(steps))
+    except pg.InsufficientPrivilege as error:
+        raise SchemaOutOfDate(_version(db), len(steps)) from error
+    except psycopg.Error as error:
+        raise translated(error) from error
+
+
+def _refuse_other_tables(db: psycopg.Connection[Row]) -> None:
+    if db.execute("SELECT to_regclass('sessions'), to_regclass('messages')").fetchone() != (None, None):
+        raise NotAnIthacaDatabase(db.info.dbname, "it has tables of the same names")

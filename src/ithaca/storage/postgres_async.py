@@ -1,0 +1,130 @@
+"""PostgreSQL for an event loop: the same as `storage.postgres`, with connections that really await."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import psycopg
+from psycopg import errors as pg
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from ithaca.columns import Row
+from ithaca.config import Settings
+from ithaca.storage.connection import (
+    NOTHING,
+    Engine,
+    Operation,
+    P,
+    Params,
+    is_one_statement,
+    is_repeatable,
+)
+from ithaca.storage.postgres import (
+    ATTEMPTS,
+    BEGIN_READ,
+    MOST_CONNECTIONS,
+    append_call,
+    committing,
+    connection_options,
+    pause,
+    prepare_schema,
+    translate,
+    translated,
+    worth_repeating,
+)
+
+T = TypeVar("T")
+
+
+class AsyncPostgresConnection:
+    """A `Connection` that awaits the network."""
+
+    engine: Engine = "postgres"
+
+    def __init__(self, db: psycopg.AsyncConnection[Row], *, again: bool) -> None:
+        self._db = db
+        self._again = again
+
+    async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
+        return await (await self._db.execute(translate(sql), params)).fetchone()
+
+    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
+        return await (await self._db.execute(translate(sql), params)).fetchall()
+
+    async def run(self, sql: str, params: Params = NOTHING) -> int:
+        return (await self._db.execute(translate(sql), params)).rowcount
+
+    async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        async with self._db.cursor() as cursor:
+            await cursor.executemany(translate(sql), params)
+
+    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+        sql, params = append_call(session, drafts, again=self._again)
+        row = await self.row(sql, params)
+        return None if row is None else int(row[0])
+
+
+class AsyncPostgresStorage:
+    """A PostgreSQL database, through a pool of connections."""
+
+    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str, settings: Settings) -> "AsyncPostgresStorage":
+        conninfo, options = connection_options(url, settings)
+        await asyncio.to_thread(prepare_schema, conninfo)
+        pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]] = AsyncConnectionPool(
+            conninfo,
+            kwargs=options,
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            open=False,
+            timeout=settings.busy_timeout,
+        )
+        await pool.open()
+        return cls(pool)
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        begin = None if is_one_statement(op) else BEGIN_READ
+        return await self._repeat(op, begin, True, *args, **kwargs)
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        begin = None if is_one_statement(op) else "BEGIN"
+        return await self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _repeat(
+        self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._attempt(op, begin, attempt, *args, **kwargs)
+            except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+                if not worth_repeating(error, repeatable) or attempt == ATTEMPTS - 1:
+                    raise translated(error) from error
+                if isinstance(error, pg.OperationalError):
+                    await self._pool.check()
+            await asyncio.sleep(pause(attempt))
+        raise AssertionError("unreachable")
+
+    async def _attempt(
+        self, op: Operation[P, T], begin: str | None, attempt: int, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        db = await self._pool.getconn()
+        try:
+            if begin is None:
+                return await op(AsyncPostgresConnection(db, again=attempt > 0), *args, **kwargs)
+            await db.execute(begin)
+            result = await op(AsyncPostgresConnection(db, again=attempt > 0), *args, **kwargs)
+            with committing():
+                await db.execute("COMMIT")
+            return result
+        except BaseException:
+            if begin is not None and not db.closed:
+                await db.execute("ROLLBACK")
+            raise
+        finally:
+            await self._pool.putconn(db)

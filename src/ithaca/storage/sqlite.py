@@ -1,0 +1,439 @@
+"""SQLite through APSW: one writer that commits for all, and readers that never wait for it.
+
+Every writing thread puts its operation into a queue. Whoever finds nobody leading leads: it opens a
+transaction, runs what is queued, each in a savepoint, commits once, and tells the others; then the first of
+those that came meanwhile leads. So one flush to disk serves all who waited for it, and nobody is told "done"
+before it. Alone, a writer leads at once and switches no thread.
+
+Processes take turns by a lock on a file beside the database. SQLite's own way of waiting, sleeping and asking
+again, leaves some waiting for very long; a queue in the kernel doesn't. Whoever doesn't take it (another
+program) is still kept out by SQLite itself.
+"""
+
+import contextlib
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from ithaca.columns import Row
+from ithaca.config import Settings
+from ithaca.errors import (
+    DatabaseBusy,
+    DatabaseUnavailable,
+    ManagerClosed,
+    NotAnIthacaDatabase,
+    StorageError,
+)
+from ithaca.operations.statements import HOLDS_ANY, INSERT_MESSAGE, TAKE_NUMBERS
+from ithaca.storage.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement
+from ithaca.storage.migrate import check_version, migrations
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own locks have to do
+    fcntl = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+#: In the file's header, so that another program's database is never taken for ours: "Itha".
+APPLICATION_ID = 0x49746861
+
+#: At most so many operations share a transaction: it bounds how long the first of them waits.
+MOST_IN_ONE_COMMIT = 256
+
+#: Idle reading connections that are kept.
+IDLE_READERS = 8
+
+
+class SQLiteConnection:
+    """A `Connection` that never suspends."""
+
+    engine: Engine = "sqlite"
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.db = db
+
+    async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
+        rows = self.db.execute(_SQL.get(sql) or _translate(sql), params).fetchall()
+        return rows[0] if rows else None
+
+    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
+        return self.db.execute(_SQL.get(sql) or _translate(sql), params).fetchall()
+
+    async def run(self, sql: str, params: Params = NOTHING) -> int:
+        self.db.execute(_SQL.get(sql) or _translate(sql), params)
+        return self.db.changes()
+
+    async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        self.db.executemany(_SQL.get(sql) or _translate(sql), params)
+
+    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+        if session["ids"] is not None and await self.row(HOLDS_ANY, session):
+            return None
+        taken = await self.row(TAKE_NUMBERS, session)
+        if taken is None:
+            return None
+        place = {"owner": session["owner"], "session_id": session["session_id"]}
+        numbered = ({**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, taken[0]))
+        self.db.executemany(INSERT_MESSAGE, numbered)
+        return int(taken[0])
+
+
+_SQL: dict[str, str] = {}
+
+
+def _translate(sql: str) -> str:
+    text = re.sub(r"EACH\((:\w+)\)", r"SELECT value FROM json_each(\1)", sql).replace(" FOR UPDATE", "")
+    return _SQL.setdefault(sql, text)
+
+
+class Job:
+    """An operation in the queue of the writer, and then how it ended."""
+
+    __slots__ = ("error", "leads", "result", "run", "turn")
+
+    def __init__(self, run: Callable[[SQLiteConnection], Any]) -> None:
+        self.run = run
+        self.result: Any = None
+        self.error: BaseException | None = None
+        #: Set when its thread shall lead, rather than find it done, on waking.
+        self.leads = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+    def wanted(self) -> bool:
+        """Whether anybody still waits for it."""
+        return True
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class Writer:
+    """The one connection that writes, and the queue before it."""
+
+    def __init__(self, db: apsw.Connection, between_processes: "FileLock") -> None:
+        self._connection = SQLiteConnection(db)
+        self._db = db
+        self._between_processes = between_processes
+        self._queue: deque[Job] = deque()
+        self._mutex = threading.Lock()
+        self._led = False
+
+    def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
+        """What the operation returns, once it is committed."""
+        job = Job(run)
+        if not self.enqueue(job):
+            self._wait(job)
+        if job.leads:
+            self.lead(job)
+        result: T = job.outcome()
+        return result
+
+    def enqueue(self, job: Job) -> bool:
+        """Whether the caller has to lead."""
+        with self._mutex:
+            self._queue.append(job)
+            job.leads = not self._led
+            self._led = True
+            return job.leads
+
+    def lead(self, own: Job) -> None:
+        """Runs and commits what is queued, hands over, and tells those who wait."""
+        batch: list[Job] = []
+        try:
+            self._transact(batch)
+        finally:
+            with self._mutex:
+                self._leave(own)
+                self._pass_on()
+            self.tell(batch)
+
+    def tell(self, batch: list[Job]) -> None:
+        """Wakes those whose operations have ended."""
+        for job in batch:
+            job.turn.release()
+
+    def promote(self, heir: Job) -> None:
+        """Makes the thread of a queued operation lead."""
+        heir.turn.release()
+
+    def _wait(self, job: Job) -> None:
+        try:
+            job.turn.acquire()
+        except BaseException:  # interrupted: leave the queue, and leave nobody without a leader
+            with self._mutex:
+                self._leave(job)
+                if job.leads:
+                    self._pass_on()
+            raise
+
+    def _leave(self, job: Job) -> None:
+        with contextlib.suppress(ValueError):
+            self._queue.remove(job)
+
+    def _pass_on(self) -> None:
+        self._led = bool(self._queue)
+        if self._queue:
+            heir = self._queue[0]
+            heir.leads = True
+            self.promote(heir)
+
+    def _transact(self, batch: list[Job]) -> None:
+        try:
+            with self._between_processes:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._run_all(batch)
+                if self._db.in_transaction:
+                    self._db.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001, every kind is handed to the thread that it concerns
+            self._roll_back()
+            for job in batch or self._arriving(batch):
+                job.error = job.error or translated(error)
+        except BaseException:  # the leading thread was interrupted; the others' operations were not
+            if self._db.in_transaction or not batch:
+                self._roll_back()
+                self._requeue(batch)
+            raise
+
+    def _run_all(self, batch: list[Job]) -> None:
+        for job in self._arriving(batch):
+            self._run(job, shared=len(batch) > 1 or bool(self._queue))
+            if not self._db.in_transaction:
+                break
+
+    def _arriving(self, batch: list[Job]) -> Iterator[Job]:
+        while self._queue and len(batch) < MOST_IN_ONE_COMMIT:
+            job = self._queue.popleft()
+            batch.append(job)
+            yield job
+
+    def _run(self, job: Job, *, shared: bool) -> None:
+        """Runs one; if it fails, what it did is undone, and what its neighbours did is not."""
+        if not job.wanted():
+            return
+        if shared:
+            self._db.execute("SAVEPOINT one")
+        try:
+            job.result = job.run(self._connection)
+        except Exception as error:
+            job.error = translated(error)
+            if not self._db.in_transaction:
+                raise  # a full disk and the like end the whole transaction
+            self._db.execute("ROLLBACK TO one" if shared else "ROLLBACK")
+        if shared:
+            self._db.execute("RELEASE one")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def _requeue(self, batch: list[Job]) -> None:
+        for job in reversed(batch[1:]):  # the first is the interrupted thread's own
+            job.result = job.error = None
+            self._queue.appendleft(job)
+        del batch[1:]
+
+
+class FileLock:
+    """Processes take turns: a lock that the kernel keeps a queue for, and frees when its holder dies."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._descriptor = None if path is None or fcntl is None else _open_private(path)
+
+    def __enter__(self) -> None:
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class SQLiteStorage:
+    """A SQLite file, or a database in memory."""
+
+    def __init__(self, path: str, settings: Settings) -> None:
+        self._settings = settings
+        self.in_memory = path == ":memory:"
+        self._path = path if self.in_memory else str(Path(path).expanduser().absolute())
+        if not self.in_memory:
+            _make_private(Path(self._path))
+        self.lock = FileLock(None if self.in_memory else Path(self._path + "-lock"))
+        self._idle: deque[apsw.Connection] = deque()
+        self.closed = False
+        try:
+            self.db = self._prepared()
+        except BaseException:
+            self.lock.close()
+            raise
+        self.writer = Writer(self.db, self.lock)
+
+    @property
+    def location(self) -> str:
+        """The file's path, or ":memory:"."""
+        return self._path
+
+    def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.in_memory:
+            return self.write(op, *args, **kwargs)
+        if self.closed:
+            raise ManagerClosed
+        db = self._reader()
+        try:
+            return self._read(db, op, *args, **kwargs)
+        except apsw.Error as error:
+            raise translated(error) from error
+        finally:
+            self._give_back(db)
+
+    def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.closed:
+            raise ManagerClosed
+        return self.writer.submit(lambda connection: drive(op(connection, *args, **kwargs)))
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.writer.submit(lambda _: None)  # what was queued before is done first
+        self.closed = True
+        while self._idle:
+            self._idle.pop().close()
+        self.db.close()
+        self.lock.close()
+
+    def _read(self, db: apsw.Connection, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        connection = SQLiteConnection(db)
+        if is_one_statement(op):
+            return drive(op(connection, *args, **kwargs))
+        db.execute("BEGIN")
+        try:
+            return drive(op(connection, *args, **kwargs))
+        finally:
+            db.execute("COMMIT")
+
+    def _reader(self) -> apsw.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    def _give_back(self, db: apsw.Connection) -> None:
+        if self.closed or len(self._idle) >= IDLE_READERS:
+            db.close()
+        else:
+            self._idle.append(db)
+
+    def _connect(self) -> apsw.Connection:
+        try:
+            db = apsw.Connection(self._path)
+        except apsw.Error as error:
+            raise DatabaseUnavailable(f"{self._path}: {error}") from error
+        db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
+        db.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")
+        # FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last
+        # commits, though never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
+        full = self._settings.durability == "full"
+        db.execute("PRAGMA synchronous = FULL" if full else "PRAGMA synchronous = NORMAL")
+        return db
+
+    def _prepared(self) -> apsw.Connection:
+        db = self._connect()
+        try:
+            if self._version(db) != len(migrations("sqlite")):
+                with self.lock:
+                    self._upgrade(db)
+        except apsw.Error as error:
+            db.close()
+            raise self._unusable(error) from error
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _version(self, db: apsw.Connection) -> int:
+        if db.pragma("application_id") != APPLICATION_ID and db.execute("SELECT 1 FROM sqlite_schema").fetchall():
+            raise NotAnIthacaDatabase(self._path, "it has other tables")
+        return int(db.pragma("user_version"))
+
+    def _upgrade(self, db: apsw.Connection) -> None:
+        # Asked again under the lock: of two processes that open at once, one finds the work done.
+        db.execute("PRAGMA journal_mode = WAL")
+        steps = migrations("sqlite")
+        db.execute("BEGIN IMMEDIATE")
+        with _commit_or_roll_back(db):
+            for step in steps[self._version(db) :]:
+                db.execute(step.sql)
+                db.execute(f"PRAGMA user_version = {step.version}")
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            check_version(self._version(db), len(steps))
+
+    def _unusable(self, error: apsw.Error) -> BaseException:
+        if isinstance(error, apsw.NotADBError):
+            return NotAnIthacaDatabase(self._path, "it is not a SQLite file")
+        return translated(error)
+
+
+@contextlib.contextmanager
+def _commit_or_roll_back(db: apsw.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _make_private(path: Path) -> None:
+    """Makes the file readable by its owner only; SQLite gives the same rights to the files beside it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise DatabaseUnavailable(f"{path}: {error.strerror}") from error
+
+
+def _open_private(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def translated(error: BaseException) -> BaseException:
+    """A driver's error as one of ours, most specific first; anything else as it is."""
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return DatabaseBusy(str(error))
+    if isinstance(error, (apsw.CantOpenError, apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.PermissionsError)):
+        return DatabaseUnavailable(f"{type(error).__name__}: {error}")
+    if isinstance(error, apsw.Error):
+        return StorageError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def upgrade(path: str) -> tuple[int, int]:
+    """Brings a file to the current schema, as opening it does; returns the version before and after."""
+    before = _found_version(path)
+    SQLiteStorage(path, Settings(database=path)).close()
+    return before, len(migrations("sqlite"))
+
+
+def _found_version(path: str) -> int:
+    if path == ":memory:" or not Path(path).exists():
+        return 0
+    db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return int(db.pragma("user_version"))
+    except apsw.NotADBError as error:
+        raise NotAnIthacaDatabase(path, "it is not a SQLite file") from error
+    finally:
+        db.close()

@@ -1,0 +1,113 @@
+"""SQLite for an event loop: one hop to a worker thread an operation, and one writer thread for all.
+
+The operations that tasks queue while a commit is under way share the next one, and one call wakes the loop
+for all of them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from ithaca.config import Settings
+from ithaca.errors import ManagerClosed
+from ithaca.storage.connection import Operation, P, drive
+from ithaca.storage.sqlite import Job, SQLiteConnection, SQLiteStorage, Writer
+
+T = TypeVar("T")
+
+READING_THREADS = 4
+
+
+class AwaitedJob(Job):
+    """An operation that a task waits for."""
+
+    __slots__ = ("future", "loop")
+
+    def __init__(self, run: Callable[[SQLiteConnection], Any], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(run)
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+
+    def wanted(self) -> bool:
+        return not self.future.cancelled()
+
+    def resolve(self) -> None:
+        if self.future.done():
+            return  # cancelled while it ran
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class AwaitedWriter(Writer):
+    """A writer that leads in a thread of its own, so that no event loop ever waits."""
+
+    def __init__(self, storage: SQLiteStorage) -> None:
+        super().__init__(storage.db, storage.lock)
+        self._thread = ThreadPoolExecutor(1, "ithaca-writer")
+
+    async def run(self, run: Callable[[SQLiteConnection], T]) -> T:
+        job = AwaitedJob(run, asyncio.get_running_loop())
+        if self.enqueue(job):
+            self.promote(job)
+        result: T = await job.future
+        return result
+
+    def promote(self, heir: Job) -> None:
+        self._thread.submit(self.lead, heir)
+
+    def tell(self, batch: list[Job]) -> None:
+        jobs = [job for job in batch if isinstance(job, AwaitedJob)]
+        for loop in {job.loop for job in jobs}:
+            mine = [job for job in jobs if job.loop is loop]
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_resolve, mine)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
+def _resolve(jobs: list[AwaitedJob]) -> None:
+    for job in jobs:
+        job.resolve()
+
+
+class AsyncSQLiteStorage:
+    """A SQLite file, or a database in memory."""
+
+    def __init__(self, path: str, settings: Settings) -> None:
+        self.storage = SQLiteStorage(path, settings)
+        self._writer = AwaitedWriter(self.storage)
+        self._readers = ThreadPoolExecutor(READING_THREADS, "ithaca-reader")
+
+    @classmethod
+    async def open(cls, path: str, settings: Settings) -> "AsyncSQLiteStorage":
+        return await asyncio.to_thread(cls, path, settings)
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.storage.in_memory:
+            return await self.write(op, *args, **kwargs)
+        if self.storage.closed:
+            raise ManagerClosed
+        job = partial(self.storage.read, op, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, job)
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.storage.closed:
+            raise ManagerClosed
+        return await self._writer.run(lambda connection: drive(op(connection, *args, **kwargs)))
+
+    async def close(self) -> None:
+        if self.storage.closed:
+            return
+        await self._writer.run(lambda _: None)  # what was queued before is done first
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self.storage.close()

@@ -1,0 +1,111 @@
+"""The tests' own databases are what the tests take them for."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import Servers
+from tests.support import postgres
+from tests.support.postgres import Server, ServerMissing, running_server
+
+
+@pytest.fixture(params=["newest", "15"])
+def server(request: pytest.FixtureRequest, servers: Servers) -> Server:
+    return servers[request.param]
+
+
+@pytest.fixture
+def url(server: Server) -> Iterator[str]:
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+def test_home_is_not_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert Path.home().is_relative_to(tmp_path_factory.getbasetemp())
+
+
+def test_each_test_gets_a_database_of_its_own(server: Server, url: str) -> None:
+    other = server.create_database()
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE only_here ()")
+    with psycopg.connect(other) as connection:
+        assert not connection.execute("SELECT FROM pg_tables WHERE tablename = 'only_here'").fetchall()
+    server.drop_database(other)
+
+
+def test_the_server_is_of_the_wanted_version(server: Server, url: str) -> None:
+    with psycopg.connect(url) as connection:
+        assert server.major == str(connection.info.server_version // 10000)
+
+
+def test_the_newest_is_newer_than_15(servers: Servers) -> None:
+    assert int(servers["newest"].major) >= 18
+
+
+def test_debians_15_is_used_where_it_is(servers: Servers) -> None:
+    if not Path("/usr/lib/postgresql/15/bin/initdb").exists():
+        pytest.skip("PostgreSQL 15 is not installed")
+    assert servers["15"].major == "15"
+
+
+def test_a_version_that_is_not_there_is_said_to_be_missing() -> None:
+    with pytest.raises(ServerMissing, match="PostgreSQL 9 is not installed"), running_server("9"):
+        pass
+
+
+def test_commits_are_synchronous_and_case_is_unicodes(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        assert connection.execute("SELECT lower('ÉΣ')").fetchone() == ("éσ",)
+
+
+def test_a_copy_has_the_templates_tables(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create_table(url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE from_template ()")
+
+    monkeypatch.setattr(postgres, "prepare_database", create_table)
+    with running_server("newest") as server:
+        url = server.create_database(server.with_tables)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT FROM from_template").fetchall() == []
+
+
+def test_databases_without_tables(empty_database_url: str) -> None:
+    if empty_database_url.startswith("postgresql:"):
+        with psycopg.connect(empty_database_url) as connection:
+            assert not connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    else:
+        assert not Path(empty_database_url.removeprefix("sqlite:///")).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_a_killed_test_run_takes_its_server_along() -> None:
+    program = """
+import time
+from tests.support.postgres import running_server
+with running_server("newest") as server:
+    print(server.create_database(), flush=True)
+    time.sleep(60)
+"""
+    owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    with psycopg.connect(owner.stdout.readline().strip()) as connection:
+        directories = [
+            Path(connection.info.host),
+            Path(connection.execute("SELECT current_setting('data_directory')").fetchall()[0][0]),
+        ]
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    while (directories[1] / "postmaster.pid").exists():  # pytest-timeout ends the wait for one that stays
+        time.sleep(0.02)
+    for directory in directories:
+        shutil.rmtree(directory)
