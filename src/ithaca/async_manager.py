@@ -12,15 +12,17 @@ from typing import Any, Self, TypeVar
 
 from ithaca import columns
 from ithaca.arguments import UNSET, Door, SortBy, Unset
-from ithaca.config import Durability, Settings, read_settings
+from ithaca.config import Durability, Settings, read_settings, without_password
 from ithaca.content import TokenCounter, estimate_tokens, whole
 from ithaca.errors import ManagerClosed
-from ithaca.later import AsyncLater, Recently
+from ithaca.later import Recently
+from ithaca.later_async import AsyncLater
 from ithaca.manager import HOUR, IMPORT_BATCH, STREAM_PAGE, SessionManager
 from ithaca.models import (
     ChatMessage,
     Content,
     Conversation,
+    DatabaseInfo,
     Document,
     DocumentVersion,
     ImportReport,
@@ -86,6 +88,7 @@ class AsyncSessionManager:
         clock: Callable[[], int] = columns.now,
     ) -> None:
         settings = settings or read_settings(database, durability=durability)
+        self._database = without_password(settings.database)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens))
         self._storage = OpenedWhenUsed(settings)
         self._later = AsyncLater()
@@ -454,6 +457,9 @@ class AsyncSessionManager:
             added: ImportReport = await self._storage.write(op, self._door.scope, batch)
             report += added
         return report
+
+    async def info(self) -> DatabaseInfo:
+        return await self._storage.read(integrity.describe, self._door.scope, self._database)
 
     async def verify(self) -> list[Problem]:
         return await self._storage.read(integrity.verify, self._door.scope)

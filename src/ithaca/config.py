@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 from ithaca.errors import ConfigurationError
 
@@ -88,6 +89,14 @@ def default_key_file() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("ithaca", appauthor=False) / "secret.key"
+
+
+def without_password(database: str) -> str:
+    """The URL or path as it may be shown."""
+    parts = urlsplit(database)
+    if not parts.password:
+        return database
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@", 1)))
 
 
 def _durability(text: str) -> Durability:

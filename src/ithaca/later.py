@@ -1,12 +1,10 @@
 """Work that nobody waits for: done soon after, in the order in which it was handed over."""
 
-import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
 
 from ithaca.errors import IthacaError, NotFound
 
@@ -64,32 +62,10 @@ class Later:
             try:
                 work()
             except IthacaError as error:
-                _note(error)
+                note(error)
 
 
-class AsyncLater:
-    """Tasks on the event loop."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def do(self, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Returns when all that was handed over is done."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
-
-    async def _run(self, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            await work
-        except IthacaError as error:
-            _note(error)
-
-
-def _note(error: IthacaError) -> None:
+def note(error: IthacaError) -> None:
+    """Says in the log what came of work that nobody waits for."""
     if not isinstance(error, NotFound):  # deleted meanwhile: nothing is left to do
         _log.warning("not done in the background: %s", error)

@@ -8,13 +8,14 @@ from typing import Any, Self
 
 from ithaca import columns
 from ithaca.arguments import UNSET, Door, SortBy, Unset
-from ithaca.config import Durability, Settings, read_settings
+from ithaca.config import Durability, Settings, read_settings, without_password
 from ithaca.content import TokenCounter, estimate_tokens, whole
 from ithaca.later import Later, Recently
 from ithaca.models import (
     ChatMessage,
     Content,
     Conversation,
+    DatabaseInfo,
     Document,
     DocumentVersion,
     ImportReport,
@@ -72,6 +73,7 @@ class SessionManager:
         the time in microseconds since 1970. Raises `ConfigurationError`, `SchemaError` or `StorageError`.
         """
         settings = settings or read_settings(database, durability=durability)
+        self._database = without_password(settings.database)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens))
         self._storage = open_storage(settings)
         self._later = Later()
@@ -537,6 +539,10 @@ class SessionManager:
             added: ImportReport = self._storage.write(op, self._door.scope, batch)
             report += added
         return report
+
+    def info(self) -> DatabaseInfo:
+        """Which database this is, how large, and how many sessions it holds."""
+        return self._storage.read(integrity.describe, self._door.scope, self._database)
 
     def verify(self) -> list[Problem]:
         """Derives every invariant again from what is stored; returns what is broken, by name. Reads everything."""

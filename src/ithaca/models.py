@@ -427,6 +427,20 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseInfo:
+    """What a manager is connected to."""
+
+    #: The URL or path, without a password.
+    database: str
+    #: "sqlite" or "postgres".
+    engine: str
+    engine_version: str
+    schema_version: int
+    sessions: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that `verify()` found broken: which invariant, whose, where, and what was found."""
 

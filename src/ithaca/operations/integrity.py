@@ -5,7 +5,7 @@ from typing import Any
 
 from ithaca.columns import Row, from_json
 from ithaca.errors import SecretError
-from ithaca.models import Problem
+from ithaca.models import DatabaseInfo, Problem
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -118,3 +118,25 @@ async def _engine(conn: Connection) -> list[Problem]:
     faults = [row[0] for row in await conn.rows("PRAGMA integrity_check") if row[0] != "ok"]
     orphans = [f"row of {row[0]} without its {row[2]}" for row in await conn.rows("PRAGMA foreign_key_check")]
     return [Problem("database", detail=str(detail)) for detail in faults + orphans]
+
+
+async def describe(conn: Connection, scope: Scope, database: str) -> DatabaseInfo:
+    """Which database this is, how large, and how many sessions it holds for the scope."""
+    version, schema, size = [await conn.row(sql) or (0,) for sql in _DESCRIPTIONS[conn.engine]]
+    mine = "" if scope.owner is None else " WHERE owner = :owner"
+    sessions = await conn.row(f"SELECT count(*) FROM sessions{mine}", {"owner": scope.owner}) or (0,)
+    return DatabaseInfo(database, conn.engine, str(version[0]), int(schema[0]), int(sessions[0]), int(size[0]))
+
+
+_DESCRIPTIONS = {
+    "sqlite": (
+        "SELECT sqlite_version()",
+        "PRAGMA user_version",
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    ),
+    "postgres": (
+        "SELECT current_setting('server_version')",
+        "SELECT max(version) FROM ithaca_schema",
+        "SELECT pg_database_size(current_database())",
+    ),
+}
