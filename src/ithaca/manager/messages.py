@@ -1,0 +1,213 @@
+"""The calls about messages."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ithaca.arguments import UNSET, Unset
+from ithaca.content import whole
+from ithaca.manager.base import AsyncBase, Base, documented_by
+from ithaca.models import (
+    ChatMessage,
+    Content,
+    Removed,
+)
+from ithaca.operations import messages
+
+#: Messages that `iter_messages` holds at a time.
+STREAM_PAGE = 500
+
+
+class Messages(Base):
+    """The calls about messages."""
+
+    def add_message(
+        self, session_id: str, message: ChatMessage, *, expected_revision: int | None = None
+    ) -> ChatMessage:
+        """The message as it is stored at the end of the session: with its id, number and time.
+
+        A message that brings an id may be added again: if it says the same, nothing happens and the stored
+        one is returned; if not, `MessageConflict`. Raises `SessionNotFound`, `InvalidMessage`,
+        `RevisionConflict`.
+        """
+        return self._storage.write(messages.append, *self._door.append(session_id, [message], expected_revision))[0]
+
+    def add_messages(
+        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+    ) -> list[ChatMessage]:
+        """The messages as they are stored, in their order and with numbers in a row; all of them, or none."""
+        return self._storage.write(messages.append, *self._door.append(session_id, messages_, expected_revision))
+
+    def get_message(self, session_id: str, message_id: str) -> ChatMessage:
+        """One message. Raises `MessageNotFound`, `SessionNotFound`."""
+        door = self._door
+        message = door.message_id(session_id, message_id)
+        return self._storage.read(messages.get_one, door.scope, door.session_id(session_id), message)
+
+    def get_messages(
+        self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
+    ) -> list[ChatMessage]:
+        """Messages by number, oldest first: the first after `after`, or the newest before `before`.
+
+        Without either, the newest of all; with both, the first of those between. Fewer than `limit` means
+        that there are no more in that direction. Raises `SessionNotFound`.
+        """
+        door = self._door
+        id = door.session_id(session_id)
+        bounds = door.bound("before", before), door.bound("after", after)
+        page = self._storage.read(messages.get_page, door.scope, id, *bounds, door.page(limit))
+        self._was_read(id)
+        return page
+
+    def iter_messages(self, session_id: str, *, after: int = 0) -> Iterator[ChatMessage]:
+        """Every message with a number above `after`, oldest first, in constant memory.
+
+        Messages that are added meanwhile are met at the end. Raises `SessionNotFound` when it begins.
+        """
+        id = self._door.session_id(session_id)
+        return self._pages(id, whole("after", after, 0))
+
+    def _pages(self, session_id: str, after: int) -> Iterator[ChatMessage]:
+        while True:
+            page = self._storage.read(messages.get_page, self._door.scope, session_id, None, after, STREAM_PAGE)
+            yield from page
+            if len(page) < STREAM_PAGE:
+                return
+            after = page[-1].seq or 0
+
+    def edit_message(
+        self,
+        session_id: str,
+        message_id: str,
+        content: Content | Unset = UNSET,
+        *,
+        tool_calls: Sequence[Any] | None | Unset = UNSET,
+        metadata: Mapping[str, Any] | None | Unset = UNSET,
+        expected_revision: int | None = None,
+    ) -> ChatMessage:
+        """The message as it is after the change, in its old place; what it said before goes to the trash.
+
+        Raises `MessageNotFound`, `SessionNotFound`, `InvalidMessage`, `RevisionConflict`.
+        """
+        door = self._door
+        changes = door.edited(content, tool_calls, metadata)
+        message = door.message_id(session_id, message_id)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return self._storage.write(messages.edit, door.scope, id, message, changes, expected)
+
+    def delete_messages(
+        self, session_id: str, message_ids: Iterable[str], *, expected_revision: int | None = None
+    ) -> Removed:
+        """Moves messages to the trash; the result counts those that were there. Raises `SessionNotFound`."""
+        door = self._door
+        ids = door.ids("message_ids", message_ids)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return self._storage.write(messages.delete, door.scope, id, ids, expected)
+
+    def truncate_messages(self, session_id: str, keep_count: int, *, expected_revision: int | None = None) -> Removed:
+        """Keeps the first `keep_count` messages and moves the others to the trash.
+
+        More than there are keeps all. Raises `SessionNotFound`, `RevisionConflict`; `InvalidArgument` (a
+        `ValueError`) for a negative number.
+        """
+        door = self._door
+        keep = whole("keep_count", keep_count, 0)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return self._storage.write(messages.truncate, door.scope, id, keep, expected)
+
+    def replace_messages(
+        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+    ) -> list[ChatMessage]:
+        """Makes these the messages of the session, all or nothing; returns them as they are stored.
+
+        Messages with ids that the session holds keep their ids and times. As far as the list begins like the
+        stored one, numbers stay too; what comes after the first difference gets new ones, and what stood there
+        goes to the trash. Raises `SessionNotFound`, `InvalidMessage`, `RevisionConflict`.
+        """
+        door = self._door
+        new = door.drafts(messages_)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return self._storage.write(messages.replace, door.scope, id, new, expected)
+
+
+@documented_by(Messages)
+class AsyncMessages(AsyncBase):
+    """The calls about messages."""
+
+    async def add_message(
+        self, session_id: str, message: ChatMessage, *, expected_revision: int | None = None
+    ) -> ChatMessage:
+        call = self._door.append(session_id, [message], expected_revision)
+        return (await self._storage.write(messages.append, *call))[0]
+
+    async def add_messages(
+        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+    ) -> list[ChatMessage]:
+        return await self._storage.write(messages.append, *self._door.append(session_id, messages_, expected_revision))
+
+    async def get_message(self, session_id: str, message_id: str) -> ChatMessage:
+        door = self._door
+        message = door.message_id(session_id, message_id)
+        return await self._storage.read(messages.get_one, door.scope, door.session_id(session_id), message)
+
+    async def get_messages(
+        self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
+    ) -> list[ChatMessage]:
+        door = self._door
+        id = door.session_id(session_id)
+        bounds = door.bound("before", before), door.bound("after", after)
+        page = await self._storage.read(messages.get_page, door.scope, id, *bounds, door.page(limit))
+        self._was_read(id)
+        return page
+
+    def iter_messages(self, session_id: str, *, after: int = 0) -> AsyncIterator[ChatMessage]:
+        id = self._door.session_id(session_id)
+        return self._pages(id, whole("after", after, 0))
+
+    async def _pages(self, session_id: str, after: int) -> AsyncIterator[ChatMessage]:
+        while True:
+            page = await self._storage.read(messages.get_page, self._door.scope, session_id, None, after, STREAM_PAGE)
+            for message in page:
+                yield message
+            if len(page) < STREAM_PAGE:
+                return
+            after = page[-1].seq or 0
+
+    async def edit_message(
+        self,
+        session_id: str,
+        message_id: str,
+        content: Content | Unset = UNSET,
+        *,
+        tool_calls: Sequence[Any] | None | Unset = UNSET,
+        metadata: Mapping[str, Any] | None | Unset = UNSET,
+        expected_revision: int | None = None,
+    ) -> ChatMessage:
+        door = self._door
+        changes = door.edited(content, tool_calls, metadata)
+        message = door.message_id(session_id, message_id)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return await self._storage.write(messages.edit, door.scope, id, message, changes, expected)
+
+    async def delete_messages(
+        self, session_id: str, message_ids: Iterable[str], *, expected_revision: int | None = None
+    ) -> Removed:
+        door = self._door
+        ids = door.ids("message_ids", message_ids)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return await self._storage.write(messages.delete, door.scope, id, ids, expected)
+
+    async def truncate_messages(
+        self, session_id: str, keep_count: int, *, expected_revision: int | None = None
+    ) -> Removed:
+        door = self._door
+        keep = whole("keep_count", keep_count, 0)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return await self._storage.write(messages.truncate, door.scope, id, keep, expected)
+
+    async def replace_messages(
+        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+    ) -> list[ChatMessage]:
+        door = self._door
+        new = door.drafts(messages_)
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return await self._storage.write(messages.replace, door.scope, id, new, expected)

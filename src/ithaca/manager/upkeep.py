@@ -1,0 +1,101 @@
+"""The calls about everything that is kept: clean-up, imports, checks."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from ithaca.manager.base import AsyncBase, Base, documented_by
+from ithaca.models import (
+    Conversation,
+    DatabaseInfo,
+    ImportReport,
+    LibraryDocument,
+    Problem,
+)
+from ithaca.operations import imports, integrity, retention
+
+HOUR = 3600 * 1_000_000
+
+#: Conversations, or documents, that are imported in one transaction.
+IMPORT_BATCH = 500
+
+
+class Upkeep(Base):
+    """The calls about everything that is kept: clean-up, imports, checks."""
+
+    def cleanup_empty_sessions(
+        self, auto_archive_days: float = 30, min_age_hours: float = 1, *, dry_run: bool = False
+    ) -> dict[str, int]:
+        """Tidies up; returns the counts `deleted_empty`, `archived_old` and `total_checked`.
+
+        Moves to the trash: sessions without messages that were not changed for `min_age_hours`. Archives:
+        sessions that were neither changed nor read for `auto_archive_days`. Starred ones stay as they are.
+        All or nothing; with `dry_run`, nothing.
+        """
+        empty, unused = (
+            self._door.age("min_age_hours", min_age_hours),
+            self._door.age("auto_archive_days", auto_archive_days),
+        )
+        ages = (int(empty * HOUR), int(unused * 24 * HOUR))
+        return self._storage.write(retention.clean_up, self._door.scope, *ages, dry_run)
+
+    def import_conversations(self, conversations: Iterable[Conversation]) -> ImportReport:
+        """Adds conversations from elsewhere, with their ids, times and messages; repeating it adds nothing twice.
+
+        A session that is here already gets the messages that it lacks, and is not changed otherwise. What was
+        deleted here stays deleted. Each few hundred are one transaction.
+        """
+        return self._import(imports.add_conversations, map(self._door.incoming, conversations))
+
+    def import_documents(self, documents_: Iterable[LibraryDocument]) -> ImportReport:
+        """Adds documents from elsewhere with their versions; those that are here already stay as they are."""
+        return self._import(imports.add_documents, map(self._door.incoming_document, documents_))
+
+    def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
+        report = ImportReport()
+        while batch := list(islice(incoming, IMPORT_BATCH)):
+            added: ImportReport = self._storage.write(op, self._door.scope, batch)
+            report += added
+        return report
+
+    def info(self) -> DatabaseInfo:
+        """Which database this is, how large, and how many sessions it holds."""
+        return self._storage.read(integrity.describe, self._door.scope, self._database)
+
+    def verify(self) -> list[Problem]:
+        """Derives every invariant again from what is stored; returns what is broken, by name. Reads everything."""
+        return self._storage.read(integrity.verify, self._door.scope)
+
+
+@documented_by(Upkeep)
+class AsyncUpkeep(AsyncBase):
+    """The calls about everything that is kept: clean-up, imports, checks."""
+
+    async def cleanup_empty_sessions(
+        self, auto_archive_days: float = 30, min_age_hours: float = 1, *, dry_run: bool = False
+    ) -> dict[str, int]:
+        empty, unused = (
+            self._door.age("min_age_hours", min_age_hours),
+            self._door.age("auto_archive_days", auto_archive_days),
+        )
+        ages = (int(empty * HOUR), int(unused * 24 * HOUR))
+        return await self._storage.write(retention.clean_up, self._door.scope, *ages, dry_run)
+
+    async def import_conversations(self, conversations: Iterable[Conversation]) -> ImportReport:
+        return await self._import(imports.add_conversations, map(self._door.incoming, conversations))
+
+    async def import_documents(self, documents_: Iterable[LibraryDocument]) -> ImportReport:
+        return await self._import(imports.add_documents, map(self._door.incoming_document, documents_))
+
+    async def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
+        report = ImportReport()
+        while batch := list(islice(incoming, IMPORT_BATCH)):
+            added: ImportReport = await self._storage.write(op, self._door.scope, batch)
+            report += added
+        return report
+
+    async def info(self) -> DatabaseInfo:
+        return await self._storage.read(integrity.describe, self._door.scope, self._database)
+
+    async def verify(self) -> list[Problem]:
+        return await self._storage.read(integrity.verify, self._door.scope)
