@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import errors as pg
@@ -243,11 +243,13 @@ def _translate(sql: str) -> LiteralString:
 def connection_options(url: str, settings: Settings) -> tuple[str, dict[str, Any]]:
     """What psycopg connects to, and how. `?pgbouncer=true` in the URL: no prepared statements."""
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    behind_pooler = query.pop("pgbouncer", "false").lower() in ("true", "1", "yes")
-    conninfo = urlunsplit(parts._replace(query=urlencode(query)))
+    items = [item for item in parts.query.split("&") if item]
+    behind_pooler = "pgbouncer=true" in items
+    # Only our own item is taken out, the others stay as they are written: libpq reads a URL in its own way.
+    query = "&".join(item for item in items if not item.startswith("pgbouncer="))
+    conninfo = urlunsplit(parts._replace(query=query))
     threshold = None if behind_pooler else 2
-    return conninfo, {"autocommit": True, "prepare_threshold": threshold, "application_name": "ithaca"}
+    return conninfo, {"autocommit": True, "prepare_threshold": threshold, "fallback_application_name": "ithaca"}
 
 
 def prepare_schema(conninfo: str) -> None:
