@@ -173,6 +173,14 @@ class Door:
         columns = {field: checks[field](value) for field, value in given.items() if value is not UNSET}
         return columns | {"name_key": fold(columns["name"])} if "name" in columns else columns
 
+    def update(
+        self, session_id: str, expected: int | None, headers: Mapping[str, str] | Unset, **given: Any
+    ) -> tuple[Scope, str, dict[str, Any], dict[str, str] | None, int | None]:
+        changes, new_headers = self.session_columns(**given), self.new_headers(headers)
+        if not changes and new_headers is None:
+            raise InvalidArgument("name", Described("nothing"), "given, or something else to change")
+        return self.scope, self.session_id(session_id), changes, new_headers, self.expected(expected)
+
     def headers(self, value: Mapping[str, str] | None) -> dict[str, str]:
         return {} if value is None else checked_headers(value, self._limits)
 

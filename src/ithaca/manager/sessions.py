@@ -126,13 +126,11 @@ class Sessions(Base):
         Another `endpoint_url` without `headers` removes the headers: they were meant for the old one. Raises
         `SessionNotFound`, `RevisionConflict`, `InvalidSession`.
         """
-        door = self._door
-        changes = door.session_columns(
-            name=name, endpoint_url=endpoint_url, model=model, folder=folder, mode=mode, rag=rag, archived=archived,
-            is_important=is_important, extra=extra,
+        call = self._door.update(
+            session_id, expected_revision, headers, name=name, endpoint_url=endpoint_url, model=model, folder=folder,
+            mode=mode, rag=rag, archived=archived, is_important=is_important, extra=extra,
         )  # fmt: skip
-        id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._storage.write(sessions.update, door.scope, id, changes, door.new_headers(headers), expected)
+        return self._storage.write(sessions.update, *call)
 
     def rename_session(self, session_id: str, name: str, *, expected_revision: int | None = None) -> Session:
         """The session under its new name."""
@@ -280,13 +278,11 @@ class AsyncSessions(AsyncBase):
         extra: Mapping[str, Any] | None | Unset = UNSET,
         expected_revision: int | None = None,
     ) -> Session:
-        door = self._door
-        changes = door.session_columns(
-            name=name, endpoint_url=endpoint_url, model=model, folder=folder, mode=mode, rag=rag, archived=archived,
-            is_important=is_important, extra=extra,
+        call = self._door.update(
+            session_id, expected_revision, headers, name=name, endpoint_url=endpoint_url, model=model, folder=folder,
+            mode=mode, rag=rag, archived=archived, is_important=is_important, extra=extra,
         )  # fmt: skip
-        id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._storage.write(sessions.update, door.scope, id, changes, door.new_headers(headers), expected)
+        return await self._storage.write(sessions.update, *call)
 
     async def rename_session(self, session_id: str, name: str, *, expected_revision: int | None = None) -> Session:
         return await self.update_session(session_id, name=name, expected_revision=expected_revision)

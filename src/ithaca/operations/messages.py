@@ -116,11 +116,15 @@ async def edit(
 ) -> ChatMessage:
     """Changes what a message says; its id, number and time stay. What it said before goes to the trash."""
     head = await lock(conn, scope, session_id, expected)
+    found = await _by_id(conn, head.owner, session_id, [message_id])
+    if not found:
+        raise MessageNotFound(session_id, message_id)
     now = scope.clock()
     bin = await trash.open_bin(conn, head.owner, "edit message", now, session_id=session_id)
     this = {"message_id": message_id}
-    if not await trash.copy_messages(conn, bin, session_id, "id = :message_id", this):
-        raise MessageNotFound(session_id, message_id)
+    await trash.copy_messages(conn, bin, session_id, "id = :message_id", this)
+    if "tokens" in changes and "tool_calls" not in changes and (calls := found[message_id].tool_calls):
+        changes = {**changes, "tokens": changes["tokens"] + scope.count_tokens(to_json(calls))}
     sets = ", ".join(f"{column} = :{column}" for column in changes)
     row = await conn.row(
         f"UPDATE messages SET {sets}, edited_at = :now"

@@ -134,7 +134,8 @@ async def advance(
 
     `at` is the time of the newest message that was added, if any was.
     """
-    added = ", last_message_at = :at, active_at = :at" if at is not None else ""
+    later = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
+    added = f", last_message_at = {later}, active_at = {later}" if at is not None else ""
     await conn.run(
         "UPDATE sessions SET revision = revision + 1, message_count = :count, next_seq = next_seq + :numbers,"
         f" updated_at = :now, last_accessed = :now{added} WHERE owner = :owner AND id = :id",
@@ -188,24 +189,24 @@ async def delete(conn: Connection, scope: Scope, session_id: str, expected: int 
 
 async def delete_many(conn: Connection, scope: Scope, ids: Sequence[str], important: bool) -> Removed:
     """Moves those of the sessions that are there to the trash; starred ones only if asked to."""
-    kept = "" if important else " AND is_important = FALSE"
     owned = "" if scope.owner is None else "owner = :owner AND "
     rows = await conn.rows(
-        f"SELECT owner, id FROM sessions WHERE {owned}id IN (EACH(:ids)){kept} ORDER BY owner, id FOR UPDATE",
+        f"SELECT owner, id, is_important FROM sessions WHERE {owned}id IN (EACH(:ids)) ORDER BY owner, id FOR UPDATE",
         {"owner": scope.owner, "ids": to_json(list(ids))},
     )
     _refuse_ambiguous(rows)
+    rows = [row for row in rows if important or not row[2]]
     trash_id, messages = new_id(), 0
     for owner, mine in groupby(rows, key=itemgetter(0)):
         bin = await trash.open_bin(conn, owner, "delete sessions", scope.clock(), id=trash_id)
-        for _, session_id in mine:
+        for _, session_id, _ in mine:
             messages += await trash.remove_session(conn, bin, session_id)
     return Removed(trash_id, len(rows), messages) if rows else Removed()
 
 
 def _refuse_ambiguous(rows: Iterable[Row]) -> None:
     seen: set[str] = set()
-    for _, session_id in rows:
+    for _, session_id, _ in rows:
         if session_id in seen:
             raise AmbiguousId(session_id)
         seen.add(session_id)

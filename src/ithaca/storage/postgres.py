@@ -6,6 +6,7 @@ again from its start. When the connection broke while it was being committed, no
 only an operation that is safe to repeat (adding messages, which have ids) is repeated.
 """
 
+import contextlib
 import random
 import re
 import time
@@ -182,7 +183,8 @@ class PostgresStorage:
             return result
         except BaseException:
             if begin is not None and not db.closed:
-                db.execute("ROLLBACK")
+                with contextlib.suppress(psycopg.Error):  # the pool throws a broken connection away
+                    db.execute("ROLLBACK")
             raise
         finally:
             self._pool.putconn(db)

@@ -1,6 +1,7 @@
 """PostgreSQL for an event loop: the same as `storage.postgres`, with connections that really await."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -124,7 +125,8 @@ class AsyncPostgresStorage:
             return result
         except BaseException:
             if begin is not None and not db.closed:
-                await db.execute("ROLLBACK")
+                with contextlib.suppress(psycopg.Error):  # the pool throws a broken connection away
+                    await db.execute("ROLLBACK")
             raise
         finally:
             await self._pool.putconn(db)

@@ -1,8 +1,8 @@
 """SQLite through APSW: one writer that commits for all, and readers that never wait for it.
 
-Every writing thread puts its operation into a queue. Whoever finds nobody leading leads: it opens a
-transaction, runs what is queued, each in a savepoint, commits once, and tells the others; then the first of
-those that came meanwhile leads. So one flush to disk serves all who waited for it, and nobody is told "done"
+Every writing thread puts its operation into a queue. Whose operation stands first leads: it opens a transaction,
+runs what is queued, each in a savepoint, commits once, and tells the others; then the first of those that came
+meanwhile leads. So one flush to disk serves all who waited for it, and nobody is told "done"
 before it. Alone, a writer leads at once and switches no thread.
 
 Processes take turns by a lock on a file beside the database. SQLite's own way of waiting, sleeping and asking
@@ -16,6 +16,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,9 @@ APPLICATION_ID = 0x49746861
 
 #: At most so many operations share a transaction: it bounds how long the first of them waits.
 MOST_IN_ONE_COMMIT = 256
+
+#: Seconds after which a waiting thread looks whether it is first in the queue, though nobody woke it.
+LOOK_AGAIN = 0.5
 
 #: Idle reading connections that are kept.
 IDLE_READERS = 8
@@ -93,23 +97,45 @@ def _translate(sql: str) -> str:
     return _SQL.setdefault(sql, text)
 
 
+class Batch:
+    """The operations that share a commit, and whether it has ended."""
+
+    __slots__ = ("committing", "ended")
+
+    def __init__(self) -> None:
+        self.committing = False
+        #: Set once, after the commit or after every operation has its error: one store for all of them, so that
+        #: no interruption can fall between.
+        self.ended = False
+
+
 class Job:
     """An operation in the queue of the writer, and then how it ended."""
 
-    __slots__ = ("error", "leads", "result", "run", "turn")
+    __slots__ = ("abandoned", "batch", "error", "result", "run", "turn")
 
     def __init__(self, run: Callable[[SQLiteConnection], Any]) -> None:
         self.run = run
         self.result: Any = None
         self.error: BaseException | None = None
-        #: Set when its thread shall lead, rather than find it done, on waking.
-        self.leads = False
+        self.batch: Batch | None = None
+        self.abandoned = False
         self.turn = threading.Lock()
         self.turn.acquire()
 
+    @property
+    def ended(self) -> bool:
+        return self.batch is not None and self.batch.ended
+
+    @property
     def wanted(self) -> bool:
         """Whether anybody still waits for it."""
-        return True
+        return not self.abandoned
+
+    def wake(self) -> None:
+        """Lets its thread look again: it has ended, or it is the first in the queue."""
+        with contextlib.suppress(RuntimeError):  # it has been woken and hasn't looked yet
+            self.turn.release()
 
     def outcome(self) -> Any:
         if self.error is not None:
@@ -118,108 +144,105 @@ class Job:
 
 
 class Writer:
-    """The one connection that writes, and the queue before it."""
+    """The one connection that writes, and the queue before it. The first in the queue leads.
+
+    Nothing is marked as taken by a thread that may be gone: whose operation stands first leads, by looking. So
+    an interruption (Ctrl-C in the main thread) at any moment leaves a queue that somebody leads.
+    """
 
     def __init__(self, db: apsw.Connection, between_processes: "FileLock") -> None:
         self._connection = SQLiteConnection(db)
         self._db = db
         self._between_processes = between_processes
-        self._queue: deque[Job] = deque()
-        self._mutex = threading.Lock()
-        self._led = False
+        self.queue: deque[Job] = deque()
+        self.mutex = threading.Lock()
+        self._leading = threading.Lock()
 
     def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
         """What the operation returns, once it is committed."""
         job = Job(run)
-        if not self.enqueue(job):
-            self._wait(job)
-        if job.leads:
-            self.lead(job)
+        try:
+            self.queue.append(job)
+            while not job.ended:
+                if self.head() is job:
+                    self.lead()
+                else:
+                    job.turn.acquire(timeout=LOOK_AGAIN)
+        except BaseException:  # interrupted: its thread will not lead any more
+            job.abandoned = True
+            self._wake_head()
+            raise
         result: T = job.outcome()
         return result
 
-    def enqueue(self, job: Job) -> bool:
-        """Whether the caller has to lead."""
-        with self._mutex:
-            self._queue.append(job)
-            job.leads = not self._led
-            self._led = True
-            return job.leads
+    def head(self) -> Job | None:
+        """The first operation in the queue that somebody waits for."""
+        with self.mutex:
+            while self.queue and (self.queue[0].ended or not self.queue[0].wanted):
+                self.queue.popleft()
+            return self.queue[0] if self.queue else None
 
-    def lead(self, own: Job) -> None:
-        """Runs and commits what is queued, hands over, and tells those who wait."""
-        batch: list[Job] = []
-        try:
-            self._transact(batch)
-        finally:
-            with self._mutex:
-                self._leave(own)
-                self._pass_on()
-            self.tell(batch)
+    def lead(self) -> None:
+        """Runs and commits what is queued, and tells those who wait."""
+        with self._leading:
+            batch, jobs = Batch(), list[Job]()
+            try:
+                self._transact(batch, jobs)
+            finally:
+                if not batch.ended:
+                    for job in jobs:
+                        job.batch = job.error = None
+                else:
+                    self._wake_head()
+                    self.tell(jobs)
 
-    def tell(self, batch: list[Job]) -> None:
+    def tell(self, jobs: list[Job]) -> None:
         """Wakes those whose operations have ended."""
-        for job in batch:
-            job.turn.release()
+        for job in jobs:
+            job.wake()
 
-    def promote(self, heir: Job) -> None:
-        """Makes the thread of a queued operation lead."""
-        heir.turn.release()
+    def _wake_head(self) -> None:
+        if head := self.head():
+            head.wake()
 
-    def _wait(self, job: Job) -> None:
-        try:
-            job.turn.acquire()
-        except BaseException:  # interrupted: leave the queue, and leave nobody without a leader
-            with self._mutex:
-                self._leave(job)
-                if job.leads:
-                    self._pass_on()
-            raise
-
-    def _leave(self, job: Job) -> None:
-        with contextlib.suppress(ValueError):
-            self._queue.remove(job)
-
-    def _pass_on(self) -> None:
-        self._led = bool(self._queue)
-        if self._queue:
-            heir = self._queue[0]
-            heir.leads = True
-            self.promote(heir)
-
-    def _transact(self, batch: list[Job]) -> None:
+    def _transact(self, batch: Batch, jobs: list[Job]) -> None:
         try:
             with self._between_processes:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run_all(batch)
+                self._run_all(batch, jobs)
+                batch.committing = True
                 if self._db.in_transaction:
                     self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001, every kind is handed to the thread that it concerns
+                batch.ended = True
+        except Exception as error:  # noqa: BLE001, every kind is handed to the threads that it concerns
             self._roll_back()
-            for job in batch or self._arriving(batch):
+            for job in jobs or self._take(batch, jobs):
                 job.error = job.error or translated(error)
-        except BaseException:  # the leading thread was interrupted; the others' operations were not
-            if self._db.in_transaction or not batch:
-                self._roll_back()
-                self._requeue(batch)
+            batch.ended = True
+        except BaseException as interruption:  # of the leading thread; the others' operations go on
+            committed = batch.committing and not self._db.in_transaction
+            batch.ended = batch.ended or (committed and not isinstance(interruption.__context__, apsw.Error))
+            self._roll_back()
             raise
 
-    def _run_all(self, batch: list[Job]) -> None:
-        for job in self._arriving(batch):
-            self._run(job, shared=len(batch) > 1 or bool(self._queue))
-            if not self._db.in_transaction:
-                break
+    def _run_all(self, batch: Batch, jobs: list[Job]) -> None:
+        """Runs what is queued, and what is queued meanwhile."""
+        while new := self._take(batch, jobs):
+            for job in new:
+                self._run(job, shared=len(jobs) > 1)
+                if not self._db.in_transaction:
+                    return
 
-    def _arriving(self, batch: list[Job]) -> Iterator[Job]:
-        while self._queue and len(batch) < MOST_IN_ONE_COMMIT:
-            job = self._queue.popleft()
-            batch.append(job)
-            yield job
+    def _take(self, batch: Batch, jobs: list[Job]) -> list[Job]:
+        with self.mutex:
+            waiting = [job for job in islice(self.queue, MOST_IN_ONE_COMMIT) if job.batch is None and job.wanted]
+        for job in waiting:
+            job.batch = batch
+        jobs += waiting
+        return waiting
 
     def _run(self, job: Job, *, shared: bool) -> None:
         """Runs one; if it fails, what it did is undone, and what its neighbours did is not."""
-        if not job.wanted():
-            return
         if shared:
             self._db.execute("SAVEPOINT one")
         try:
@@ -235,12 +258,6 @@ class Writer:
     def _roll_back(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
-
-    def _requeue(self, batch: list[Job]) -> None:
-        for job in reversed(batch[1:]):  # the first is the interrupted thread's own
-            job.result = job.error = None
-            self._queue.appendleft(job)
-        del batch[1:]
 
 
 class FileLock:

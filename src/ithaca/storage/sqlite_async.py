@@ -31,6 +31,7 @@ class AwaitedJob(Job):
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
 
+    @property
     def wanted(self) -> bool:
         return not self.future.cancelled()
 
@@ -49,21 +50,31 @@ class AwaitedWriter(Writer):
     def __init__(self, storage: SQLiteStorage) -> None:
         super().__init__(storage.db, storage.lock)
         self._thread = ThreadPoolExecutor(1, "ithaca-writer")
+        self._busy = False
 
     async def run(self, run: Callable[[SQLiteConnection], T]) -> T:
         job = AwaitedJob(run, asyncio.get_running_loop())
-        if self.enqueue(job):
-            self.promote(job)
+        with self.mutex:
+            self.queue.append(job)
+            idle, self._busy = not self._busy, True
+        if idle:
+            self._thread.submit(self._lead_all)
         result: T = await job.future
         return result
 
-    def promote(self, heir: Job) -> None:
-        self._thread.submit(self.lead, heir)
+    def _lead_all(self) -> None:
+        while True:
+            while self.head():
+                self.lead()
+            with self.mutex:
+                if not self.queue:
+                    self._busy = False
+                    return
 
-    def tell(self, batch: list[Job]) -> None:
-        jobs = [job for job in batch if isinstance(job, AwaitedJob)]
-        for loop in {job.loop for job in jobs}:
-            mine = [job for job in jobs if job.loop is loop]
+    def tell(self, jobs: list[Job]) -> None:
+        awaited = [job for job in jobs if isinstance(job, AwaitedJob)]
+        for loop in {job.loop for job in awaited}:
+            mine = [job for job in awaited if job.loop is loop]
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_resolve, mine)
 
