@@ -5,6 +5,7 @@ in the caller's own thread, never while others wait for the writer. Text and blo
 what is stored is never sniffed to find out what it was.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -108,8 +109,12 @@ def says_the_same(draft: Draft, stored: ChatMessage) -> bool:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # 1 == 1.0 == True in Python, but not in what was said.
-    return one == other and to_json(one) == to_json(other) if not isinstance(one, str) else one == other
+    # As JSON, because 1 == 1.0 == True in Python; sorted, because the order of keys says nothing in JSON.
+    return one == other and (isinstance(one, str) or _canonical(one) == _canonical(other))
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def draft_row(draft: Draft, seq: int) -> tuple[Any, ...]:
