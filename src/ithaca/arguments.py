@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
-from ithaca.columns import now
 from ithaca.config import Limits
 from ithaca.content import (
     Draft,
@@ -291,7 +290,7 @@ class Door:
         """A conversation from elsewhere; confined to an owner, everything that is imported is that owner's."""
         limits = self._limits
         messages = self.drafts(conversation.messages)
-        times = _times(conversation, messages)
+        times = _times(conversation, messages, self.scope.clock())
         said_at = times["last_message_at"]
         columns = self.session_columns(
             **{field: getattr(conversation, field) for field in ("name", "endpoint_url", "model", "rag", "archived",
@@ -314,7 +313,11 @@ class Door:
         limits = self._limits
         if not document.versions:
             raise InvalidDocument("versions", document.versions, "a list of at least one version")
-        created = now() if document.created_at is None else moment("created_at", document.created_at, InvalidDocument)
+        created = (
+            self.scope.clock()
+            if document.created_at is None
+            else moment("created_at", document.created_at, InvalidDocument)
+        )
         updated = created if document.updated_at is None else moment("updated_at", document.updated_at, InvalidDocument)
         owner = owner_name(document.owner, limits) if self.scope.owner is None else self.scope.owner
         shared = {
@@ -352,7 +355,7 @@ def _listed(messages: Any) -> Any:
     return list(messages) if isinstance(messages, Iterator) else messages
 
 
-def _times(conversation: Conversation, messages: Sequence[Draft]) -> dict[str, int | None]:
+def _times(conversation: Conversation, messages: Sequence[Draft], now: int) -> dict[str, int | None]:
     """A session's times; what is not known is taken from its messages, or is now."""
     said = [draft["created_at"] for draft in messages]
 
@@ -360,7 +363,7 @@ def _times(conversation: Conversation, messages: Sequence[Draft]) -> dict[str, i
         value = getattr(conversation, field)
         return otherwise if value is None else moment(field, value, InvalidSession)
 
-    created = given("created_at", min(said, default=now()))
+    created = given("created_at", min(said, default=now))
     last = given("last_message_at", max(said, default=None))
     latest = max(time for time in (created, last) if time is not None)
     return {

@@ -5,7 +5,7 @@ stays deleted.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ithaca.columns import to_json
@@ -59,11 +59,12 @@ async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Inco
     """Adds sessions with their messages, in one transaction."""
     here = await _which(conn, "sessions", ((c.session["owner"], c.session["id"]) for c in batch))
     deleted = await _which(conn, "trashed_sessions", ((c.session["owner"], c.session["id"]) for c in batch))
-    new = [c for c in batch if _key(c.session) not in here | deleted]
+    new = list({_key(c.session): c for c in reversed(batch) if _key(c.session) not in here | deleted}.values())
     await conn.run_many(_INSERT_SESSION, [_sealed(scope, c) for c in new])
     await conn.run_many(INSERT_MESSAGE, _numbered(new))
     report = ImportReport(sessions=len(new), messages=sum(len(c.drafts) for c in new))
-    for known in (c for c in batch if _key(c.session) in here):
+    first = {id(incoming) for incoming in new}
+    for known in (c for c in batch if id(c) not in first and _key(c.session) not in deleted - here):
         added = await _add_missing(conn, scope, known)
         report += ImportReport(messages=added, unchanged=0 if added else 1)
     return report + ImportReport(unchanged=sum(_key(c.session) in deleted - here for c in batch))
@@ -105,14 +106,15 @@ async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> in
     ids = to_json([draft["id"] for draft in incoming.drafts])
     rows = await conn.rows(
         "SELECT id FROM messages WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))"
-        " UNION SELECT m.id FROM trash t JOIN trashed_messages m ON m.owner = t.owner AND m.trash_id = t.id"
-        " WHERE t.owner = :owner AND t.session_id = :session_id AND m.session_id = :session_id",
+        " UNION SELECT id FROM trashed_messages WHERE owner = :owner AND session_id = :session_id"
+        " AND id IN (EACH(:ids))",
         {**place, "ids": ids},
     )
     known = {row[0] for row in rows}
     missing = [draft for draft in incoming.drafts if draft["id"] not in known]
     if missing:
-        await append(conn, scope, incoming.session["id"], missing, [draft["id"] for draft in missing], None)
+        its_owner = replace(scope, owner=incoming.session["owner"])
+        await append(conn, its_owner, incoming.session["id"], missing, [draft["id"] for draft in missing], None)
     return len(missing)
 
 
@@ -121,7 +123,7 @@ async def add_documents(conn: Connection, scope: Scope, batch: Sequence[Incoming
     """Adds documents with their versions, in one transaction. One whose session isn't here belongs to none."""
     here = await _which(conn, "documents", (_key(d.document) for d in batch))
     deleted = await _which(conn, "trashed_documents", (_key(d.document) for d in batch))
-    new = [d for d in batch if _key(d.document) not in here | deleted]
+    new = list({_key(d.document): d for d in reversed(batch) if _key(d.document) not in here | deleted}.values())
     homes = ((d.document["owner"], d.document["session_id"]) for d in new if d.document["session_id"])
     sessions = await _which(conn, "sessions", homes)
     await conn.run_many(_INSERT_DOCUMENT, [_homed(d.document, sessions) for d in new])

@@ -147,6 +147,7 @@ CREATE TABLE trashed_messages (
     PRIMARY KEY (owner, trash_id, session_id, seq),
     FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
 );
+CREATE INDEX trashed_messages_by_session ON trashed_messages (owner, session_id, id);
 
 CREATE TABLE trashed_documents (
     owner      TEXT COLLATE "C" NOT NULL,
