@@ -165,8 +165,8 @@ class Door:
             "rag": lambda v: flag("rag", v, InvalidSession),
             "archived": lambda v: flag("archived", v, InvalidSession),
             "is_important": lambda v: flag("is_important", v, InvalidSession),
-            "folder": lambda v: optional_label("folder", v or None, limits, InvalidSession),
-            "mode": lambda v: optional_label("mode", v or None, limits, InvalidSession),
+            "folder": lambda v: optional_label("folder", None if v == "" else v, limits, InvalidSession),
+            "mode": lambda v: optional_label("mode", None if v == "" else v, limits, InvalidSession),
             "extra": lambda v: json_object("extra", dict(v) if isinstance(v, Mapping) else v, limits, InvalidSession),
         }
         columns = {field: checks[field](value) for field, value in given.items() if value is not UNSET}
@@ -232,6 +232,11 @@ class Door:
             raise InvalidArgument("content", Described("nothing"), "given, or metadata")
         return columns
 
+    def listed(self, field: str, values: object) -> Iterable[Any]:
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+            raise InvalidArgument(field, values, "a list")
+        return values
+
     def bound(self, field: str, value: object) -> int | None:
         return None if value is None else whole(field, value, 0)
 
@@ -279,7 +284,7 @@ class Door:
 
     def document_filter(self, session_id: str | None, owner: str | None, archived: bool | None) -> dict[str, Any]:
         return {
-            "session_id": session_id and self.session_id(session_id),
+            "session_id": session_id if session_id is None or session_id == "" else self.session_id(session_id),
             "owner": None if owner is None else owner_name(owner, self._limits),
             "archived": None if archived is None else flag("archived", archived),
         }
@@ -288,6 +293,8 @@ class Door:
 
     def incoming(self, conversation: Conversation) -> Incoming:
         """A conversation from elsewhere; confined to an owner, everything that is imported is that owner's."""
+        if not isinstance(conversation, Conversation):
+            raise InvalidArgument("conversations", conversation, "a list of Conversation")
         limits = self._limits
         messages = self.drafts(conversation.messages)
         times = _times(conversation, messages, self.scope.clock())
@@ -310,6 +317,8 @@ class Door:
         return Incoming(session, self.headers(conversation.headers), messages)
 
     def incoming_document(self, document: LibraryDocument) -> IncomingDocument:
+        if not isinstance(document, LibraryDocument):
+            raise InvalidArgument("documents", document, "a list of LibraryDocument")
         limits = self._limits
         if not document.versions:
             raise InvalidDocument("versions", document.versions, "a list of at least one version")
@@ -341,7 +350,9 @@ class Door:
         columns = {
             **shared,
             "id": id,
-            "session_id": document.session_id,
+            "session_id": None
+            if document.session_id is None
+            else identifier("session_id", document.session_id, limits, InvalidDocument),
             "version": len(versions),
             "archived": flag("archived", document.archived, InvalidDocument),
             "created_at": created,

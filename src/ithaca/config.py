@@ -69,7 +69,7 @@ def read_settings(
     file = env.get("ITHACA_SECRET_KEY_FILE")
     return Settings(
         database=os.fspath(database) if database else env.get("ITHACA_DATABASE_URL") or default_database(),
-        durability=durability or _durability(env.get("ITHACA_DURABILITY", "full")),
+        durability=_durability(durability or env.get("ITHACA_DURABILITY", "full")),
         busy_timeout=_number("ITHACA_BUSY_TIMEOUT", env.get("ITHACA_BUSY_TIMEOUT", "30")),
         secret_key=env.get("ITHACA_SECRET_KEY") or None,
         secret_key_file=Path(file) if file else None,
@@ -104,7 +104,7 @@ def _durability(text: str) -> Durability:
         return "full"
     if text == "relaxed":
         return "relaxed"
-    raise ConfigurationError("ITHACA_DURABILITY", f"it is {text!r}, not 'full' or 'relaxed'")
+    raise ConfigurationError("durability", f"it is {text!r}, not 'full' or 'relaxed'")
 
 
 def _number(name: str, text: str) -> float:

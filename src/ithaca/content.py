@@ -7,7 +7,7 @@ what is stored is never sniffed to find out what it was.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from uuid_utils import uuid7
@@ -21,6 +21,12 @@ from ithaca.models import ChatMessage, Content
 TokenCounter: TypeAlias = Callable[[str], int]
 #: What the columns of one message will hold, by column.
 Draft: TypeAlias = dict[str, Any]
+
+#: The largest number that a database keeps; a larger one asks for no more than all.
+MOST = 2**63 - 1
+
+#: What a time can be: the years 1 to 9999 in UTC.
+EARLIEST, LATEST = to_time(datetime.min.replace(tzinfo=UTC)), to_time(datetime.max.replace(tzinfo=UTC))
 
 Refusal: TypeAlias = type[InvalidInput]
 
@@ -196,14 +202,17 @@ def whole(field: str, value: object, lowest: int, highest: int | None = None) ->
             f"a whole number of {lowest} or more" if highest is None else f"a whole number from {lowest} to {highest}"
         )
         raise InvalidArgument(field, value, allowed)
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return min(int(value), MOST)  # type: ignore[call-overload, no-any-return]
 
 
 def moment(field: str, value: object, refusal: Refusal = InvalidArgument) -> int:
     """A time in microseconds; a naive one is taken as UTC."""
     if not isinstance(value, datetime):
         raise refusal(field, value, "a datetime")
-    return to_time(value)
+    time = to_time(value)
+    if not EARLIEST <= time <= LATEST:
+        raise refusal(field, value, "a time in the years 1 to 9999 of UTC")
+    return time
 
 
 def json_object(field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument) -> str | None:

@@ -68,19 +68,27 @@ class Vault:
                 keys = self._read(make=make)
                 self._keys = {hashlib.sha256(key).digest()[:8]: key for key in keys}
             if make and not self._keys:
-                raise SecretKeyInvalid("ITHACA_SECRET_KEY" if self._given else str(self._file), "it holds no key")
+                raise SecretKeyInvalid(self._source, "it holds no key")
             return self._keys
+
+    @property
+    def _source(self) -> str:
+        return "ITHACA_SECRET_KEY" if self._given is not None else str(self._file or default_key_file())
 
     def _read(self, *, make: bool) -> list[bytes]:
         if self._given is not None:
-            return [_key(text, "ITHACA_SECRET_KEY") for text in self._given.split(",") if text.strip()]
+            return [_key(text, self._source) for text in self._given.split(",") if text.strip()]
         file = self._file or default_key_file()
-        if not file.exists():
-            if not make:
-                return []
-            _make_key_file(file)
-        _check_private(file)
-        return [_key(line, str(file)) for line in file.read_text().splitlines() if line.strip()]
+        try:
+            if not file.exists():
+                if not make:
+                    return []
+                _make_key_file(file)
+            _check_private(file)
+            lines = file.read_text(encoding="ascii").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SecretKeyInvalid(str(file), str(error)) from error
+        return [_key(line, str(file)) for line in lines if line.strip()]
 
 
 def new_key() -> str:

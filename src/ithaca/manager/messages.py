@@ -40,8 +40,10 @@ class Messages(Base):
     def get_message(self, session_id: str, message_id: str) -> ChatMessage:
         """One message. Raises `MessageNotFound`, `SessionNotFound`."""
         door = self._door
-        message = door.message_id(session_id, message_id)
-        return self._storage.read(messages.get_one, door.scope, door.session_id(session_id), message)
+        id, message_id = door.session_id(session_id), door.message_id(session_id, message_id)
+        message = self._storage.read(messages.get_one, door.scope, id, message_id)
+        self._was_read(id)
+        return message
 
     def get_messages(
         self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
@@ -67,6 +69,7 @@ class Messages(Base):
         return self._pages(id, whole("after", after, 0))
 
     def _pages(self, session_id: str, after: int) -> Iterator[ChatMessage]:
+        self._was_read(session_id)
         while True:
             page = self._storage.read(messages.get_page, self._door.scope, session_id, None, after, STREAM_PAGE)
             yield from page
@@ -146,8 +149,10 @@ class AsyncMessages(AsyncBase):
 
     async def get_message(self, session_id: str, message_id: str) -> ChatMessage:
         door = self._door
-        message = door.message_id(session_id, message_id)
-        return await self._storage.read(messages.get_one, door.scope, door.session_id(session_id), message)
+        id, message_id = door.session_id(session_id), door.message_id(session_id, message_id)
+        message = await self._storage.read(messages.get_one, door.scope, id, message_id)
+        self._was_read(id)
+        return message
 
     async def get_messages(
         self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
@@ -164,6 +169,7 @@ class AsyncMessages(AsyncBase):
         return self._pages(id, whole("after", after, 0))
 
     async def _pages(self, session_id: str, after: int) -> AsyncIterator[ChatMessage]:
+        self._was_read(session_id)
         while True:
             page = await self._storage.read(messages.get_page, self._door.scope, session_id, None, after, STREAM_PAGE)
             for message in page:

@@ -45,11 +45,15 @@ class Upkeep(Base):
         A session that is here already gets the messages that it lacks, and is not changed otherwise. What was
         deleted here stays deleted. Each few hundred are one transaction.
         """
-        return self._import(imports.add_conversations, map(self._door.incoming, conversations))
+        return self._import(
+            imports.add_conversations, map(self._door.incoming, self._door.listed("conversations", conversations))
+        )
 
     def import_documents(self, documents_: Iterable[LibraryDocument]) -> ImportReport:
         """Adds documents from elsewhere with their versions; those that are here already stay as they are."""
-        return self._import(imports.add_documents, map(self._door.incoming_document, documents_))
+        return self._import(
+            imports.add_documents, map(self._door.incoming_document, self._door.listed("documents", documents_))
+        )
 
     def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
@@ -82,10 +86,14 @@ class AsyncUpkeep(AsyncBase):
         return await self._storage.write(retention.clean_up, self._door.scope, *ages, dry_run)
 
     async def import_conversations(self, conversations: Iterable[Conversation]) -> ImportReport:
-        return await self._import(imports.add_conversations, map(self._door.incoming, conversations))
+        return await self._import(
+            imports.add_conversations, map(self._door.incoming, self._door.listed("conversations", conversations))
+        )
 
     async def import_documents(self, documents_: Iterable[LibraryDocument]) -> ImportReport:
-        return await self._import(imports.add_documents, map(self._door.incoming_document, documents_))
+        return await self._import(
+            imports.add_documents, map(self._door.incoming_document, self._door.listed("documents", documents_))
+        )
 
     async def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()

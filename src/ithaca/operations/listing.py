@@ -47,7 +47,7 @@ class Order:
 
 def fold(text: str) -> str:
     """The text without case and accents, for finding and sorting."""
-    bare = unicodedata.normalize("NFKD", text.casefold())
+    bare = unicodedata.normalize("NFKD", text.casefold()).casefold()  # decomposing brings capitals back: "𝐓"
     return unicodedata.normalize("NFC", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
@@ -88,7 +88,7 @@ def _conditions(scope: Scope, wanted: SessionFilter) -> tuple[list[str], dict[st
         ("folder = :folder", "folder", wanted.folder),
         ("model = :model", "model", wanted.model),
         ("mode = :mode", "mode", wanted.mode),
-        ("name_key LIKE :name ESCAPE '!'", "name", None if wanted.name is None else _anywhere(wanted.name)),
+        ("position(:name IN name_key) > 0", "name", None if wanted.name is None else fold(wanted.name)),
         (
             "active_at >= :since",
             "since",
@@ -98,11 +98,6 @@ def _conditions(scope: Scope, wanted: SessionFilter) -> tuple[list[str], dict[st
     given = [(sql, name, value) for sql, name, value in asked if value is not None]
     conditions = ["folder IS NULL" if name == "folder" and value == "" else sql for sql, name, value in given]
     return conditions, {name: value for _, name, value in given}
-
-
-def _anywhere(text: str) -> str:
-    escaped = fold(text).replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%{escaped}%"
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -23,8 +23,15 @@ def read_cursor(cursor: str, order: Sequence[Any], kinds: Sequence[type]) -> dic
     """The key as the parameters `key0`, `key1` …; raises `InvalidArgument` for another order's cursor, or none."""
     try:
         found, key = from_json(base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode())
-        if found != list(order) or [type(value) for value in key] != list(kinds):
+        if found != list(order) or [type(value) for value in key] != list(kinds) or not all(map(_storable, key)):
             raise TypeError
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise InvalidArgument("cursor", cursor, "the cursor of a page in the same order") from None
     return {f"key{i}": value for i, value in enumerate(key)}
+
+
+def _storable(value: Any) -> bool:
+    if isinstance(value, str):
+        value.encode()  # raises for a lone surrogate
+        return "\0" not in value
+    return -(2**63) <= int(value) < 2**63

@@ -139,11 +139,13 @@ class PostgresStorage:
     def __init__(self, url: str, settings: Settings) -> None:
         conninfo, options = connection_options(url, settings)
         prepare_schema(conninfo)
+        self._set_up = set_up(url, settings)
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             conninfo,
             kwargs=options,
             min_size=1,
             max_size=MOST_CONNECTIONS,
+            configure=self._configure,
             open=True,
             timeout=settings.busy_timeout,
         )
@@ -158,6 +160,10 @@ class PostgresStorage:
 
     def close(self) -> None:
         self._pool.close()
+
+    def _configure(self, db: psycopg.Connection[Row]) -> None:
+        for statement in self._set_up:
+            db.execute(statement)
 
     def _repeat(self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(ATTEMPTS):
@@ -206,7 +212,9 @@ def worth_repeating(error: Exception, repeatable: bool) -> bool:
         return True
     if isinstance(error, pg.UniqueViolation):
         return repeatable  # somebody stored the same message at the same time
-    broken = isinstance(error, psycopg.OperationalError) and not isinstance(error, (PoolTimeout, pg.QueryCanceled))
+    broken = isinstance(error, psycopg.OperationalError) and not isinstance(
+        error, (PoolTimeout, PoolClosed, pg.QueryCanceled)
+    )
     before_commit = not getattr(error, "while_committing", False)
     return broken and (repeatable or before_commit)
 
@@ -242,15 +250,26 @@ def _translate(sql: str) -> LiteralString:
     return _SQL.setdefault(sql, text)
 
 
+def set_up(url: str, settings: Settings) -> list[LiteralString]:
+    """What a new connection is told. Behind a pooler nothing, as the next transaction may be on another one."""
+    if behind_pooler(url):
+        return []
+    lock_timeout = f"SET lock_timeout = {int(settings.busy_timeout * 1000)}"
+    return [lock_timeout, "SET synchronous_commit = off"] if settings.durability == "relaxed" else [lock_timeout]
+
+
+def behind_pooler(url: str) -> bool:
+    """Whether the URL says `?pgbouncer=true`."""
+    return "pgbouncer=true" in urlsplit(url).query.split("&")
+
+
 def connection_options(url: str, settings: Settings) -> tuple[str, dict[str, Any]]:
     """What psycopg connects to, and how. `?pgbouncer=true` in the URL: no prepared statements."""
     parts = urlsplit(url)
-    items = [item for item in parts.query.split("&") if item]
-    behind_pooler = "pgbouncer=true" in items
     # Only our own item is taken out, the others stay as they are written: libpq reads a URL in its own way.
-    query = "&".join(item for item in items if not item.startswith("pgbouncer="))
+    query = "&".join(item for item in parts.query.split("&") if not item.startswith("pgbouncer="))
     conninfo = urlunsplit(parts._replace(query=query))
-    threshold = None if behind_pooler else 2
+    threshold = None if behind_pooler(url) else 2
     return conninfo, {"autocommit": True, "prepare_threshold": threshold, "fallback_application_name": "ithaca"}
 
 

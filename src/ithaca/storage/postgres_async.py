@@ -29,6 +29,7 @@ from ithaca.storage.postgres import (
     connection_options,
     pause,
     prepare_schema,
+    set_up,
     translate,
     translated,
     worth_repeating,
@@ -75,8 +76,15 @@ class AsyncPostgresStorage:
     async def open(cls, url: str, settings: Settings) -> "AsyncPostgresStorage":
         conninfo, options = connection_options(url, settings)
         await asyncio.to_thread(prepare_schema, conninfo)
+        statements = set_up(url, settings)
+
+        async def configure(db: psycopg.AsyncConnection[Row]) -> None:
+            for statement in statements:
+                await db.execute(statement)
+
         pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]] = AsyncConnectionPool(
             conninfo,
+            configure=configure,
             kwargs=options,
             min_size=1,
             max_size=MOST_CONNECTIONS,

@@ -94,6 +94,7 @@ _SQL: dict[str, str] = {}
 
 def _translate(sql: str) -> str:
     text = re.sub(r"EACH\((:\w+)\)", r"SELECT value FROM json_each(\1)", sql).replace(" FOR UPDATE", "")
+    text = re.sub(r"position\((:\w+) IN (\w+)\)", r"instr(\2, \1)", text)
     return _SQL.setdefault(sql, text)
 
 
@@ -150,9 +151,10 @@ class Writer:
     an interruption (Ctrl-C in the main thread) at any moment leaves a queue that somebody leads.
     """
 
-    def __init__(self, db: apsw.Connection, between_processes: "FileLock") -> None:
+    def __init__(self, db: apsw.Connection, between_processes: "FileLock", place: "Place") -> None:
         self._connection = SQLiteConnection(db)
         self._db = db
+        self._place = place
         self._between_processes = between_processes
         self.queue: deque[Job] = deque()
         self.mutex = threading.Lock()
@@ -208,6 +210,7 @@ class Writer:
     def _transact(self, batch: Batch, jobs: list[Job]) -> None:
         try:
             with self._between_processes:
+                self._place.check()
                 self._db.execute("BEGIN IMMEDIATE")
                 self._run_all(batch, jobs)
                 batch.committing = True
@@ -261,14 +264,23 @@ class Writer:
 
 
 class FileLock:
-    """Processes take turns: a lock that the kernel keeps a queue for, and frees when its holder dies."""
+    """Processes take turns: a lock that the kernel keeps a queue for, and frees when its holder dies.
 
-    def __init__(self, path: Path | None) -> None:
-        self._descriptor = None if path is None or fcntl is None else _open_private(path)
+    It is a queue and nothing more: what keeps two writers apart is SQLite's own lock. The kernel's wait has no
+    time limit, so whoever has to wait lets a thread do it.
+    """
+
+    def __init__(self, path: Path | None, timeout: float) -> None:
+        self._path = path if fcntl is not None else None
+        self._timeout = timeout
+        self._descriptor = _open_private(self._path) if self._path else None
 
     def __enter__(self) -> None:
         if self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._wait()
 
     def __exit__(self, *_: object) -> None:
         if self._descriptor is not None:
@@ -278,6 +290,46 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _wait(self) -> None:
+        turn = threading.Event()
+        waiter = threading.Thread(target=self._block, args=(self._descriptor, turn), daemon=True)
+        waiter.start()
+        if not turn.wait(self._timeout):
+            # The thread goes on waiting on its own descriptor, and closes it when its turn comes.
+            self._descriptor, descriptor = _open_private(self._path) if self._path else None, self._descriptor
+            threading.Thread(target=_close_after, args=(waiter, descriptor), daemon=True).start()
+            raise DatabaseBusy(f"another process has been writing for {self._timeout:g} seconds")
+
+    def _block(self, descriptor: int, turn: threading.Event) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        turn.set()
+
+
+def _close_after(waiter: threading.Thread, descriptor: int) -> None:
+    waiter.join()
+    os.close(descriptor)
+
+
+class Place:
+    """The file that was opened, so that writing to one that was deleted or replaced is noticed."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._file = self._identity()
+
+    def check(self) -> None:
+        if self._path is not None and self._identity() != self._file:
+            raise DatabaseUnavailable(f"{self._path} was deleted or replaced while it was open")
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = os.stat(self._path)  # noqa: PTH116, asked before each commit
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 class SQLiteStorage:
@@ -289,7 +341,8 @@ class SQLiteStorage:
         self._path = path if self.in_memory else str(Path(path).expanduser().absolute())
         if not self.in_memory:
             _make_private(Path(self._path))
-        self.lock = FileLock(None if self.in_memory else Path(self._path + "-lock"))
+        self.lock = FileLock(None if self.in_memory else Path(self._path + "-lock"), settings.busy_timeout)
+        self.place = Place(None if self.in_memory else self._path)
         self._idle: deque[apsw.Connection] = deque()
         self.closed = False
         try:
@@ -297,7 +350,7 @@ class SQLiteStorage:
         except BaseException:
             self.lock.close()
             raise
-        self.writer = Writer(self.db, self.lock)
+        self.writer = Writer(self.db, self.lock, self.place)
 
     @property
     def location(self) -> str:
@@ -309,6 +362,7 @@ class SQLiteStorage:
             return self.write(op, *args, **kwargs)
         if self.closed:
             raise ManagerClosed
+        self.place.check()
         db = self._reader()
         try:
             return self._read(db, op, *args, **kwargs)
@@ -416,14 +470,14 @@ def _commit_or_roll_back(db: apsw.Connection) -> Iterator[None]:
 
 def _make_private(path: Path) -> None:
     """Makes the file readable by its owner only; SQLite gives the same rights to the files beside it."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise DatabaseUnavailable(f"{path}: {error.strerror}") from error
+    os.close(_open_private(path))
 
 
 def _open_private(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DatabaseUnavailable(f"{path}: {error.strerror}") from error
 
 
 def translated(error: BaseException) -> BaseException:

@@ -48,7 +48,7 @@ class AwaitedWriter(Writer):
     """A writer that leads in a thread of its own, so that no event loop ever waits."""
 
     def __init__(self, storage: SQLiteStorage) -> None:
-        super().__init__(storage.db, storage.lock)
+        super().__init__(storage.db, storage.lock, storage.place)
         self._thread = ThreadPoolExecutor(1, "ithaca-writer")
         self._busy = False
 
