@@ -1,0 +1,67 @@
+"""The command line: `ithaca`."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ithaca.errors import AmbiguousId, InvalidInput, IthacaError
+
+INTERRUPTED = 130
+USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit status. Whatever went wrong is one sentence on standard error.
+
+    0: done; 1: it could not be done (not found, a conflict, the database); 2: it was asked for wrongly.
+    """
+    try:
+        from ithaca.cli.app import UsageError, app
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _write_what_cannot_be_encoded()
+    try:
+        status = app(args=arguments, prog_name="ithaca", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        return _complain(f"{error.format_message()} Try '{_command(error)} --help'.", USAGE)
+    except IthacaError as error:
+        return _complain(_sentence(error), USAGE if isinstance(error, InvalidInput) else 1)
+    except BrokenPipeError:
+        return _reader_has_gone()
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status or 0
+
+
+def _sentence(error: IthacaError) -> str:
+    if isinstance(error, AmbiguousId):
+        return f"{error.id!r} belongs to several owners: name one with --owner."
+    return str(error)
+
+
+def _command(error: object) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "ithaca"
+
+
+def _complain(sentence: str, status: int) -> int:
+    from ithaca.cli.text import on_one_line
+
+    sys.stderr.write(f"Error: {on_one_line(sentence)}\n")
+    return status
+
+
+def _write_what_cannot_be_encoded() -> None:
+    """Lets a terminal that doesn't speak UTF-8 show what it can, instead of failing at the first other letter."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+
+
+def _reader_has_gone() -> int:
+    # Python flushes standard output once more at its end, and would complain there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -1,0 +1,41 @@
+"""The commands, put together."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ithaca.cli import demo, documents, importing, messages, sessions, upkeep
+from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
+
+#: What Typer raises for a wrong command line. It has a public name only for a special case of it.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+app = group("Keeps conversations between people and language models.", add_completion=True)
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(messages.app, name="messages")
+app.add_typer(documents.app, name="documents")
+app.add_typer(importing.app, name="import")
+command(app, "cleanup")(upkeep.cleanup)
+app.add_typer(upkeep.database, name="db")
+command(app, "demo")(demo.demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from ithaca import __version__
+
+        typer.echo(f"ithaca {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _ithaca(
+    context: typer.Context,
+    database: Database = None,
+    owner: Owner = None,
+    as_json: Json = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    help_without_command(context)

@@ -1,0 +1,82 @@
+"""`ithaca messages`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ithaca.cli.arguments import ExpectedRevision, MessageId, MessageIds, SessionId, Text, option
+from ithaca.cli.here import Here, command, group, read_text
+from ithaca.cli.removals import report_moved, report_removed
+from ithaca.cli.text import in_a_line
+
+if TYPE_CHECKING:
+    from ithaca import ChatMessage
+
+app = group("What is said in a session: add, edit and delete it.")
+
+
+@command(app, "add")
+def add(
+    here: Here,
+    session: SessionId,
+    text: Text,
+    role: Annotated[
+        str, option("--role", "Who says it: user (unless told), assistant, system, tool …", "ROLE")
+    ] = "user",
+    id: Annotated[
+        str | None, option("--id", "An id of your own: added again under the same id, it is stored once.", "ID")
+    ] = None,
+    name: Annotated[str | None, option("--name", "The name of who says it.")] = None,
+    tool_call_id: Annotated[str | None, option("--tool-call-id", "The tool call that it answers.", "ID")] = None,
+    metadata: Annotated[str | None, option("--metadata", "A JSON object to keep with it.", "JSON")] = None,
+    expected_revision: ExpectedRevision = None,
+) -> None:
+    """Add a message at the end of a session; prints its number and its id."""
+    from ithaca import ChatMessage
+
+    message = ChatMessage(role, read_text(text), _json_object(metadata), id=id, name=name, tool_call_id=tool_call_id)
+    _report(here, here.manager.add_message(session, message, expected_revision=expected_revision), "Added")
+
+
+@command(app, "edit")
+def edit(
+    here: Here, session: SessionId, message: MessageId, text: Text, expected_revision: ExpectedRevision = None
+) -> None:
+    """Change what a message says; what it said before goes to the trash."""
+    edited = here.manager.edit_message(session, message, read_text(text), expected_revision=expected_revision)
+    _report(here, edited, "Edited")
+
+
+@command(app, "delete")
+def delete(here: Here, session: SessionId, messages: MessageIds, expected_revision: ExpectedRevision = None) -> None:
+    """Move messages to the trash."""
+    removed = here.manager.delete_messages(session, messages, expected_revision=expected_revision)
+    report_removed(here, removed, "message", messages, "the session has no such messages")
+
+
+@command(app, "truncate")
+def truncate(
+    here: Here,
+    session: SessionId,
+    keep: Annotated[int, typer.Argument(metavar="KEEP", help="How many messages stay, from the first on.", min=0)],
+    expected_revision: ExpectedRevision = None,
+) -> None:
+    """Keep the first messages of a session and move the others to the trash."""
+    report_moved(here, here.manager.truncate_messages(session, keep, expected_revision=expected_revision))
+
+
+def _report(here: Here, message: "ChatMessage", done: str) -> None:
+    here.report(message.to_dict(), f"{done} message {message.seq}: {in_a_line(message.id or '')}")
+
+
+def _json_object(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise typer.BadParameter("it is not a JSON object.", param_hint="--metadata")
+    return value

@@ -1,0 +1,81 @@
+"""`ithaca cleanup` and `ithaca db`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ithaca.cli.arguments import option
+from ithaca.cli.here import Here, command, group
+from ithaca.cli.text import counted, in_a_line
+
+database = group("The database itself: what it is, bring it up to date, check it.")
+
+
+def cleanup(
+    here: Here,
+    auto_archive_days: Annotated[
+        float,
+        option("--auto-archive-days", "Archive sessions that were not used for so many days; 30 unless told.", "N"),
+    ] = 30,
+    min_age_hours: Annotated[
+        float, option("--min-age-hours", "Delete empty sessions that are older than so many hours; 1 unless told.", "N")
+    ] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+) -> None:
+    """Delete empty sessions and archive old ones.
+
+    What is deleted goes to the trash; starred sessions stay as they are.
+    """
+    done = here.manager.cleanup_empty_sessions(auto_archive_days, min_age_hours, dry_run=dry_run)
+    would = "Would move" if dry_run else "Moved"
+    here.report(
+        done,
+        f"{would} {counted(done['deleted_empty'], 'empty session')} to the trash and"
+        f" {'archive' if dry_run else 'archived'} {done['archived_old']:,} not used for a while,"
+        f" of {done['total_checked']:,} looked at.",
+    )
+
+
+@command(database, "info")
+def info(here: Here) -> None:
+    """Tell which database this is, how large, and what it holds."""
+    found = here.manager.info()
+    facts = {
+        "Database": in_a_line(found.database),
+        "Engine": f"{found.engine} {found.engine_version}",
+        "Schema": f"version {found.schema_version}",
+        "Sessions": f"{found.sessions:,}",
+        "Size": f"{found.size_bytes:,} bytes",
+    }
+    here.report(asdict(found), "\n".join(f"{name:10}{fact}" for name, fact in facts.items()))
+
+
+@command(database, "upgrade")
+def upgrade(here: Here) -> None:
+    """Bring the database to the schema of this release; a new one is made."""
+    from ithaca import read_settings, upgrade_database
+
+    before, after = upgrade_database(read_settings(here.database).database)
+    here.report(
+        {"from": before, "to": after},
+        f"The schema is at version {after} already."
+        if before == after
+        else f"Brought the schema from version {before} to {after}.",
+    )
+
+
+@command(database, "verify")
+def verify(here: Here) -> None:
+    """Derive again whatever can be derived from what is stored, and name what is broken; reads everything."""
+    problems = here.manager.verify()
+    if here.json:
+        here.write_json({"problems": [asdict(problem) for problem in problems]})
+    elif problems:
+        from ithaca.cli.tables import show_problems
+
+        show_problems(here, problems)
+    else:
+        here.say("Nothing is broken.")
+    if problems:
+        here.fail(f"{counted(len(problems), 'problem')} found.")
