@@ -13,6 +13,7 @@ program) is still kept out by SQLite itself.
 import contextlib
 import os
 import re
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,10 +36,8 @@ from ithaca.operations.statements import HOLDS_ANY, INSERT_MESSAGE, TAKE_NUMBERS
 from ithaca.storage.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement
 from ithaca.storage.migrate import check_version, migrations
 
-try:
+if sys.platform != "win32":  # there, SQLite's own locks have to do
     import fcntl
-except ImportError:  # Windows: SQLite's own locks have to do
-    fcntl = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 
@@ -271,7 +270,7 @@ class FileLock:
     """
 
     def __init__(self, path: Path | None, timeout: float) -> None:
-        self._path = path if fcntl is not None else None
+        self._path = None if sys.platform == "win32" else path
         self._timeout = timeout
         self._descriptor = _open_private(self._path) if self._path else None
 
