@@ -1,44 +1,195 @@
-"""Ithaca keeps conversations between people and language models."""
+"""Ithaca keeps conversations between people and language models.
 
-from ithaca.config import Limits, Settings, read_settings
-from ithaca.errors import *  # noqa: F403
-from ithaca.errors import __all__ as _errors
-from ithaca.manager import AsyncSessionManager, SessionManager
-from ithaca.models import (
-    ChatMessage,
-    Conversation,
-    DatabaseInfo,
-    Document,
-    DocumentVersion,
-    ImportReport,
-    LibraryDocument,
-    LibraryVersion,
-    Page,
-    Problem,
-    Removed,
-    Session,
-)
-from ithaca.storage import upgrade as upgrade_database
+Each name is imported from its module when it is first used: the command line, which needs few of them, starts
+at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ithaca.config import (
+        Limits,
+        Settings,
+        read_settings,
+    )
+    from ithaca.errors import (
+        AmbiguousId,
+        ConfigurationError,
+        Conflict,
+        DatabaseBusy,
+        DatabaseUnavailable,
+        DocumentExists,
+        DocumentNotFound,
+        HeadersUnreadable,
+        ImportFailed,
+        InvalidArgument,
+        InvalidDocument,
+        InvalidInput,
+        InvalidMessage,
+        InvalidSession,
+        IthacaError,
+        ManagerClosed,
+        MessageConflict,
+        MessageNotFound,
+        NotAnIthacaDatabase,
+        NotFound,
+        RevisionConflict,
+        SchemaError,
+        SchemaOutOfDate,
+        SchemaTooNew,
+        SecretError,
+        SecretKeyInvalid,
+        SessionExists,
+        SessionNotFound,
+        StorageError,
+        VersionNotFound,
+    )
+    from ithaca.manager import (
+        AsyncSessionManager,
+        SessionManager,
+    )
+    from ithaca.models import (
+        ChatMessage,
+        Conversation,
+        DatabaseInfo,
+        Document,
+        DocumentVersion,
+        ImportReport,
+        LibraryDocument,
+        LibraryVersion,
+        Page,
+        Problem,
+        Removed,
+        Session,
+    )
+    from ithaca.storage import upgrade as upgrade_database
 
 __version__ = "0.1.0"
+
+#: Module → the public names that it holds.
+_MODULES = {
+    "config": (
+        "Limits",
+        "Settings",
+        "read_settings",
+    ),
+    "errors": (
+        "AmbiguousId",
+        "ConfigurationError",
+        "Conflict",
+        "DatabaseBusy",
+        "DatabaseUnavailable",
+        "DocumentExists",
+        "DocumentNotFound",
+        "HeadersUnreadable",
+        "ImportFailed",
+        "InvalidArgument",
+        "InvalidDocument",
+        "InvalidInput",
+        "InvalidMessage",
+        "InvalidSession",
+        "IthacaError",
+        "ManagerClosed",
+        "MessageConflict",
+        "MessageNotFound",
+        "NotAnIthacaDatabase",
+        "NotFound",
+        "RevisionConflict",
+        "SchemaError",
+        "SchemaOutOfDate",
+        "SchemaTooNew",
+        "SecretError",
+        "SecretKeyInvalid",
+        "SessionExists",
+        "SessionNotFound",
+        "StorageError",
+        "VersionNotFound",
+    ),
+    "manager": (
+        "AsyncSessionManager",
+        "SessionManager",
+    ),
+    "models": (
+        "ChatMessage",
+        "Conversation",
+        "DatabaseInfo",
+        "Document",
+        "DocumentVersion",
+        "ImportReport",
+        "LibraryDocument",
+        "LibraryVersion",
+        "Page",
+        "Problem",
+        "Removed",
+        "Session",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
 __all__ = [
+    "AmbiguousId",
     "AsyncSessionManager",
     "ChatMessage",
+    "ConfigurationError",
+    "Conflict",
     "Conversation",
+    "DatabaseBusy",
     "DatabaseInfo",
+    "DatabaseUnavailable",
     "Document",
+    "DocumentExists",
+    "DocumentNotFound",
     "DocumentVersion",
+    "HeadersUnreadable",
+    "ImportFailed",
     "ImportReport",
+    "InvalidArgument",
+    "InvalidDocument",
+    "InvalidInput",
+    "InvalidMessage",
+    "InvalidSession",
+    "IthacaError",
     "LibraryDocument",
     "LibraryVersion",
     "Limits",
+    "ManagerClosed",
+    "MessageConflict",
+    "MessageNotFound",
+    "NotAnIthacaDatabase",
+    "NotFound",
     "Page",
     "Problem",
     "Removed",
+    "RevisionConflict",
+    "SchemaError",
+    "SchemaOutOfDate",
+    "SchemaTooNew",
+    "SecretError",
+    "SecretKeyInvalid",
     "Session",
+    "SessionExists",
     "SessionManager",
+    "SessionNotFound",
     "Settings",
+    "StorageError",
+    "VersionNotFound",
     "read_settings",
     "upgrade_database",
-    *_errors,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "upgrade_database":
+        from ithaca.storage import upgrade
+
+        return upgrade
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"ithaca.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

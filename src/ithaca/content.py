@@ -96,7 +96,7 @@ def content_columns(
         size, tokens = size + len(calls), tokens + count_tokens(calls)
     if size > limits.max_message_bytes:
         raise InvalidMessage("content", Described(f"{size} bytes"), f"at most {limits.max_message_bytes} bytes")
-    return {"text": text, "blocks": blocks, "tool_calls": calls, "tokens": tokens}
+    return {"text": text, "blocks": blocks, "tool_calls": calls, "tokens": tokens, "attachments": None}
 
 
 def spoken(content: Content) -> str:
@@ -128,6 +128,7 @@ def draft_row(draft: Draft, seq: int) -> tuple[Any, ...]:
     return (
         seq, draft["id"], draft["role"], draft["text"], draft["blocks"], draft["tool_calls"], draft["tool_call_id"],
         draft["name"], draft["metadata"], draft["tokens"], draft["created_at"], draft.get("edited_at"),
+        draft.get("version_group"), draft["attachments"],
     )  # fmt: skip
 
 

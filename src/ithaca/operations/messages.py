@@ -221,5 +221,6 @@ def _common_start(stored: Sequence[ChatMessage], drafts: Sequence[Draft]) -> int
 
 
 def _with_stored_times(drafts: Sequence[Draft], rows: Sequence[Row]) -> list[Draft]:
-    times = {row[1]: {"created_at": row[10], "edited_at": row[11]} for row in rows}
-    return [{**draft, "edited_at": None, **times.get(draft["id"], {})} for draft in drafts]
+    new = {"edited_at": None, "version_group": None}
+    known = {row[1]: {"created_at": row[10], "edited_at": row[11], "version_group": row[12]} for row in rows}
+    return [{**draft, **new, **known.get(draft["id"], {})} for draft in drafts]

@@ -1,13 +1,16 @@
 """Statements and lists of columns that several modules share."""
 
 #: The columns of a message in the order in which `ChatMessage` reads a row.
-MESSAGE_COLUMNS = "seq, id, role, text, blocks, tool_calls, tool_call_id, name, metadata, tokens, created_at, edited_at"
+MESSAGE_COLUMNS = (
+    "seq, id, role, text, blocks, tool_calls, tool_call_id, name, metadata, tokens, created_at, edited_at,"
+    " version_group, attachments"
+)
 
 #: All columns of a session but its owner.
 SESSION_COLUMNS = (
     "id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode, headers, extra, next_seq,"
     " message_count, total_input_tokens, total_output_tokens, revision, created_at, updated_at, last_accessed,"
-    " last_message_at, active_at"
+    " last_message_at, active_at, forked_from, forked_at, indexed_seq"
 )
 
 #: The lock, the numbers, and the proof that the session exists, in one statement.
@@ -24,14 +27,14 @@ TAKE_NUMBERS = """
 
 INSERT_MESSAGE = """
     INSERT INTO messages (owner, session_id, seq, id, role, text, blocks, tool_calls, tool_call_id, name,
-                          metadata, tokens, created_at)
+                          metadata, tokens, attachments, created_at)
     VALUES (:owner, :session_id, :seq, :id, :role, :text, :blocks, :tool_calls, :tool_call_id, :name,
-            :metadata, :tokens, :created_at)
+            :metadata, :tokens, :attachments, :created_at)
 """
 
 #: For a message that was stored before and keeps its times.
-INSERT_KNOWN_MESSAGE = INSERT_MESSAGE.replace("created_at)", "created_at, edited_at)", 1).replace(
-    ":created_at)", ":created_at, :edited_at)"
+INSERT_KNOWN_MESSAGE = INSERT_MESSAGE.replace("created_at)", "created_at, edited_at, version_group)", 1).replace(
+    ":created_at)", ":created_at, :edited_at, :version_group)"
 )
 
 HOLDS_ANY = """

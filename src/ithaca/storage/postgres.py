@@ -64,6 +64,7 @@ _COLUMNS = (
     "name",
     "metadata",
     "tokens",
+    "attachments",
     "created_at",
 )
 
