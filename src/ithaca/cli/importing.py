@@ -22,7 +22,7 @@ SHOWN_ODDITIES = 20
 def odysseus(
     here: Here,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Its database, such as app.db.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would come in.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what a first import would bring in.")] = False,
 ) -> None:
     """Take over the sessions, messages and documents of an Odysseus database.
 
@@ -34,7 +34,7 @@ def odysseus(
     if here.json:
         here.write_json(asdict(report))
     else:
-        _summarise(here, report, "Would bring in" if dry_run else "Brought in")
+        _summarise(here, report, "A first import would bring in" if dry_run else "Brought in")
 
 
 def _import(here: Here, file: Path) -> "ImportReport":
@@ -44,14 +44,14 @@ def _import(here: Here, file: Path) -> "ImportReport":
     from ithaca.interchange.odysseus import import_database, read
 
     with read(file) as legacy:
-        sessions, _, documents = legacy.counts()
+        _, messages, _ = legacy.counts()
     screen = Console(stderr=True)
     with Progress(
-        TextColumn("Importing"), BarColumn(), MofNCompleteColumn(), console=screen, transient=True,
+        TextColumn("Importing messages"), BarColumn(), MofNCompleteColumn(), console=screen, transient=True,
         disable=here.json or not screen.is_terminal,
     ) as bar:  # fmt: skip
-        task = bar.add_task("", total=sessions + documents)
-        return import_database(here.manager, file, progress=lambda more: bar.advance(task, more))
+        task = bar.add_task("", total=messages)
+        return import_database(here.manager, file, progress=lambda done: bar.update(task, completed=done))
 
 
 def _summarise(here: Here, report: "ImportReport", did: str) -> None:

@@ -48,10 +48,12 @@ def show_heading(here: Here, session: "Session") -> None:
 
 
 def show_message(here: Here, message: "ChatMessage") -> None:
-    heading = Text(f"{message.seq:>3}  ", "dim")
-    heading.append(in_a_line(message.role), ROLE_STYLES.get(message.role, OTHER_ROLE_STYLE))
     notes = [message.name, when(message.created_at), *_remarks(message)]
-    heading.append("  " + in_a_line(" · ".join(note for note in notes if note)), "dim")
+    heading = Text.assemble(
+        (f"{message.seq:>3}  ", "dim"),
+        (in_a_line(message.role), ROLE_STYLES.get(message.role, OTHER_ROLE_STYLE)),
+        ("  " + in_a_line(" · ".join(note for note in notes if note)), "dim"),
+    )
     _line(here, heading)
     for part in _parts(message.content):
         _body(here, Text(in_lines(part)))
