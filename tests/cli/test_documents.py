@@ -18,12 +18,12 @@ def _content(ithaca: Ithaca, document: str) -> object:
 def test_creates_a_document(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "a")
     ran = ithaca("documents", "create", "Letter", "Dear Penelope", "--id", "d", "--language", "text", "--session", "a")
-    assert (0, 'Created "Letter", version 1, document d.\n') == (ran.status, ran.out)
+    assert (ran.status, ran.out) == (0, 'Created "Letter", version 1, document d.\n')
     with ithaca.manager() as manager:
         document = manager.get_document("d")
-    assert ("Letter", "Dear Penelope", "text", "a", 1) == (
+    assert (
         document.title, document.content, document.language, document.session_id, document.version,
-    )  # fmt: skip
+    ) == ("Letter", "Dear Penelope", "text", "a", 1)  # fmt: skip
 
 
 def test_takes_the_text_from_a_file_or_from_standard_input(ithaca: Ithaca, tmp_path: Path) -> None:
@@ -31,12 +31,12 @@ def test_takes_the_text_from_a_file_or_from_standard_input(ithaca: Ithaca, tmp_p
     file.write_bytes("Dear\r\nΠηνελόπη\n".encode())
     ithaca("documents", "create", "L", "--file", str(file), "--id", "d")
     ithaca("documents", "create", "L", "-", "--id", "e", stdin=file.read_bytes())
-    assert ["Dear\r\nΠηνελόπη\n"] * 2 == [_content(ithaca, "d"), _content(ithaca, "e")]
+    assert [_content(ithaca, "d"), _content(ithaca, "e")] == ["Dear\r\nΠηνελόπη\n"] * 2
 
 
 def test_takes_the_text_from_one_place_only(ithaca: Ithaca, tmp_path: Path) -> None:
     ran = ithaca("documents", "create", "L", "text", "--file", str(tmp_path / "f"))
-    assert (2, 1) == (ran.status, ran.err.count("\n"))
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
 
 
 def test_a_file_that_is_not_there_is_named(ithaca: Ithaca, tmp_path: Path) -> None:
@@ -49,45 +49,45 @@ def test_each_edit_makes_a_version(ithaca: Ithaca, letter: str) -> None:
     ithaca("documents", "edit", letter, "Dear wife", "--summary", "warmer")
     ithaca("documents", "edit", letter, "--title", "Letter home", "--language", "text")
     versions = ithaca.json("documents", "versions", letter)["items"]
-    assert [(3, "Letter home"), (2, "Letter"), (1, "Letter")] == [(v["version"], v["title"]) for v in versions]
-    assert [None, "warmer", None] == [version["summary"] for version in versions]
+    assert [(v["version"], v["title"]) for v in versions] == [(3, "Letter home"), (2, "Letter"), (1, "Letter")]
+    assert [version["summary"] for version in versions] == [None, "warmer", None]
 
 
 def test_an_edit_that_changes_nothing_is_wrong_usage(ithaca: Ithaca, letter: str) -> None:
-    assert 2 == ithaca("documents", "edit", letter).status
+    assert ithaca("documents", "edit", letter).status == 2
 
 
 def test_shows_versions_to_people(ithaca: Ithaca, letter: str) -> None:
     ithaca("documents", "edit", letter, "Dear wife", "--summary", "warmer")
     heading, *rows = ithaca("documents", "versions", letter).out.splitlines()
-    assert ("Version", ["2", "1"]) == (heading.split()[0], [row.split()[0] for row in rows])
+    assert (heading.split()[0], [row.split()[0] for row in rows]) == ("Version", ["2", "1"])
 
 
 def test_shows_a_document(ithaca: Ithaca, letter: str) -> None:
     lines = ithaca("documents", "show", letter).out.splitlines()
-    assert ("Letter", "d", "", "Dear Penelope") == (lines[0], *lines[2:])
+    assert (lines[0], *lines[2:]) == ("Letter", "d", "", "Dear Penelope")
 
 
 def test_shows_an_older_version(ithaca: Ithaca, letter: str) -> None:
     ithaca("documents", "edit", letter, "Dear wife")
-    assert "Dear Penelope" == ithaca.json("documents", "show", letter, "--version", "1")["content"]
+    assert ithaca.json("documents", "show", letter, "--version", "1")["content"] == "Dear Penelope"
     assert "version 1 of 2" in ithaca("documents", "show", letter, "--version", "1").out
 
 
 def test_a_missing_version_is_named(ithaca: Ithaca, letter: str) -> None:
     ran = ithaca("documents", "show", letter, "--version", "7")
-    assert (1, "Error: Document 'd' has no version 7.\n") == (ran.status, ran.err)
+    assert (ran.status, ran.err) == (1, "Error: Document 'd' has no version 7.\n")
 
 
 def test_restores_a_version(ithaca: Ithaca, letter: str) -> None:
     ithaca("documents", "edit", letter, "Dear wife")
     restored = ithaca.json("documents", "restore", letter, "1")
-    assert (3, "Dear Penelope") == (restored["version"], _content(ithaca, letter))
+    assert (restored["version"], _content(ithaca, letter)) == (3, "Dear Penelope")
 
 
 def test_attaches_and_detaches(ithaca: Ithaca, letter: str) -> None:
     ithaca("sessions", "create", "--id", "a")
-    assert "a" == ithaca.json("documents", "attach", letter, "a")["session_id"]
+    assert ithaca.json("documents", "attach", letter, "a")["session_id"] == "a"
     assert [letter] == [it["id"] for it in ithaca.json("documents", "list", "--session", "a")["items"]]
     assert None is ithaca.json("documents", "detach", letter)["session_id"]
     assert [letter] == [it["id"] for it in ithaca.json("documents", "list", "--session", "")["items"]]
@@ -95,15 +95,15 @@ def test_attaches_and_detaches(ithaca: Ithaca, letter: str) -> None:
 
 def test_archives_and_unarchives(ithaca: Ithaca, letter: str) -> None:
     assert True is ithaca.json("documents", "archive", letter)["archived"]
-    assert [] == ithaca.json("documents", "list", "--not-archived")["items"]
+    assert ithaca.json("documents", "list", "--not-archived")["items"] == []
     assert "Letter (archived)" in ithaca("documents", "list").out
     assert False is ithaca.json("documents", "unarchive", letter)["archived"]
 
 
 def test_deletes(ithaca: Ithaca, letter: str) -> None:
     ran = ithaca("documents", "delete", letter)
-    assert (0, True) == (ran.status, ran.out.startswith("Moved 1 document to the trash: "))
-    assert "No documents.\n" == ithaca("documents", "list").out
+    assert (ran.status, ran.out.startswith("Moved 1 document to the trash: ")) == (0, True)
+    assert ithaca("documents", "list").out == "No documents.\n"
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_deletes(ithaca: Ithaca, letter: str) -> None:
 def test_a_missing_document_is_named(ithaca: Ithaca, command: list[str]) -> None:
     ithaca("sessions", "create", "--id", "a")
     ran = ithaca("documents", *command)
-    assert (1, "", "Error: There is no document 'x'.\n") == (ran.status, ran.out, ran.err)
+    assert (ran.status, ran.out, ran.err) == (1, "", "Error: There is no document 'x'.\n")

@@ -17,7 +17,7 @@ def test_adds_a_message(ithaca: Ithaca, session: str) -> None:
     ran = ithaca("messages", "add", session, "hello")
     [message] = ithaca.json("sessions", "show", session)["messages"]
     assert (0, f"Added message 1: {message['id']}\n") == (ran.status, ran.out)
-    assert (1, "user", "hello", {}) == tuple(message[field] for field in ("seq", "role", "content", "metadata"))
+    assert tuple(message[field] for field in ("seq", "role", "content", "metadata")) == (1, "user", "hello", {})
 
 
 def test_adds_a_message_with_everything(ithaca: Ithaca, session: str) -> None:
@@ -28,19 +28,19 @@ def test_adds_a_message_with_everything(ithaca: Ithaca, session: str) -> None:
     with ithaca.manager() as manager:
         message = manager.get_message(session, "m1")
     assert message.to_dict() == added
-    assert ("tool", "noon", "tide", "c1", {"source": "slash"}) == (
+    assert (
         message.role, message.content, message.name, message.tool_call_id, message.metadata,
-    )  # fmt: skip
+    ) == ("tool", "noon", "tide", "c1", {"source": "slash"})  # fmt: skip
 
 
 def test_takes_standard_input_to_the_last_byte(ithaca: Ithaca, session: str) -> None:
     ithaca("messages", "add", session, "-", stdin="two\r\nlines — λ\n".encode())
-    assert ["two\r\nlines — λ\n"] == _said(ithaca, session)
+    assert _said(ithaca, session) == ["two\r\nlines — λ\n"]
 
 
 def test_refuses_input_that_is_not_utf_8(ithaca: Ithaca, session: str) -> None:
     ran = ithaca("messages", "add", session, "-", stdin=b"\xff")
-    assert (2, []) == (ran.status, _said(ithaca, session))
+    assert (ran.status, _said(ithaca, session)) == (2, [])
     assert ran.err.startswith("Error: Invalid value for TEXT: it is not UTF-8.")
 
 
@@ -62,56 +62,56 @@ def test_the_same_id_with_another_text_is_a_conflict(ithaca: Ithaca, session: st
 @pytest.mark.parametrize("metadata", ["[]", "no JSON", "1", "[" * 100_000])
 def test_metadata_is_a_json_object(ithaca: Ithaca, session: str, metadata: str) -> None:
     ran = ithaca("messages", "add", session, "hello", "--metadata", metadata)
-    assert (2, []) == (ran.status, _said(ithaca, session))
+    assert (ran.status, _said(ithaca, session)) == (2, [])
     assert ran.err.startswith("Error: Invalid value for --metadata: it is not a JSON object.")
 
 
 def test_what_the_library_refuses_is_wrong_usage(ithaca: Ithaca, session: str) -> None:
     ran = ithaca("messages", "add", session, "hello", "--role", "")
-    assert (2, True, 1) == (ran.status, ran.err.startswith("Error: A message's role must be"), ran.err.count("\n"))
+    assert (ran.status, ran.err.startswith("Error: A message's role must be"), ran.err.count("\n")) == (2, True, 1)
 
 
 def test_edits_a_message(ithaca: Ithaca, session: str) -> None:
     ithaca("messages", "add", session, "hello", "--id", "m1")
     edited = ithaca.json("messages", "edit", session, "m1", "goodbye")
-    assert ("goodbye", ["goodbye"]) == (edited["content"], _said(ithaca, session))
+    assert (edited["content"], _said(ithaca, session)) == ("goodbye", ["goodbye"])
 
 
 def test_editing_a_missing_message_names_it(ithaca: Ithaca, session: str) -> None:
     ran = ithaca("messages", "edit", session, "m1", "x")
-    assert (1, "Error: Session 'a' has no message 'm1'.\n") == (ran.status, ran.err)
+    assert (ran.status, ran.err) == (1, "Error: Session 'a' has no message 'm1'.\n")
 
 
 def test_deletes_messages(ithaca: Ithaca, session: str) -> None:
     for id in ("m1", "m2", "m3"):
         ithaca("messages", "add", session, id, "--id", id)
     removed = ithaca.json("messages", "delete", session, "m1", "m3")
-    assert (2, True, ["m2"]) == (removed["messages"], bool(removed["trash_id"]), _said(ithaca, session))
+    assert (removed["messages"], bool(removed["trash_id"]), _said(ithaca, session)) == (2, True, ["m2"])
 
 
 def test_says_which_messages_were_not_there(ithaca: Ithaca, session: str) -> None:
     ithaca("messages", "add", session, "m1", "--id", "m1")
     ran = ithaca("messages", "delete", session, "m1", "m2")
-    assert (1, True) == (ran.status, ran.out.startswith("Moved 1 message to the trash: "))
-    assert "Error: 1 message of 2 not deleted: the session has no such messages.\n" == ran.err
+    assert (ran.status, ran.out.startswith("Moved 1 message to the trash: ")) == (1, True)
+    assert ran.err == "Error: 1 message of 2 not deleted: the session has no such messages.\n"
 
 
 def test_truncates(ithaca: Ithaca, session: str) -> None:
     for text in ("one", "two", "three"):
         ithaca("messages", "add", session, text)
     ran = ithaca("messages", "truncate", session, "1")
-    assert (True, ["one"]) == (ran.out.startswith("Moved 2 messages to the trash: "), _said(ithaca, session))
+    assert (ran.out.startswith("Moved 2 messages to the trash: "), _said(ithaca, session)) == (True, ["one"])
 
 
 def test_truncating_above_the_total_keeps_all(ithaca: Ithaca, session: str) -> None:
     ithaca("messages", "add", session, "one")
     ran = ithaca("messages", "truncate", session, "9")
-    assert (0, "Nothing to remove.\n", ["one"]) == (ran.status, ran.out, _said(ithaca, session))
+    assert (ran.status, ran.out, _said(ithaca, session)) == (0, "Nothing to remove.\n", ["one"])
 
 
 def test_truncating_to_less_than_nothing_is_wrong_usage(ithaca: Ithaca, session: str) -> None:
     ran = ithaca("messages", "truncate", session, "--", "-1")
-    assert (2, 1) == (ran.status, ran.err.count("\n"))
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_truncating_to_less_than_nothing_is_wrong_usage(ithaca: Ithaca, session:
 )
 def test_a_missing_session_is_named(ithaca: Ithaca, command: list[str]) -> None:
     ran = ithaca("messages", *command)
-    assert (1, "", "Error: There is no session 'x'.\n") == (ran.status, ran.out, ran.err)
+    assert (ran.status, ran.out, ran.err) == (1, "", "Error: There is no session 'x'.\n")

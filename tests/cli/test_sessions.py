@@ -15,9 +15,9 @@ def test_creates_a_session_with_what_it_is_given(ithaca: Ithaca) -> None:
     with ithaca.manager() as manager:
         stored = manager.get_session("pylos")
     assert created == stored.to_dict()
-    assert ("Trip to Pylos", "http://localhost:11434/v1", "qwen3", "Travel", "agent", True, "") == (
+    assert (
         stored.name, stored.endpoint_url, stored.model, stored.folder, stored.mode, stored.rag, stored.owner,
-    )  # fmt: skip
+    ) == ("Trip to Pylos", "http://localhost:11434/v1", "qwen3", "Travel", "agent", True, "")  # fmt: skip
 
 
 def test_makes_an_id_and_tells_it(ithaca: Ithaca) -> None:
@@ -29,7 +29,7 @@ def test_makes_an_id_and_tells_it(ithaca: Ithaca) -> None:
 def test_a_taken_id_is_a_conflict(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "a")
     ran = ithaca("sessions", "create", "--id", "a")
-    assert (1, "", "Error: There is a session 'a' already.\n") == (ran.status, ran.out, ran.err)
+    assert (ran.status, ran.out, ran.err) == (1, "", "Error: There is a session 'a' already.\n")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_changes_a_session(ithaca: Ithaca, command: list[str], field: str, value
 )
 def test_a_missing_session_is_named(ithaca: Ithaca, command: list[str]) -> None:
     ran = ithaca("sessions", *command)
-    assert (1, "", "Error: There is no session 'x'.\n") == (ran.status, ran.out, ran.err)
+    assert (ran.status, ran.out, ran.err) == (1, "", "Error: There is no session 'x'.\n")
 
 
 def test_refuses_to_change_what_has_changed_meanwhile(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "a")
     ithaca("sessions", "rename", "a", "b", "--expected-revision", "1")
     ran = ithaca("sessions", "rename", "a", "c", "--expected-revision", "1")
-    assert (1, "Error: 'a' is at revision 2, not at the expected 1.\n") == (ran.status, ran.err)
+    assert (ran.status, ran.err) == (1, "Error: 'a' is at revision 2, not at the expected 1.\n")
 
 
 # Deleting
@@ -72,7 +72,7 @@ def test_deleting_tells_where_it_went(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "a")
     ithaca("messages", "add", "a", "hello")
     removed = ithaca.json("sessions", "delete", "a")
-    assert {"sessions": 1, "messages": 1, "documents": 0} == {k: v for k, v in removed.items() if k != "trash_id"}
+    assert {k: v for k, v in removed.items() if k != "trash_id"} == {"sessions": 1, "messages": 1, "documents": 0}
     assert removed["trash_id"]
 
 
@@ -80,7 +80,7 @@ def test_deleting_says_what_went_to_the_trash(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "a")
     ithaca("messages", "add", "a", "hello")
     ran = ithaca("sessions", "delete", "a")
-    assert (0, True) == (ran.status, ran.out.startswith("Moved 1 session with 1 message to the trash: "))
+    assert (ran.status, ran.out.startswith("Moved 1 session with 1 message to the trash: ")) == (0, True)
 
 
 def test_deleting_several_keeps_the_starred(ithaca: Ithaca) -> None:
@@ -90,14 +90,14 @@ def test_deleting_several_keeps_the_starred(ithaca: Ithaca) -> None:
     ran = ithaca("sessions", "delete", "a", "b", "c", "--json")
     why = "1 session of 3 not deleted: they are not there, or starred (--starred deletes those too)."
     assert (1, 2, f"Error: {why}\n") == (ran.status, ran.json["sessions"], ran.err)
-    assert ["c"] == [session["id"] for session in ithaca.json("sessions", "list")["items"]]
+    assert [session["id"] for session in ithaca.json("sessions", "list")["items"]] == ["c"]
 
 
 def test_deleting_several_takes_the_starred_if_told(ithaca: Ithaca) -> None:
     for id in ("a", "b"):
         ithaca("sessions", "create", "--id", id)
     ithaca("sessions", "star", "b")
-    assert 2 == ithaca.json("sessions", "delete", "a", "b", "--starred")["sessions"]
+    assert ithaca.json("sessions", "delete", "a", "b", "--starred")["sessions"] == 2
 
 
 # Listing
@@ -142,7 +142,7 @@ def test_lists_what_matches(ithaca: Ithaca, options: list[str], ids: str) -> Non
 def test_lists_what_was_active_since(ithaca: Ithaca) -> None:
     _some_sessions(ithaca)
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert [] == ithaca.json("sessions", "list", "--active-since", tomorrow.isoformat())["items"]
+    assert ithaca.json("sessions", "list", "--active-since", tomorrow.isoformat())["items"] == []
 
 
 def test_a_time_that_is_none_is_wrong_usage(ithaca: Ithaca) -> None:
@@ -160,7 +160,7 @@ def test_pages_through_all(ithaca: Ithaca) -> None:
         cursor = page["cursor"]
         if cursor is None:
             break
-    assert ["a", "c", "b"] == seen
+    assert seen == ["a", "c", "b"]
 
 
 def test_a_table_tells_that_there_are_more(ithaca: Ithaca) -> None:
@@ -172,12 +172,12 @@ def test_a_table_tells_that_there_are_more(ithaca: Ithaca) -> None:
 def test_a_table_shows_stars_and_what_is_archived(ithaca: Ithaca) -> None:
     _some_sessions(ithaca)
     heading, *rows = ithaca("sessions", "list", "--sort", "name").out.splitlines()
-    assert ["Name", "Model", "Folder", "Messages", "Last", "active", "Id"] == heading.split()
-    assert ["  Argos (archived)", "  Pylos", "★ Sparta"] == [row[:18].rstrip() for row in rows]
+    assert heading.split() == ["Name", "Model", "Folder", "Messages", "Last", "active", "Id"]
+    assert [row[:18].rstrip() for row in rows] == ["  Argos (archived)", "  Pylos", "★ Sparta"]
 
 
 def test_an_empty_list_says_so(ithaca: Ithaca) -> None:
-    assert "No sessions.\n" == ithaca("sessions", "list").out
+    assert ithaca("sessions", "list").out == "No sessions.\n"
 
 
 # Showing
@@ -232,10 +232,10 @@ def test_shows_everything_as_json(ithaca: Ithaca) -> None:
 
 def test_shows_the_last_messages(ithaca: Ithaca) -> None:
     _some_sessions(ithaca)
-    assert ["two"] == [
-        message["content"] for message in ithaca.json("sessions", "show", "a", "--last", "1")["messages"]
+    assert [message["content"] for message in ithaca.json("sessions", "show", "a", "--last", "1")["messages"]] == [
+        "two"
     ]
-    assert [] == ithaca.json("sessions", "show", "a", "--last", "0")["messages"]
+    assert ithaca.json("sessions", "show", "a", "--last", "0")["messages"] == []
 
 
 def test_shows_all_of_a_long_session(ithaca: Ithaca) -> None:
@@ -255,17 +255,17 @@ def test_headers_come_from_a_file_and_are_never_printed(ithaca: Ithaca, tmp_path
     file.write_text("Authorization: Bearer hush\n\nX-Team: Ithaca\n")
     created = ithaca("sessions", "create", "--id", "a", "--headers-file", str(file), "--json")
     printed = created.out + ithaca("sessions", "show", "a", "--json").out + ithaca("sessions", "list", "--json").out
-    assert (False, False) == ("hush" in printed, "headers" in printed)
+    assert ("hush" in printed, "headers" in printed) == (False, False)
     with ithaca.manager() as manager:
-        assert {"Authorization": "Bearer hush", "X-Team": "Ithaca"} == manager.get_session("a").headers
+        assert manager.get_session("a").headers == {"Authorization": "Bearer hush", "X-Team": "Ithaca"}
 
 
 def test_headers_come_from_standard_input(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "a", "--headers-file", "-", stdin=b"X-Key: hush")
     with ithaca.manager() as manager:
-        assert {"X-Key": "hush"} == manager.get_session("a").headers
+        assert manager.get_session("a").headers == {"X-Key": "hush"}
 
 
 def test_a_header_without_colon_is_refused_without_printing_it(ithaca: Ithaca) -> None:
     ran = ithaca("sessions", "create", "--headers-file", "-", stdin=b"hush")
-    assert (2, False, "No sessions.\n") == (ran.status, "hush" in ran.err, ithaca("sessions", "list").out)
+    assert (ran.status, "hush" in ran.err, ithaca("sessions", "list").out) == (2, False, "No sessions.\n")
