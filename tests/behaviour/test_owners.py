@@ -1,0 +1,252 @@
+"""What one owner has does not exist for another: not to be seen, listed, changed, guessed or collided with."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, is_dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ithaca import (
+    AmbiguousId,
+    ChatMessage,
+    Conversation,
+    DocumentExists,
+    InvalidArgument,
+    IthacaError,
+    LibraryDocument,
+    LibraryVersion,
+    SessionExists,
+    SessionManager,
+    SessionNotFound,
+)
+from tests.support.factories import history, make_session, texts
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What another owner has, or what nobody has."""
+
+    session: str
+    message: str
+    document: str
+    owner: str
+
+
+#: Every public call, made with the ids of something that the caller's owner doesn't have.
+CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
+    "add_message": lambda m, x: m.add_message(x.session, ChatMessage("user", "mine", id=x.message)),
+    "add_messages": lambda m, x: m.add_messages(x.session, texts(2)),
+    "archive_document": lambda m, x: m.archive_document(x.document),
+    "archive_session": lambda m, x: m.archive_session(x.session),
+    "attach_document": lambda m, x: m.attach_document(m.create_document("mine").id, x.session),
+    "cleanup_empty_sessions": lambda m, _: m.cleanup_empty_sessions(0, 0),
+    "close": lambda m, _: m.close(),
+    "count_sessions": lambda m, x: m.count_sessions(owner=x.owner),
+    "create_document": lambda m, x: m.create_document("mine", session_id=x.session, document_id=x.document),
+    "create_session": lambda m, x: m.create_session(x.session, "mine"),
+    "delete_document": lambda m, x: m.delete_document(x.document),
+    "delete_messages": lambda m, x: m.delete_messages(x.session, [x.message]),
+    "delete_session": lambda m, x: m.delete_session(x.session),
+    "delete_sessions": lambda m, x: m.delete_sessions([x.session], important=True),
+    "detach_document": lambda m, x: m.detach_document(x.document),
+    "edit_document": lambda m, x: m.edit_document(x.document, "mine"),
+    "edit_message": lambda m, x: m.edit_message(x.session, x.message, "mine"),
+    "ensure_task_session": lambda m, x: m.ensure_task_session(x.session, "mine", "", "", task=SimpleNamespace()),
+    "for_owner": lambda m, x: m.for_owner(x.owner),
+    "get_document": lambda m, x: m.get_document(x.document),
+    "get_document_version": lambda m, x: m.get_document_version(x.document, 1),
+    "get_message": lambda m, x: m.get_message(x.session, x.message),
+    "get_messages": lambda m, x: m.get_messages(x.session),
+    "get_session": lambda m, x: m.get_session(x.session),
+    "import_conversations": lambda m, x: m.import_conversations([Conversation(x.session, "mine", texts(2))]),
+    "import_documents": lambda m, x: m.import_documents(
+        [LibraryDocument(x.document, "mine", [LibraryVersion("mine")], session_id=x.session, owner=x.owner)]
+    ),
+    "info": lambda m, _: m.info().sessions,
+    "iter_messages": lambda m, x: list(m.iter_messages(x.session)),
+    "list_document_versions": lambda m, x: m.list_document_versions(x.document),
+    "list_documents": lambda m, x: [m.list_documents(), m.list_documents(session_id=x.session, owner=x.owner)],
+    "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
+    "mark_important": lambda m, x: m.mark_important(x.session),
+    "rename_session": lambda m, x: m.rename_session(x.session, "mine", expected_revision=1),
+    "replace_messages": lambda m, x: m.replace_messages(x.session, [ChatMessage("user", "mine", id=x.message)]),
+    "restore_document_version": lambda m, x: m.restore_document_version(x.document, 1),
+    "truncate_messages": lambda m, x: m.truncate_messages(x.session, 0),
+    "unarchive_document": lambda m, x: m.unarchive_document(x.document),
+    "unarchive_session": lambda m, x: m.unarchive_session(x.session),
+    "update_session": lambda m, x: m.update_session(x.session, endpoint_url="http://mine"),
+    "verify": lambda m, _: m.verify(),
+}
+
+VARYING = ("created_at", "updated_at", "last_accessed", "last_message_at", "trash_id", "id", "cursor")
+
+
+def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
+    """What comes of every call, each made for a new owner who has nothing."""
+    return {name: outcome(call, manager.for_owner(f"{owner}-{name}"), ids) for name, call in CALLS.items()}
+
+
+def outcome(call: Callable[[SessionManager, Ids], object], manager: SessionManager, ids: Ids) -> str:
+    """What came of a call, in words that differ only if something shows whose the ids are."""
+    try:
+        told = f"returned {json.dumps(plain(call(manager, ids)), default=lambda value: type(value).__name__)}"
+    except IthacaError as error:
+        told = f"raised {type(error).__name__}: {error}"
+    for name, id in asdict(ids).items():
+        told = told.replace(id, f"<{name}>")
+    return told
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if is_dataclass(value):
+        value = asdict(value)
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items() if name not in VARYING}
+    return value
+
+
+def everything_of(manager: SessionManager) -> list[Any]:
+    """All that a confined manager sees."""
+    sessions = [manager.get_session(session.id) for session in manager.list_sessions()]
+    documents = [manager.get_document(document.id) for document in manager.list_documents()]
+    versions = [manager.list_document_versions(document.id) for document in documents]
+    return [sessions, [session.history for session in sessions], documents, versions]
+
+
+def test_every_public_call_is_tried(manager: SessionManager) -> None:
+    public = {name for name in dir(SessionManager) if not name.startswith("_")}
+    assert set(CALLS) == public - {"owner"}
+
+
+def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManager) -> None:
+    theirs = manager.for_owner("odysseus-bbbb")
+    session = make_session(theirs, [ChatMessage("user", "secret", id="message-bbbb")], "session-bbbb", name="secret")
+    theirs.create_document("secret", "secret", session_id=session.id, document_id="document-bbbb")
+    theirs.create_session("empty-bbbb", "secret")
+    before = everything_of(theirs)
+    nobodys = Ids("session-xxxx", "message-xxxx", "document-xxxx", "odysseus-xxxx")
+    real = Ids("session-bbbb", "message-bbbb", "document-bbbb", "odysseus-bbbb")
+
+    expected = outcomes(manager, nobodys, "mine-x")
+    actual = outcomes(manager, real, "mine-b")
+    assert {name: told.replace("mine-x", "mine-b") for name, told in expected.items()} == actual
+    assert "secret" not in json.dumps(actual)
+    assert everything_of(theirs) == before
+
+
+def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
+    mine, theirs = manager.for_owner("telemachus"), manager.for_owner("Telemachus")
+    for owned in (mine, theirs):
+        make_session(owned, [ChatMessage("user", owned.owner, id="m-1")], "s-1", name=owned.owner)
+        owned.create_document(owned.owner, owned.owner, session_id="s-1", document_id="d-1")
+    mine.add_message("s-1", ChatMessage("user", "more", id="m-2"))
+    mine.edit_message("s-1", "m-1", "edited")
+    mine.edit_document("d-1", "edited")
+    theirs.delete_messages("s-1", ["m-2"])
+    assert (history(mine, "s-1"), history(theirs, "s-1")) == (["edited", "more"], ["Telemachus"])
+    assert [owned.get_document("d-1").content for owned in (mine, theirs)] == ["edited", "Telemachus"]
+    mine.delete_session("s-1")
+    with pytest.raises(SessionNotFound):
+        mine.get_session("s-1")
+    assert (theirs.get_session("s-1").name, theirs.get_document("d-1").session_id) == ("Telemachus", "s-1")
+    assert [session.owner for session in manager.list_sessions()] == ["Telemachus"]
+
+
+def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: SessionManager) -> None:
+    for owner in ("a", "b"):
+        owned = manager.for_owner(owner)
+        make_session(owned, [ChatMessage("user", owner, id="m-1")], "s-1")
+        owned.create_document(owner, document_id="d-1")
+    with_ids = Ids("s-1", "m-1", "d-1", "a")
+    free_of_ids = {"close", "cleanup_empty_sessions", "count_sessions", "for_owner", "info", "list_sessions", "verify"}
+    by_owner = {"attach_document", "import_conversations", "import_documents", "list_documents"}
+    taken = {"create_session": SessionExists, "create_document": DocumentExists}
+    for name in sorted(set(CALLS) - free_of_ids - by_owner):
+        with pytest.raises(taken.get(name, AmbiguousId)):
+            CALLS[name](manager, with_ids)
+    assert [history(manager.for_owner(owner), "s-1") for owner in ("a", "b")] == [["a"], ["b"]]
+
+
+def test_an_unconfined_manager_finds_whose_it_is_by_the_id(manager: SessionManager) -> None:
+    manager.for_owner("a").create_session("s-1")
+    manager.add_message("s-1", ChatMessage("user", "from trusted code"))
+    document = manager.create_document("Map", session_id="s-1")
+    assert (document.owner, history(manager.for_owner("a"), "s-1")) == ("a", ["from trusted code"])
+    with pytest.raises(SessionExists):
+        manager.create_session("s-1", owner="b")
+    with pytest.raises(DocumentExists):
+        manager.create_document("Other", document_id=document.id, owner="b")
+
+
+def test_a_document_never_belongs_to_anothers_session(manager: SessionManager) -> None:
+    manager.create_session("s-1", owner="a")
+    with pytest.raises(SessionNotFound):
+        manager.create_document("Map", session_id="s-1", owner="b")
+    document = manager.create_document("Map", owner="b")
+    with pytest.raises(SessionNotFound):
+        manager.attach_document(document.id, "s-1")
+
+
+def test_a_confined_manager_makes_nothing_for_another(manager: SessionManager) -> None:
+    mine = manager.for_owner("a")
+    for call in (
+        lambda: mine.create_session(owner="b"),
+        lambda: mine.create_session(owner=""),
+        lambda: mine.create_document("Map", owner="b"),
+        lambda: mine.ensure_task_session("s-1", "Task", "", "", owner="b"),
+        lambda: mine.for_owner("b"),
+        lambda: mine.for_owner(""),
+        lambda: mine.for_owner(None),
+    ):
+        with pytest.raises(InvalidArgument, match="owner"):
+            call()
+    mine.import_conversations([Conversation("s-1", "x", owner="b")])
+    made = [mine.create_session(owner="a"), mine.create_session(), mine.for_owner("a").create_session()]
+    assert ({session.owner for session in made}, {s.owner for s in manager.list_sessions()}) == ({"a"}, {"a"})
+
+
+def test_nobodys_sessions_are_not_everybodys(manager: SessionManager) -> None:
+    manager.create_session("nobodys")
+    manager.create_session("mine", owner="a")
+    for nobody in (manager.for_owner(""), manager.for_owner(None)):
+        assert ([s.id for s in nobody.list_sessions()], nobody.owner) == (["nobodys"], "")
+        with pytest.raises(SessionNotFound):
+            nobody.get_session("mine")
+    with pytest.raises(SessionNotFound):
+        manager.for_owner("a").get_session("nobodys")
+    assert (manager.owner, manager.count_sessions()) == (None, 2)
+
+
+def test_a_page_of_anothers_list_leads_nowhere(manager: SessionManager) -> None:
+    for n in range(4):
+        manager.create_session(f"theirs-{n}", owner="b")
+        manager.create_session(f"mine-{n}", owner="a")
+    for sort in ("activity", "name"):
+        cursor = manager.for_owner("b").list_sessions(limit=1, sort=sort).cursor
+        listed = manager.for_owner("a").list_sessions(cursor=cursor, sort=sort)
+        assert {session.owner for session in listed} <= {"a"}
+
+
+def test_cleaning_up_is_of_ones_own(manager: SessionManager) -> None:
+    for owner in ("a", "b"):
+        manager.create_session(owner=owner)
+    assert manager.for_owner("a").cleanup_empty_sessions(30, 0) == {
+        "deleted_empty": 1,
+        "archived_old": 0,
+        "total_checked": 1,
+    }
+    assert [session.owner for session in manager.list_sessions()] == ["b"]
+
+
+def test_bad_owners_are_refused(manager: SessionManager) -> None:
+    for owner in (5, b"a", "\0", "\ud800", "x" * 201, ["a"]):
+        with pytest.raises(InvalidArgument, match="owner"):
+            manager.for_owner(owner)
+        with pytest.raises(InvalidArgument, match="owner"):
+            manager.create_session(owner=owner)
