@@ -20,11 +20,17 @@ def test_without_a_database_nothing_is_kept(tmp_path: Path) -> None:
 
 def test_twice_doubles_nothing(ithaca: Ithaca) -> None:
     ithaca("demo")
-    before = [ithaca.json("sessions", "show", it["id"]) for it in ithaca.json("sessions", "list")["items"]]
+    before = _everything(ithaca)
     ithaca("demo")
-    after = [ithaca.json("sessions", "show", it["id"]) for it in ithaca.json("sessions", "list")["items"]]
-    assert (len(before), after) == (6, before)
+    assert (len(before), _everything(ithaca)) == (6, before)
     assert ithaca.json("db", "verify") == {"problems": []}
+
+
+def _everything(ithaca: Ithaca) -> list[tuple[int, list[object]]]:
+    """Each session's revision and its messages."""
+    ids = [session["id"] for session in ithaca.json("sessions", "list")["items"]]
+    shown = [ithaca.json("sessions", "show", id) for id in ids]
+    return [(session["revision"], session["messages"]) for session in shown]
 
 
 def test_has_one_of_everything(ithaca: Ithaca) -> None:

@@ -111,14 +111,23 @@ def test_wrong_usage_is_two_and_a_sentence(
     [
         ("mysql://localhost/chats", "mysql:// is neither"),
         ("postgresql://localhost:1/chats?connect_timeout=1", "cannot be reached"),
+        ("postgresql://me@[::1/chats", ""),
         ("/dev/null/chats.db", ""),
-        (__file__, ""),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_and_a_sentence(database: str, said: str) -> None:
     ran = run("sessions", "list", "--database", database)
     assert (ran.status, ran.out, ran.err.count("\n"), ran.err[:7]) == (1, "", 1, "Error: ")
     assert said in ran.err
+
+
+@pytest.mark.parametrize("command", ["sessions list", "db info", "db upgrade"])
+def test_a_file_that_is_no_database_is_one_and_a_sentence(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("no database " * 1000)
+    ran = run(*command.split(), "--database", str(file))
+    assert (ran.status, ran.out, ran.err.count("\n"), ran.err[:7]) == (1, "", 1, "Error: ")
+    assert file.read_text() == "no database " * 1000
 
 
 def test_a_password_is_not_in_an_error() -> None:
