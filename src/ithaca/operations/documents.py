@@ -228,4 +228,5 @@ async def delete(conn: Connection, scope: Scope, document_id: str, expected: int
     owner, _ = await _lock(conn, scope, document_id, expected)
     bin = await trash.open_bin(conn, owner, "delete document", scope.clock(), document_id=document_id)
     await trash.remove_document(conn, bin, document_id)
+    await trash.close_bin(conn, bin, documents=1)
     return Removed(bin.id, documents=1)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ithaca.columns import to_json
 from ithaca.content import Draft
 from ithaca.models import ImportReport
 from ithaca.operations.messages import append
@@ -83,7 +82,7 @@ async def _which(conn: Connection, table: str, keys: Iterable[tuple[str, str]]) 
     for owner, mine in ids.items():
         rows = await conn.rows(
             f"SELECT DISTINCT owner, id FROM {table} WHERE owner = :owner AND id IN (EACH(:ids))",
-            {"owner": owner, "ids": to_json(mine)},
+            {"owner": owner, "ids": mine},
         )
         found.update((row[0], row[1]) for row in rows)
     return found
@@ -103,9 +102,10 @@ def _numbered(batch: Iterable[Incoming]) -> Iterable[dict[str, Any]]:
 
 async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> int:
     place = {"owner": incoming.session["owner"], "session_id": incoming.session["id"]}
-    ids = to_json([draft["id"] for draft in incoming.drafts])
+    ids = [draft["id"] for draft in incoming.drafts]
     rows = await conn.rows(
-        "SELECT id FROM messages WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))"
+        "SELECT id FROM messages INDEXED BY messages_by_id"
+        " WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))"
         " UNION SELECT id FROM trashed_messages WHERE owner = :owner AND session_id = :session_id"
         " AND id IN (EACH(:ids))",
         {**place, "ids": ids},

@@ -9,11 +9,12 @@ from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, Se
 from ithaca.models import ChatMessage, Removed
 from ithaca.operations import trash
 from ithaca.operations.scope import Scope
-from ithaca.operations.sessions import advance, lock
+from ithaca.operations.sessions import Head, advance, lock
 from ithaca.operations.statements import INSERT_KNOWN_MESSAGE, MESSAGE_COLUMNS
 from ithaca.storage.connection import Connection, one_statement, repeatable
 
 _OF_SESSION = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id"
+_BY_ID = _OF_SESSION.replace("FROM messages", f"FROM messages{trash.BY_ID}")
 
 
 @repeatable
@@ -40,9 +41,9 @@ async def append(
         "session_id": session_id,
         "count": len(drafts),
         "now": now,
-        "at": drafts[-1]["created_at"],
+        "at": max(draft["created_at"] for draft in drafts),
         "expected": expected,
-        "ids": to_json(list(given_ids)) if given_ids else None,
+        "ids": list(given_ids) or None,
     }
     first = await conn.append(session, drafts)
     if first is not None:
@@ -79,8 +80,8 @@ async def _revision(conn: Connection, owner: str, session_id: str) -> int:
 
 async def _by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -> dict[str, ChatMessage]:
     rows = await conn.rows(
-        f"{_OF_SESSION} AND id IN (EACH(:ids))",
-        {"owner": owner, "session_id": session_id, "ids": to_json(ids)},
+        f"{_BY_ID} AND id IN (EACH(:ids))",
+        {"owner": owner, "session_id": session_id, "ids": ids},
     )
     return {row[1]: ChatMessage.from_row(row) for row in rows}
 
@@ -120,9 +121,11 @@ async def edit(
     if not found:
         raise MessageNotFound(session_id, message_id)
     now = scope.clock()
-    bin = await trash.open_bin(conn, head.owner, "edit message", now, session_id=session_id)
+    bin = await _open_bin(conn, head, "edit message", now)
     this = {"message_id": message_id}
     await trash.copy_messages(conn, bin, session_id, "id = :message_id", this)
+    seq = found[message_id].seq
+    await trash.close_bin(conn, bin, messages=1, detail={"first": seq, "last": seq})
     if "tokens" in changes and "tool_calls" not in changes and (calls := found[message_id].tool_calls):
         changes = {**changes, "tokens": changes["tokens"] + scope.count_tokens(to_json(calls))}
     sets = ", ".join(f"{column} = :{column}" for column in changes)
@@ -137,10 +140,14 @@ async def edit(
     return ChatMessage.from_row(row)
 
 
+async def _open_bin(conn: Connection, head: Head, kind: str, now: int) -> trash.Bin:
+    return await trash.open_bin(conn, head.owner, kind, now, session_id=head.id, revision=head.revision + 1)
+
+
 async def delete(conn: Connection, scope: Scope, session_id: str, ids: Sequence[str], expected: int | None) -> Removed:
     """Moves those of the messages that are there to the trash."""
-    which, params = "id IN (EACH(:ids))", {"ids": to_json(list(ids))}
-    return await _remove(conn, scope, session_id, "delete messages", which, params, expected)
+    which, params = "id IN (EACH(:ids))", {"ids": list(ids)}
+    return await _remove(conn, scope, session_id, "delete messages", which, params, expected, trash.BY_ID)
 
 
 async def _remove(
@@ -151,15 +158,17 @@ async def _remove(
     which: str,
     params: dict[str, Any],
     expected: int | None,
+    using: str = "",
 ) -> Removed:
     head = await lock(conn, scope, session_id, expected)
     there = {"owner": head.owner, "session_id": session_id, **params}
-    found = f"SELECT 1 FROM messages WHERE owner = :owner AND session_id = :session_id AND {which} LIMIT 1"
+    found = f"SELECT 1 FROM messages{using} WHERE owner = :owner AND session_id = :session_id AND {which} LIMIT 1"
     if await conn.row(found, there) is None:
         return Removed()
     now = scope.clock()
-    bin = await trash.open_bin(conn, head.owner, kind, now, session_id=session_id)
-    removed = await trash.remove_messages(conn, bin, session_id, which, params)
+    bin = await _open_bin(conn, head, kind, now)
+    removed = await trash.remove_messages(conn, bin, session_id, which, params, using)
+    await trash.close_bin(conn, bin, messages=removed)
     await advance(conn, head, now, count=head.message_count - removed)
     return Removed(bin.id, messages=removed)
 
@@ -198,8 +207,10 @@ async def replace(
         return stored
     now = scope.clock()
     if kept < len(stored):
-        bin = await trash.open_bin(conn, head.owner, "replace messages", now, session_id=session_id)
-        await trash.remove_messages(conn, bin, session_id, "seq >= :cut", {"cut": stored[kept].seq})
+        bin = await _open_bin(conn, head, "replace messages", now)
+        removed = await trash.remove_messages(conn, bin, session_id, "seq >= :cut", {"cut": stored[kept].seq})
+        put = {"first": head.next_seq, "last": head.next_seq + len(drafts) - kept - 1}
+        await trash.close_bin(conn, bin, messages=removed, detail=put)
     new = _with_stored_times(drafts[kept:], rows)
     place = {"owner": head.owner, "session_id": session_id}
     numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(new, head.next_seq)]

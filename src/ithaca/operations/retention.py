@@ -5,6 +5,7 @@ from typing import Any
 from ithaca.content import new_id
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import SESSION_COLUMNS
+from ithaca.operations.trash import COMPACTION_COLUMNS
 from ithaca.storage.connection import Connection
 
 # Asked of the rows themselves as well as of the count: a conversation is never thrown away for a wrong number.
@@ -17,7 +18,25 @@ _FORGOTTEN = """
     message_count > 0 AND is_important = FALSE AND archived = FALSE AND last_accessed < :unused_since
 """
 
-_GONE = "SELECT id FROM trashed_sessions t WHERE t.owner = {table}.owner AND t.trash_id = :trash_id"
+_GONE = "SELECT t.id FROM trashed_sessions t WHERE t.owner = {table}.owner AND t.trash_id = :trash_id"
+
+# What hangs on the sessions that are in the trash now, as when one session is deleted.
+_CLEAR = (
+    f"INSERT INTO trashed_compactions (owner, trash_id, {COMPACTION_COLUMNS})"
+    f" SELECT owner, :trash_id, {COMPACTION_COLUMNS} FROM compactions"
+    f" WHERE {{mine}}session_id IN ({_GONE.format(table='compactions')})",
+    "INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)"
+    " SELECT owner, :trash_id, session_id, id FROM documents"
+    f" WHERE {{mine}}session_id IN ({_GONE.format(table='documents')})",
+    "UPDATE documents SET session_id = NULL, revision = revision + 1"
+    f" WHERE {{mine}}session_id IN ({_GONE.format(table='documents')})",
+    f"UPDATE trash SET parent_id = :trash_id WHERE {{mine}}parent_id IS NULL AND id <> :trash_id"
+    f" AND session_id IN ({_GONE.format(table='trash')})",
+    f"DELETE FROM sessions WHERE {{mine}}id IN ({_GONE.format(table='sessions')})",
+    "UPDATE trash SET sessions ="
+    " (SELECT count(*) FROM trashed_sessions t WHERE t.owner = trash.owner AND t.trash_id = trash.id)"
+    " WHERE {mine}id = :trash_id",
+)
 
 
 async def clean_up(conn: Connection, scope: Scope, empty_age: int, unused_age: int, dry_run: bool) -> dict[str, int]:
@@ -70,10 +89,6 @@ async def _delete(conn: Connection, scope: Scope, params: dict[str, Any]) -> int
         " AND owner IN (SELECT t.owner FROM trash t WHERE t.id = :trash_id) FOR UPDATE",
         params,
     )
-    await conn.run(
-        "UPDATE documents SET session_id = NULL, revision = revision + 1"
-        f" WHERE {_mine(scope)}session_id IN ({_GONE.format(table='documents')})",
-        params,
-    )
-    await conn.run(f"DELETE FROM sessions WHERE {_mine(scope)}id IN ({_GONE.format(table='sessions')})", params)
+    for statement in _CLEAR:
+        await conn.run(statement.replace("{mine}", _mine(scope)), params)
     return deleted

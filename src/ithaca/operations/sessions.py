@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from ithaca.columns import Row, to_json
+from ithaca.columns import Row
 from ithaca.content import new_id
 from ithaca.errors import AmbiguousId, RevisionConflict, SessionExists, SessionNotFound
 from ithaca.models import ChatMessage, Removed, Session
@@ -183,8 +183,12 @@ async def touch(conn: Connection, scope: Scope, session_id: str) -> None:
 async def delete(conn: Connection, scope: Scope, session_id: str, expected: int | None) -> Removed:
     """Moves a session with its messages to the trash; its documents stay, with no session."""
     head = await lock(conn, scope, session_id, expected)
-    bin = await trash.open_bin(conn, head.owner, "delete session", scope.clock(), session_id=session_id)
-    return Removed(bin.id, 1, await trash.remove_session(conn, bin, session_id))
+    bin = await trash.open_bin(
+        conn, head.owner, "delete session", scope.clock(), session_id=session_id, revision=head.revision
+    )
+    messages = await trash.remove_session(conn, bin, session_id)
+    await trash.close_bin(conn, bin, sessions=1, messages=messages)
+    return Removed(bin.id, 1, messages)
 
 
 async def delete_many(conn: Connection, scope: Scope, ids: Sequence[str], important: bool) -> Removed:
@@ -192,15 +196,16 @@ async def delete_many(conn: Connection, scope: Scope, ids: Sequence[str], import
     owned = "" if scope.owner is None else "owner = :owner AND "
     rows = await conn.rows(
         f"SELECT owner, id, is_important FROM sessions WHERE {owned}id IN (EACH(:ids)) ORDER BY owner, id FOR UPDATE",
-        {"owner": scope.owner, "ids": to_json(list(ids))},
+        {"owner": scope.owner, "ids": list(ids)},
     )
     _refuse_ambiguous(rows)
     rows = [row for row in rows if important or not row[2]]
     trash_id, messages = new_id(), 0
     for owner, mine in groupby(rows, key=itemgetter(0)):
         bin = await trash.open_bin(conn, owner, "delete sessions", scope.clock(), id=trash_id)
-        for _, session_id, _ in mine:
-            messages += await trash.remove_session(conn, bin, session_id)
+        removed = [await trash.remove_session(conn, bin, session_id) for _, session_id, _ in mine]
+        await trash.close_bin(conn, bin, sessions=len(removed), messages=sum(removed))
+        messages += sum(removed)
     return Removed(trash_id, len(rows), messages) if rows else Removed()
 
 

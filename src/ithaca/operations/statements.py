@@ -38,5 +38,6 @@ INSERT_KNOWN_MESSAGE = INSERT_MESSAGE.replace("created_at)", "created_at, edited
 )
 
 HOLDS_ANY = """
-    SELECT 1 FROM messages WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids)) LIMIT 1
+    SELECT 1 FROM messages INDEXED BY messages_by_id
+    WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids)) LIMIT 1
 """

@@ -1,14 +1,21 @@
-"""What other operations remove goes here first, whole, so that it can be brought back."""
+"""What other operations remove goes here first, whole, so that it can be brought back.
+
+An entry of the trash is what one operation removed: rows of the twin tables `trashed_…`, and what the way back
+needs to know beyond them. Entries of a session that is itself in the trash hang on the entry that took it
+(`parent_id`): they are of that session, not of one that may be made under its id later.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
+from ithaca.columns import to_json
 from ithaca.content import new_id
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 from ithaca.storage.connection import Connection
 
 DOCUMENT_COLUMNS = "id, session_id, title, language, version, archived, revision, created_at, updated_at"
 VERSION_COLUMNS = "document_id, version, title, language, content, size, summary, source, created_at"
+COMPACTION_COLUMNS = "session_id, id, through, summary, tokens, created_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,74 +38,110 @@ async def open_bin(
     *,
     session_id: str | None = None,
     document_id: str | None = None,
+    version_group: str | None = None,
+    revision: int = 0,
     id: str | None = None,
 ) -> Bin:
-    """A new entry in the trash, for what an operation is about to remove; of several owners, under one id."""
+    """A new entry in the trash, for what an operation is about to remove; of several owners, under one id.
+
+    `revision` is the session's after the operation: it tells which operation was the last.
+    """
     bin = Bin(owner, id or new_id())
-    new = {**bin.params, "kind": kind, "now": now, "session": session_id, "document": document_id}
     await conn.run(
-        "INSERT INTO trash (owner, id, kind, session_id, document_id, created_at)"
-        " VALUES (:owner, :trash_id, :kind, :session, :document, :now)",
-        new,
-    )
+        "INSERT INTO trash (owner, id, kind, session_id, document_id, version_group, revision, created_at)"
+        " VALUES (:owner, :trash_id, :kind, :session, :document, :group, :revision, :now)",
+        {
+            **bin.params, "kind": kind, "now": now, "session": session_id, "document": document_id,
+            "group": version_group, "revision": revision,
+        },
+    )  # fmt: skip
     return bin
 
 
-async def copy_messages(conn: Connection, bin: Bin, session_id: str, which: str, params: dict[str, Any]) -> int:
+async def close_bin(
+    conn: Connection,
+    bin: Bin,
+    *,
+    sessions: int = 0,
+    messages: int = 0,
+    documents: int = 0,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Records what went into the entry, and what the way back needs to know."""
+    await conn.run(
+        "UPDATE trash SET sessions = :sessions, messages = :messages, documents = :documents, detail = :detail"
+        " WHERE owner = :owner AND id = :trash_id",
+        {
+            **bin.params, "sessions": sessions, "messages": messages, "documents": documents,
+            "detail": None if detail is None else to_json(detail),
+        },
+    )  # fmt: skip
+
+
+#: Behind a table's name: find by the id.
+BY_ID = " INDEXED BY messages_by_id"
+
+
+async def copy_messages(
+    conn: Connection, bin: Bin, session_id: str, which: str, params: dict[str, Any], using: str = ""
+) -> int:
     """Puts a session's messages that fit a condition into the trash; returns how many."""
     return await conn.run(
         f"INSERT INTO trashed_messages (owner, trash_id, session_id, {MESSAGE_COLUMNS})"
-        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM messages"
+        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM messages{using}"
         f" WHERE owner = :owner AND session_id = :session_id AND {which}",
         {**bin.params, "session_id": session_id, **params},
     )
 
 
-async def remove_messages(conn: Connection, bin: Bin, session_id: str, which: str, params: dict[str, Any]) -> int:
+async def remove_messages(
+    conn: Connection, bin: Bin, session_id: str, which: str, params: dict[str, Any], using: str = ""
+) -> int:
     """Moves a session's messages that fit a condition into the trash; returns how many."""
-    await copy_messages(conn, bin, session_id, which, params)
+    await copy_messages(conn, bin, session_id, which, params, using)
     return await conn.run(
-        f"DELETE FROM messages WHERE owner = :owner AND session_id = :session_id AND {which}",
+        f"DELETE FROM messages{using} WHERE owner = :owner AND session_id = :session_id AND {which}",
         {"owner": bin.owner, "session_id": session_id, **params},
     )
 
 
 async def remove_session(conn: Connection, bin: Bin, session_id: str) -> int:
-    """Moves a locked session with its messages into the trash; returns how many messages it had."""
+    """Moves a locked session with all that hangs on it into the trash; returns how many messages it had."""
     place = {**bin.params, "session_id": session_id}
     removed = await remove_messages(conn, bin, session_id, "TRUE", {})
-    await conn.run(
-        f"INSERT INTO trashed_sessions (owner, trash_id, {SESSION_COLUMNS})"
-        f" SELECT owner, :trash_id, {SESSION_COLUMNS} FROM sessions WHERE owner = :owner AND id = :session_id",
-        place,
-    )
-    await conn.run(
-        "UPDATE documents SET session_id = NULL, revision = revision + 1"
-        " WHERE owner = :owner AND session_id = :session_id",
-        {"owner": bin.owner, "session_id": session_id},
-    )
-    await conn.run(
-        "DELETE FROM sessions WHERE owner = :owner AND id = :session_id",
-        {"owner": bin.owner, "session_id": session_id},
-    )
+    for statement in _REMOVE_SESSION:
+        await conn.run(statement, place)
     return removed
+
+
+_REMOVE_SESSION = (
+    f"INSERT INTO trashed_compactions (owner, trash_id, {COMPACTION_COLUMNS})"
+    f" SELECT owner, :trash_id, {COMPACTION_COLUMNS} FROM compactions"
+    " WHERE owner = :owner AND session_id = :session_id",
+    f"INSERT INTO trashed_sessions (owner, trash_id, {SESSION_COLUMNS})"
+    f" SELECT owner, :trash_id, {SESSION_COLUMNS} FROM sessions WHERE owner = :owner AND id = :session_id",
+    # The documents stay; what the session is brought back with is written down.
+    "INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)"
+    " SELECT owner, :trash_id, session_id, id FROM documents WHERE owner = :owner AND session_id = :session_id",
+    "UPDATE documents SET session_id = NULL, revision = revision + 1 WHERE owner = :owner AND session_id = :session_id",
+    "UPDATE trash SET parent_id = :trash_id"
+    " WHERE owner = :owner AND session_id = :session_id AND parent_id IS NULL AND id <> :trash_id",
+    "DELETE FROM sessions WHERE owner = :owner AND id = :session_id",
+)
 
 
 async def remove_document(conn: Connection, bin: Bin, document_id: str) -> None:
     """Moves a document with its versions into the trash."""
     place = {**bin.params, "document_id": document_id}
-    await conn.run(
-        f"INSERT INTO trashed_documents (owner, trash_id, {DOCUMENT_COLUMNS})"
-        f" SELECT owner, :trash_id, {DOCUMENT_COLUMNS} FROM documents WHERE owner = :owner AND id = :document_id",
-        place,
-    )
-    await conn.run(
-        f"INSERT INTO trashed_document_versions (owner, trash_id, {VERSION_COLUMNS})"
-        f" SELECT owner, :trash_id, {VERSION_COLUMNS} FROM document_versions"
-        " WHERE owner = :owner AND document_id = :document_id",
-        place,
-    )
-    await conn.run(
-        "DELETE FROM documents WHERE owner = :owner AND id = :document_id",
-        {"owner": bin.owner, "document_id": document_id},
-    )
+    for statement in _REMOVE_DOCUMENT:
+        await conn.run(statement, place)
+
+
+_REMOVE_DOCUMENT = (
+    f"INSERT INTO trashed_documents (owner, trash_id, {DOCUMENT_COLUMNS})"
+    f" SELECT owner, :trash_id, {DOCUMENT_COLUMNS} FROM documents WHERE owner = :owner AND id = :document_id",
+    f"INSERT INTO trashed_document_versions (owner, trash_id, {VERSION_COLUMNS})"
+    f" SELECT owner, :trash_id, {VERSION_COLUMNS} FROM document_versions"
+    " WHERE owner = :owner AND document_id = :document_id",
+    "DELETE FROM documents WHERE owner = :owner AND id = :document_id",
+)

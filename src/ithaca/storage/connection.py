@@ -4,9 +4,9 @@ An operation is a coroutine function over a `Connection`. It opens no transactio
 `Storage.read` and `Storage.write` begin, commit, roll back, retry and translate, in one place a database. It
 may be run again from its start (a deadlock, a connection that broke), so it keeps no state of its own.
 
-SQL names its parameters `:so`. Three forms stand for what the databases write differently: `EACH(:ids)` is a
-subquery with the items of a JSON list of texts, `position(:text IN column)` finds a text, and ` FOR UPDATE` locks
-the rows it reads (on SQLite a writer is alone already).
+SQL names its parameters `:so`. Four forms stand for what the databases write differently: `IN (EACH(:ids))` takes
+a list as its parameter, `position(:text IN column)` finds a text, ` FOR UPDATE` locks the rows it reads (on SQLite a
+writer is alone already), and ` INDEXED BY name` tells SQLite, which keeps no statistics, what PostgreSQL knows.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from ithaca.columns import Row, to_json
+from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.errors import (
     DatabaseBusy,
@@ -69,7 +69,7 @@ _COLUMNS = (
 )
 
 _UNLESS_HELD = """
-      AND (CAST(:ids AS TEXT) IS NULL OR NOT EXISTS (
+      AND (CAST(:ids AS TEXT[]) IS NULL OR NOT EXISTS (
           SELECT FROM messages
           WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))))
     RETURNING"""
@@ -100,7 +100,7 @@ def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tu
     """The statement that appends, and its parameters."""
     params = dict(session)
     if again and params["ids"] is None:  # the attempt before may have been committed
-        params["ids"] = to_json([draft["id"] for draft in drafts])
+        params["ids"] = [draft["id"] for draft in drafts]
     if len(drafts) == 1:
         return APPEND_ONE, {**params, **drafts[0]}
     return APPEND_MANY, params | {name: [draft[name] for draft in drafts] for name in _COLUMNS}
@@ -246,7 +246,8 @@ def translate(sql: str) -> LiteralString:
 
 
 def _translate(sql: str) -> LiteralString:
-    text = re.sub(r"EACH\((:\w+)\)", r"SELECT json_array_elements_text(CAST(\1 AS json))", sql)
+    text = re.sub(r"IN \(EACH\((:\w+)\)\)", r"= ANY(\1)", sql)
+    text = re.sub(r" INDEXED BY \w+", "", text)
     text = re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", text.replace("%", "%%"))
     return _SQL.setdefault(sql, text)
 

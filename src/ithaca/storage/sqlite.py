@@ -17,13 +17,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
-from ithaca.columns import Row
+from ithaca.columns import Row, to_json
 from ithaca.config import Settings
 from ithaca.errors import (
     DatabaseBusy,
@@ -63,18 +64,24 @@ class SQLiteConnection:
         self.db = db
 
     async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
-        rows = self.db.execute(_SQL.get(sql) or _translate(sql), params).fetchall()
+        rows = self._execute(sql, params).fetchall()
         return rows[0] if rows else None
 
     async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
-        return self.db.execute(_SQL.get(sql) or _translate(sql), params).fetchall()
+        return self._execute(sql, params).fetchall()
 
     async def run(self, sql: str, params: Params = NOTHING) -> int:
-        self.db.execute(_SQL.get(sql) or _translate(sql), params)
+        self._execute(sql, params)
         return self.db.changes()
 
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
-        self.db.executemany(_SQL.get(sql) or _translate(sql), params)
+        self.db.executemany(_translated(sql).text, params)
+
+    def _execute(self, sql: str, params: Params) -> apsw.Cursor:
+        statement = _translated(sql)
+        if statement.lists:
+            params = {**params, **{name: to_json(params[name]) for name in statement.lists}}
+        return self.db.execute(statement.text, params)
 
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         if session["ids"] is not None and await self.row(HOLDS_ANY, session):
@@ -88,13 +95,26 @@ class SQLiteConnection:
         return int(taken[0])
 
 
-_SQL: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL as SQLite writes it, and which of its parameters are lists."""
+
+    text: str
+    lists: tuple[str, ...]
 
 
-def _translate(sql: str) -> str:
+_SQL: dict[str, Statement] = {}
+
+
+def _translated(sql: str) -> Statement:
+    return _SQL.get(sql) or _translate(sql)
+
+
+def _translate(sql: str) -> Statement:
+    lists = tuple(set(re.findall(r"EACH\(:(\w+)\)", sql)))
     text = re.sub(r"EACH\((:\w+)\)", r"SELECT value FROM json_each(\1)", sql).replace(" FOR UPDATE", "")
     text = re.sub(r"position\((:\w+) IN (\w+)\)", r"instr(\2, \1)", text)
-    return _SQL.setdefault(sql, text)
+    return _SQL.setdefault(sql, Statement(text, lists))
 
 
 class Batch:

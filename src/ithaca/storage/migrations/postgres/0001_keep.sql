@@ -48,9 +48,9 @@ CREATE TABLE messages (
     created_at   BIGINT NOT NULL,
     edited_at    BIGINT,
     PRIMARY KEY (owner, session_id, seq),
-    UNIQUE (owner, session_id, id),
     FOREIGN KEY (owner, session_id) REFERENCES sessions (owner, id) ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX messages_by_id ON messages (owner, session_id, id);
 
 CREATE TABLE documents (
     owner      TEXT COLLATE "C" NOT NULL,

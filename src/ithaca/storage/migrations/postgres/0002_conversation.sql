@@ -8,6 +8,7 @@ ALTER TABLE trashed_messages ADD COLUMN attachments TEXT;
 
 -- The few messages that are in every context, wherever they stand.
 CREATE INDEX messages_always_sent ON messages (owner, session_id, seq) WHERE role IN ('system', 'developer');
+CREATE INDEX messages_versions ON messages (owner, session_id, version_group) WHERE version_group IS NOT NULL;
 CREATE INDEX messages_with_attachments ON messages (owner) WHERE attachments IS NOT NULL;
 CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner) WHERE attachments IS NOT NULL;
 
@@ -45,12 +46,24 @@ CREATE TABLE trashed_compactions (
     FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
 );
 
+-- Which documents belonged to a session when it was removed.
+CREATE TABLE trashed_attachings (
+    owner       TEXT COLLATE "C" NOT NULL,
+    trash_id    TEXT COLLATE "C" NOT NULL,
+    session_id  TEXT COLLATE "C" NOT NULL,
+    document_id TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (owner, trash_id, session_id, document_id),
+    FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
+);
+
 ALTER TABLE trash ADD COLUMN detail TEXT;             -- JSON: what the way back needs beyond the rows
 ALTER TABLE trash ADD COLUMN version_group TEXT COLLATE "C";      -- of a version that is not the shown one
 ALTER TABLE trash ADD COLUMN parent_id TEXT COLLATE "C";          -- the entry that took this one along
 ALTER TABLE trash ADD COLUMN sessions BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE trash ADD COLUMN messages BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE trash ADD COLUMN documents BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE trash ADD COLUMN revision BIGINT NOT NULL DEFAULT 0; -- of the session, after the operation
+CREATE INDEX trash_by_parent ON trash (owner, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX trash_by_time ON trash (owner, created_at, id);
 CREATE INDEX trash_by_id ON trash (id);
 

@@ -49,9 +49,9 @@ CREATE TABLE messages (
     created_at   INTEGER NOT NULL,
     edited_at    INTEGER,
     PRIMARY KEY (owner, session_id, seq),
-    UNIQUE (owner, session_id, id),
     FOREIGN KEY (owner, session_id) REFERENCES sessions (owner, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX messages_by_id ON messages (owner, session_id, id);
 
 CREATE TABLE documents (
     owner      TEXT NOT NULL,
