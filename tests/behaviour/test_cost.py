@@ -1,0 +1,153 @@
+"""Cost follows the work, not what is stored: counted in steps and rows, on small histories and on large ones."""
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ithaca import ChatMessage, Conversation, Session, SessionManager
+from tests.behaviour.meters import SQLiteMeter, postgres_rows_read, sqlite_meter
+from tests.support.factories import make_session, make_sessions, texts
+from tests.support.managers import Facade, LoopThread, Opener
+
+#: Calls whose cost must not depend on how long the session is, or how many sessions there are.
+CALLS: dict[str, Callable[[SessionManager, Session], object]] = {
+    "get_session, bare": lambda m, s: m.get_session(s.id, last=0),
+    "get_session, the last 50": lambda m, s: m.get_session(s.id, last=50),
+    "get_messages, the newest": lambda m, s: m.get_messages(s.id),
+    "get_messages, before": lambda m, s: m.get_messages(s.id, before=100),
+    "get_messages, after": lambda m, s: m.get_messages(s.id, after=20),
+    "get_message": lambda m, s: m.get_message(s.id, s.history[40].id),
+    "add_message": lambda m, s: m.add_message(s.id, ChatMessage("user", "x")),
+    "add_message, with an id": lambda m, s: m.add_message(s.id, ChatMessage("user", "x", id="new")),
+    "add_message, again": lambda m, s: m.add_message(s.id, ChatMessage("user", "x", id="new")),
+    "add_messages": lambda m, s: m.add_messages(s.id, texts(5)),
+    "edit_message": lambda m, s: m.edit_message(s.id, s.history[40].id, "edited"),
+    "delete_messages": lambda m, s: m.delete_messages(s.id, [s.history[41].id, "nope"]),
+    "truncate_messages": lambda m, s: m.truncate_messages(s.id, s.message_count - 10),
+    "rename_session": lambda m, s: m.rename_session(s.id, "renamed"),
+    "mark_important": lambda m, s: m.mark_important(s.id),
+    "create_session": lambda m, _: m.create_session(),
+    "list_sessions": lambda m, _: m.list_sessions(limit=20),
+    "list_sessions, the next page": lambda m, _: m.list_sessions(limit=20, cursor=m.list_sessions(limit=20).cursor),
+    "list_sessions, an owner's": lambda m, _: m.for_owner("").list_sessions(limit=20),
+    "list_documents": lambda m, _: m.list_documents(limit=20),
+}
+
+
+@pytest.fixture
+def meter() -> Iterator[SQLiteMeter]:
+    with sqlite_meter() as meter:
+        yield meter
+
+
+@pytest.fixture
+def metered(meter: SQLiteMeter, tmp_path: Path, facade: Facade, loop_thread: LoopThread) -> Iterator[SessionManager]:
+    """A manager on SQLite, whose work the meter counts."""
+    opener = Opener(f"{tmp_path}/metered.db", facade, loop_thread)
+    yield opener()
+    opener.close()
+
+
+def filled(manager: SessionManager, sessions: int, messages: int) -> Session:
+    """A session of so many messages, among so many others."""
+    make_sessions(manager, [Conversation(f"s-{sessions}-{n}", "ship", texts(1)) for n in range(sessions)])
+    return make_session(manager, messages)
+
+
+def test_the_steps_of_a_call_do_not_grow_with_what_is_stored(metered: SessionManager, meter: SQLiteMeter) -> None:
+    few = steps_of_calls(metered, meter, filled(metered, 60, 200))
+    many = steps_of_calls(metered, meter, filled(metered, 600, 4_000))
+    assert {name: (few[name], many[name]) for name in CALLS if many[name] > few[name] * 1.2 + 100} == {}
+
+
+def steps_of_calls(manager: SessionManager, meter: SQLiteMeter, session: Session) -> dict[str, int]:
+    return {name: meter.steps_of(partial(call, manager, session)) for name, call in CALLS.items()}
+
+
+def test_no_call_reads_a_whole_history_on_postgresql(postgres_url: str) -> None:
+    with SessionManager(postgres_url) as manager:
+        session = filled(manager, 300, 2_000)
+
+    def work(call: Callable[[SessionManager, Session], object]) -> None:
+        with SessionManager(postgres_url) as manager:
+            call(manager, session)
+
+    read = {name: postgres_rows_read(postgres_url, partial(work, call)) for name, call in CALLS.items()}
+    assert {name: rows["messages"] for name, rows in read.items() if rows.get("messages", 0) > 100} == {}
+
+
+def test_opening_reads_nothing_of_what_is_stored(meter: SQLiteMeter, tmp_path: Path) -> None:
+    path = f"{tmp_path}/ithaca.db"
+    with SessionManager(path) as manager:
+        empty = meter.steps_of(SessionManager(path).close)
+        filled(manager, 500, 1_000)
+    assert meter.steps_of(SessionManager(path).close) <= empty
+    assert not any("FROM sessions" in sql or "FROM messages" in sql for sql in meter.statements)
+
+
+def test_opening_reads_nothing_of_what_is_stored_on_postgresql(postgres_url: str) -> None:
+    with SessionManager(postgres_url) as manager:
+        filled(manager, 500, 1_000)
+    read = postgres_rows_read(postgres_url, lambda: SessionManager(postgres_url).close())
+    assert set(read) <= {"ithaca_schema"}
+
+
+def test_adding_commits_once(metered: SessionManager, meter: SQLiteMeter) -> None:
+    session = make_session(metered)
+    for batch in (texts(1), texts(50)):
+        meter.reset()
+        metered.add_messages(session.id, batch)
+        assert meter.statements["COMMIT"] == 1
+
+
+def test_removing_brings_no_rows_into_memory(metered: SessionManager, meter: SQLiteMeter) -> None:
+    session = filled(metered, 300, 3_000)
+    for remove in (
+        lambda: metered.truncate_messages(session.id, 500),
+        lambda: metered.truncate_messages(session.id, 0),
+        lambda: metered.delete_session("s-300-1"),
+        lambda: metered.delete_session(session.id),
+        lambda: metered.cleanup_empty_sessions(0, 0),
+    ):
+        meter.reset()
+        remove()
+        assert meter.rows < 20
+
+
+def test_a_clean_up_takes_the_same_few_statements_for_any_number_of_sessions(
+    metered: SessionManager, meter: SQLiteMeter
+) -> None:
+    counts = []
+    for sessions in (2, 200):
+        make_sessions(metered, [Conversation(f"{sessions}-{n}", "empty") for n in range(sessions)])
+        meter.reset()
+        assert metered.cleanup_empty_sessions(30, 0)["deleted_empty"] == sessions
+        counts.append(meter.statements.total())
+    assert counts[0] == counts[1]
+
+
+def test_a_long_history_streams_in_constant_memory(metered: SessionManager) -> None:
+    message = "x" * 2_000
+    session = make_session(metered, [ChatMessage("user", message) for _ in range(10_000)])
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in metered.iter_messages(session.id)) == 10_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000 < 10_000 * len(message)
+
+
+def test_a_history_that_was_read_is_not_kept(metered: SessionManager) -> None:
+    ids = [make_session(metered, [ChatMessage("user", "x" * 50_000) for _ in range(20)]).id for _ in range(10)]
+    tracemalloc.start()
+    try:
+        for id in ids:
+            assert len(metered.get_session(id).history[0].content or "") == 50_000
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3_000_000
