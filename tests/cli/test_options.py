@@ -1,6 +1,8 @@
 """What every command has in common: its shared options, its exit status, its one sentence on standard error."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,10 @@ def test_a_folder_that_cannot_be_made_is_one_and_a_sentence(tmp_path: Path) -> N
 def test_words_in_an_error_cannot_steer_the_terminal(ithaca: Ithaca) -> None:
     ran = ithaca("sessions", "show", "\x1b[2Jgone\n")
     assert (ran.status, ran.err) == (1, "Error: There is no session '\\x1b[2Jgone\\n'.\n")
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    script = "import sys; from ithaca.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    heavy = {"apsw", "psycopg", "cryptography", "rich", "asyncio", "ithaca.manager", "ithaca.storage"}
+    assert heavy & set(done.stderr.split()) == set()

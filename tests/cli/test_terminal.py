@@ -130,21 +130,31 @@ def test_a_narrow_terminal_cuts_names_and_never_ids(ithaca: Ithaca) -> None:
     assert (session["id"] in out, "…" in out, len(out.splitlines())) == (True, True, 2)
 
 
-def test_a_reader_that_goes_away_is_no_error(database: str) -> None:
+@pytest.fixture
+def long_conversation(database: str) -> str:
+    """Much more than a pipe holds."""
     with SessionManager(database) as manager:
         manager.create_session("a")
         manager.add_messages("a", [ChatMessage("user", "word " * 200) for _ in range(2000)])
-    for options in ([], ["--json"]):
-        with subprocess.Popen(
-            [PROGRAM, "sessions", "show", "a", "--database", database, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            process.stdout.read(100)
-            process.stdout.close()
-            assert process.stderr.read() == b""
+    return database
+
+
+def _showing(database: str, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [PROGRAM, "sessions", "show", "a", "--database", database, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_that_goes_away_is_no_error(long_conversation: str, options: list[str]) -> None:
+    with _showing(long_conversation, *options) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 @pytest.mark.parametrize("arguments", ["sessions list", "sessions list --json", "--help", "--version"])
@@ -159,25 +169,14 @@ def test_a_reader_that_was_never_there_is_no_error(conversation: str, arguments:
     assert done.stderr == b""
 
 
-def test_ctrl_c_ends_it_quietly(database: str) -> None:
-    with SessionManager(database) as manager:
-        manager.create_session("a")
-    with subprocess.Popen(
-        [PROGRAM, "messages", "add", "a", "-", "--database", database, "--json"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        _wait_until_it_reads(process.pid)
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_ctrl_c_ends_it_quietly(long_conversation: str, options: list[str]) -> None:
+    with _showing(long_conversation, *options) as process:
+        assert process.stdout is not None
+        process.stdout.read(1)  # it is at work, and will soon wait for us to read on
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"")
-
-
-def _wait_until_it_reads(process: int) -> None:
-    """Until the process sleeps in a read of its standard input: the call's number is 0, and so is the file's."""
-    while not Path(f"/proc/{process}/syscall").read_text().startswith("0 0x0 "):
-        os.sched_yield()
+        _, err = process.communicate()
+    assert (process.returncode, err) == (130, b"")
 
 
 # Shells
