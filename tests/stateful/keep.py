@@ -117,7 +117,8 @@ class Keep(RuleBasedStateMachine):
     def all_pages(self, at: At, call: str, limit: int, **kwargs: Any) -> None:
         """Compares a listing, read page by page."""
         expected = getattr(self.world, call)(at.scope, **kwargs)
-        found, cursor = [], None
+        found: list[Any] = []
+        cursor = None
         while cursor or not found:
             page = getattr(self.manager(at), call)(limit=limit, cursor=cursor, **kwargs)
             found += page.items
