@@ -7,9 +7,10 @@ class AttributeComments(griffe.Extension):
     """Takes the `#:` lines that stand directly above an attribute."""
 
     def on_attribute(self, *, attr: griffe.Attribute, **_: object) -> None:
-        if attr.docstring is None and attr.lineno is not None and not isinstance(attr.filepath, list):
-            if text := _comment_above(attr.lines_collection[attr.filepath], attr.lineno):
-                attr.docstring = griffe.Docstring(text, lineno=attr.lineno, parent=attr)
+        if attr.docstring is not None or attr.lineno is None or isinstance(attr.filepath, list):
+            return
+        if text := _comment_above(attr.lines_collection[attr.filepath], attr.lineno):
+            attr.docstring = griffe.Docstring(text, lineno=attr.lineno, parent=attr)
 
 
 def _comment_above(lines: list[str], lineno: int) -> str:
