@@ -16,11 +16,16 @@ def make_session(
     manager: SessionManager, messages: int | Iterable[ChatMessage] = 0, session_id: str | None = None, **fields: Any
 ) -> Session:
     """A stored session, read back; with so many messages that say their own numbers, or with these."""
+    return manager.get_session(store_session(manager, messages, session_id, **fields))
+
+
+def store_session(
+    manager: SessionManager, messages: int | Iterable[ChatMessage] = 0, session_id: str | None = None, **fields: Any
+) -> str:
+    """The id of a stored session that nobody has read, for tests that look at when it was."""
     session = manager.create_session(session_id, **fields)
-    new = texts(messages) if isinstance(messages, int) else list(messages)
-    if new:
-        manager.add_messages(session.id, new)
-    return manager.get_session(session.id)
+    manager.add_messages(session.id, texts(messages) if isinstance(messages, int) else list(messages))
+    return session.id
 
 
 def make_sessions(manager: SessionManager, conversations: Iterable[Conversation]) -> None:
