@@ -1,0 +1,229 @@
+"""What the old manager got wrong, by the numbers of the contract's second part."""
+
+import datetime
+import gc
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ithaca
+from ithaca import InvalidMessage, RevisionConflict, StorageError
+from ithaca import odysseus as old
+from ithaca.odysseus import ChatMessage, Session, SessionManager
+
+URL = "http://localhost:11434/v1"
+
+
+def contents(session: Session) -> list[Any]:
+    return [message.content for message in session.history]
+
+
+def stored(manager: SessionManager, session_id: str = "s1") -> list[Any]:
+    return [message.content for message in manager.core.get_session(session_id).history]
+
+
+def in_threads(count: int, work: Any) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+BAD = [
+    ChatMessage("user", 7),  # type: ignore[arg-type]
+    ChatMessage("user", b"bytes"),  # type: ignore[arg-type]
+    ChatMessage("user", "\ud800"),
+    ChatMessage("user", "x", {"when": datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)}),
+    ChatMessage("user", "x", ["no object"]),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("message", BAD, ids=lambda message: repr(message.content))
+def test_2_and_12_bad_input_raises_and_nothing_is_stored_or_marked(
+    manager: SessionManager, session: Session, message: ChatMessage
+) -> None:
+    with pytest.raises(InvalidMessage):
+        session.add_message(message)
+    with pytest.raises(InvalidMessage):
+        manager.add_message("s1", message)
+    assert (message.id, message.seq, message.timestamp) == (None, None, None)
+    assert (stored(manager), contents(session), session.message_count) == (["1", "2", "3"], ["1", "2", "3"], 3)
+
+
+def test_2_what_is_no_message_is_refused(manager: SessionManager, session: Session) -> None:
+    with pytest.raises(ithaca.InvalidArgument):
+        session.add_message({"role": "user", "content": "hi"})  # type: ignore[arg-type]
+
+
+def test_2_and_12_a_failed_write_raises_and_marks_nothing(tmp_path: Path) -> None:
+    with SessionManager(tmp_path / "chats.db") as manager:
+        session = manager.create_session("s1", "n", URL, "m")
+        history = session.history
+    message = ChatMessage("user", "lost")
+    for call in (lambda: session.add_message(message), lambda: manager.delete_session("s1")):
+        with pytest.raises(StorageError):
+            call()
+    assert (message.id, message.metadata, history) == (None, None, [])
+
+
+def test_3_the_count_is_that_of_the_rows(manager: SessionManager, other: SessionManager, session: Session) -> None:
+    del session
+    for number in (4, 5):
+        other.get_sessions_for_user()["s1"].add_message(ChatMessage("user", str(number)))
+    manager.truncate_messages("s1", 100)
+    assert (manager.get_session("s1").message_count, len(stored(manager))) == (5, 5)
+    manager.cleanup_empty_sessions(min_age_hours=0)
+    assert stored(manager) == ["1", "2", "3", "4", "5"]
+
+
+def test_4_compaction_refuses_to_overwrite_what_another_process_wrote(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    summary = [ChatMessage("system", "summary"), session.history[-1]]
+    other.add_message("s1", ChatMessage("user", "arrived meanwhile"))
+    with pytest.raises(RevisionConflict):
+        manager.replace_messages("s1", summary)
+    assert stored(manager) == ["1", "2", "3", "arrived meanwhile"]
+
+
+def test_4_compaction_refuses_to_overwrite_what_arrived_meanwhile(manager: SessionManager, session: Session) -> None:
+    seen = session.revision
+    summary = [ChatMessage("system", "summary"), session.history[-1]]
+    manager.get_session("s1").add_message(ChatMessage("user", "arrived meanwhile"))
+    with pytest.raises(RevisionConflict):
+        manager.replace_messages("s1", summary, expected_revision=seen)
+    assert stored(manager) == ["1", "2", "3", "arrived meanwhile"]
+
+
+def test_4_renaming_does_not_stand_in_the_way_of_compaction(manager: SessionManager, session: Session) -> None:
+    summary = [ChatMessage("system", "summary"), session.history[-1]]
+    manager.update_session_name("s1", "Sparta")
+    manager.replace_messages("s1", summary)
+    assert stored(manager) == ["summary", "3"]
+
+
+def test_5_a_slow_first_read_never_replaces_what_came_after_it(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    slow = manager.core.get_session("s1")
+    session.add_message(ChatMessage("user", "4"))
+    session._take(slow)  # what a reader brings that was overtaken
+    assert (contents(session), session.message_count) == (["1", "2", "3", "4"], 4)
+
+
+@pytest.mark.parametrize("managers", [1, 2])
+def test_10_threads_adding_at_once_see_the_stored_order(
+    manager: SessionManager, other: SessionManager, session: Session, managers: int
+) -> None:
+    used = [manager, other][:managers]
+
+    def add(number: int) -> None:
+        for count in range(10):
+            used[number % managers].get_session("s1").add_message(ChatMessage("user", f"{number}.{count}"))
+
+    in_threads(4, add)
+    expected = stored(manager)
+    assert len(expected) == 43
+    for each in used:
+        assert expected == contents(each.get_session("s1"))
+        assert list(range(1, 44)) == [message.seq for message in each.get_session("s1").history]
+
+
+def test_11_another_process_is_seen_at_the_next_call(manager: SessionManager, other: SessionManager) -> None:
+    other.create_session("s1", "new", URL, "m")
+    assert {"s1"} == set(manager.get_sessions_for_user())
+    held = manager.get_session("s1")
+    other.update_session_name("s1", "newer")
+    other.add_message("s1", ChatMessage("user", "hi"))
+    assert manager.get_sessions_for_user()["s1"].name == "newer"
+    assert contents(held) == ["hi"]
+    other.delete_session("s1")
+    assert (manager.get_sessions_for_user(), "s1" in manager.sessions) == ({}, False)
+
+
+def test_11_every_write_on_a_held_session_meets_the_others(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    theirs = other.get_session("s1")
+    for number in range(4, 10):
+        (session if number % 2 else theirs).add_message(ChatMessage("user", str(number)))
+    assert [str(number) for number in range(1, 10)] == contents(session)
+    assert contents(session) == contents(other.get_session("s1"))
+
+
+def test_13_getting_a_session_again_and_again_writes_nothing(manager: SessionManager, session: Session) -> None:
+    before = manager.core.get_session("s1")
+    for _ in range(5):
+        manager.get_session("s1")
+    assert before == manager.core.get_session("s1")
+
+
+def test_14_one_users_sessions_do_not_hide_anothers(manager: SessionManager) -> None:
+    sessions = [ithaca.Conversation(f"p{n}", "n", owner="penelope") for n in range(1_200)]
+    manager.core.import_conversations([ithaca.Conversation("t", "n", owner="telemachus"), *sessions])
+    assert list(manager.get_sessions_for_user("telemachus")) == ["t"]
+    assert (len(manager.get_sessions_for_user("penelope")), len(manager.sessions)) == (1_200, 1_201)
+
+
+def test_15_transcripts_are_not_kept_for_ever(manager: SessionManager) -> None:
+    for number in range(old.KEPT + 20):
+        manager.create_session(f"s{number}", "n", URL, "m").add_message(ChatMessage("user", "x"))
+    gc.collect()
+    assert sum(isinstance(thing, Session) and thing._manager is manager for thing in gc.get_objects()) == old.KEPT
+    manager.get_sessions_for_user()
+    gc.collect()
+    assert len(manager._held()) == old.KEPT
+
+
+class Counting(ithaca.SessionManager):
+    """Counts the messages that are fetched."""
+
+    fetched = 0
+
+    def get_session(self, session_id: str, *, last: int | None = None) -> ithaca.Session:
+        session = super().get_session(session_id, last=last)
+        self.fetched += len(session.history)
+        return session
+
+
+def test_16_adding_fetches_no_history(database_url: str) -> None:
+    with Counting(database_url) as core:
+        core.import_conversations([conversation(1_000)])
+        manager = SessionManager(core)
+        manager.add_message("s1", ChatMessage("user", "by id"))
+        manager.get_session("s1").add_message(ChatMessage("user", "by object"))
+        assert (core.fetched, manager.get_session("s1").message_count) == (0, 1_002)
+
+
+def test_16_what_came_since_is_all_that_is_fetched(database_url: str) -> None:
+    with Counting(database_url) as core:
+        core.import_conversations([conversation(1_000)])
+        manager = SessionManager(core)
+        session = manager.get_session("s1")
+        assert (len(session.history), core.fetched) == (1_000, 1_000)
+        for _ in range(3):
+            core.add_messages("s1", [ithaca.ChatMessage("user", "elsewhere")] * 2)
+            session.add_message(ChatMessage("user", "here"))
+            assert [m.content for m in session.history[-3:]] == ["elsewhere", "elsewhere", "here"]
+        assert (len(session.history), core.fetched) == (1_009, 1_000)
+
+
+def test_16_a_change_that_is_no_append_is_never_missed(database_url: str) -> None:
+    with Counting(database_url) as core:
+        core.import_conversations([conversation(3)])
+        manager = SessionManager(core)
+        session = manager.get_session("s1")
+        first = str(session.history[0].id)
+        core.edit_message("s1", first, "edited")
+        session.add_message(ChatMessage("user", "here"))
+        assert contents(session) == ["edited", "1", "2", "here"]
+        core.add_messages("s1", [ithaca.ChatMessage("user", "elsewhere")] * 2)
+        core.edit_message("s1", first, "edited again")
+        assert contents(manager.get_session("s1")) == ["edited again", "1", "2", "here", "elsewhere", "elsewhere"]
+
+
+def conversation(count: int) -> ithaca.Conversation:
+    return ithaca.Conversation("s1", "n", [ithaca.ChatMessage("user", str(n)) for n in range(count)])
