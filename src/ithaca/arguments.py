@@ -6,6 +6,7 @@ value is refused in the caller's own thread and before anything is written.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 from ithaca.config import Limits
@@ -37,6 +38,7 @@ from ithaca.errors import (
     InvalidSession,
     MessageNotFound,
     SessionNotFound,
+    TrashNotFound,
 )
 from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
 from ithaca.operations.imports import Incoming, IncomingDocument
@@ -92,6 +94,40 @@ class Door:
             return identifier("message_id", value, self._limits)
         except InvalidInput:
             raise MessageNotFound(session_id, value) from None
+
+    def trash_id(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidArgument("trash_id", value, "a text")
+        try:
+            return identifier("trash_id", value, self._limits)
+        except InvalidInput:
+            raise TrashNotFound(value) from None
+
+    def owner_filter(self, value: object) -> str:
+        return owner_name(value, self._limits)
+
+    def purged_before(self, older_than: object) -> int:
+        if older_than is None:
+            return self.scope.clock() - self.scope.trash_lifetime
+        if not isinstance(older_than, timedelta) or older_than < timedelta(0):
+            raise InvalidArgument("older_than", older_than, "a timedelta of 0 or more")
+        return self.scope.clock() - older_than // timedelta(microseconds=1)
+
+    def erased_owner(self, value: object) -> str:
+        """Whose data shall be erased: never everybody's, and never by leaving an argument out."""
+        if self.scope.owner is not None:
+            return self.owner(None if isinstance(value, Unset) else value)
+        if not isinstance(value, str):
+            raise InvalidArgument("owner", value, 'a text, "" for what is nobody\'s')
+        return owner_name(value, self._limits)
+
+    def fork(self, new_id_: str | None, name: str | None) -> dict[str, Any]:
+        """The id and the name of a copy; its name is the original's where none is given."""
+        columns = {"name": None, "name_key": None} if name is None else self.session_columns(name=name)
+        return {
+            "id": new_id() if new_id_ is None else identifier("id", new_id_, self._limits, InvalidSession),
+            **columns,
+        }
 
     def ids(self, field: str, values: object) -> list[str]:
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):

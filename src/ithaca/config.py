@@ -7,6 +7,7 @@
 | `ITHACA_BUSY_TIMEOUT` | seconds to wait for another process's lock | 30 |
 | `ITHACA_SECRET_KEY` | the keys that encrypt headers, newest first, separated by commas | the key file |
 | `ITHACA_SECRET_KEY_FILE` | the file that holds them, a line each | `secret.key` in the platform's user config folder |
+| `ITHACA_TRASH_DAYS` | days that what was removed can be brought back for | 30 |
 | `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
 """
 
@@ -42,6 +43,10 @@ class Limits:
     max_id_bytes: int = 200
     #: Items on one page.
     max_page: int = 1_000
+    #: One image, sound or file, in bytes. They are not counted in `max_message_bytes`.
+    max_attachment_bytes: int = 100 * 1024 * 1024
+    #: An image, sound or file that is given as base64 and has at most so many bytes stays in its message's own row.
+    max_inline_bytes: int = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class Settings:
     #: The keys themselves, newest first; None to read them from the file.
     secret_key: str | None = field(default=None, repr=False)
     secret_key_file: Path | None = None
+    #: Days that what was removed can be brought back for.
+    trash_days: float = 30.0
     limits: Limits = field(default_factory=Limits)
 
 
@@ -73,6 +80,7 @@ def read_settings(
         busy_timeout=_number("ITHACA_BUSY_TIMEOUT", env.get("ITHACA_BUSY_TIMEOUT", "30")),
         secret_key=env.get("ITHACA_SECRET_KEY") or None,
         secret_key_file=Path(file) if file else None,
+        trash_days=_number("ITHACA_TRASH_DAYS", env.get("ITHACA_TRASH_DAYS", "30")),
         limits=_limits(env),
     )
 

@@ -5,7 +5,10 @@
      │    ├── SessionNotFound
      │    ├── MessageNotFound
      │    ├── DocumentNotFound
-     │    └── VersionNotFound
+     │    ├── VersionNotFound
+     │    ├── TrashNotFound
+     │    ├── AttachmentNotFound
+     │    └── NothingToUndo
      ├── Conflict
      │    ├── SessionExists
      │    ├── DocumentExists
@@ -39,6 +42,7 @@ from typing import Any
 
 __all__ = [
     "AmbiguousId",
+    "AttachmentNotFound",
     "ConfigurationError",
     "Conflict",
     "DatabaseBusy",
@@ -58,6 +62,7 @@ __all__ = [
     "MessageNotFound",
     "NotAnIthacaDatabase",
     "NotFound",
+    "NothingToUndo",
     "RevisionConflict",
     "SchemaError",
     "SchemaOutOfDate",
@@ -67,6 +72,7 @@ __all__ = [
     "SessionExists",
     "SessionNotFound",
     "StorageError",
+    "TrashNotFound",
     "VersionNotFound",
 ]
 
@@ -131,6 +137,33 @@ class VersionNotFound(NotFound):
 
     def __init__(self, document_id: str, version: int) -> None:
         super().__init__(document_id=document_id, version=version)
+
+
+class TrashNotFound(NotFound):
+    """There is no entry {trash_id!r} in the trash."""
+
+    trash_id: str
+
+    def __init__(self, trash_id: str) -> None:
+        super().__init__(trash_id=trash_id)
+
+
+class AttachmentNotFound(NotFound):
+    """There is no attachment {digest!r}."""
+
+    digest: str
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest=digest)
+
+
+class NothingToUndo(NotFound):
+    """Nothing that was removed from session {session_id!r} is in the trash."""
+
+    session_id: str
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id=session_id)
 
 
 class Conflict(IthacaError):

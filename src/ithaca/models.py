@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
 
+from ithaca.attached import put_back, without_bytes
 from ithaca.columns import Row, from_json, from_text, from_time, iso
 
 #: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
@@ -33,6 +34,10 @@ class Record:
         self = cls.__new__(cls)
         _set_row(self, row)
         return self
+
+    def columns(self, names: str) -> dict[str, Any]:
+        """What is stored, by the names of the columns in the SELECT that it was read with."""
+        return dict(zip(names.split(", "), self._row, strict=True))
 
     def __getattr__(self, name: str) -> Any:
         reader = self._readers.get(name)
@@ -90,7 +95,7 @@ def _json(index: int, empty: Callable[[], Any] = lambda: None) -> Callable[[Row]
 def _content(row: Row) -> Content:
     if row[4] is not None:
         blocks: list[Any] = from_json(row[4])
-        return blocks
+        return blocks if row[13] is None else put_back(blocks, row[13])
     return None if row[3] is None else from_text(row[3])
 
 
@@ -115,6 +120,7 @@ class ChatMessage(Record):
         "tokens",
         "tool_call_id",
         "tool_calls",
+        "version_group",
     )
 
     #: Who speaks: "user", "assistant", "system", "developer", "tool", or any word that a provider uses.
@@ -134,6 +140,8 @@ class ChatMessage(Record):
     edited_at: datetime | None
     #: How many tokens it was counted to hold when it was stored.
     tokens: int | None
+    #: The same in all versions of one message; None while it is the only one.
+    version_group: str | None
 
     _readers: ClassVar = {
         "seq": itemgetter(0),
@@ -147,6 +155,7 @@ class ChatMessage(Record):
         "tokens": itemgetter(9),
         "created_at": _time(10),
         "edited_at": _time(11),
+        "version_group": itemgetter(12),
     }
 
     def __init__(
@@ -173,6 +182,24 @@ class ChatMessage(Record):
         put(self, "seq", None)
         put(self, "tokens", None)
         put(self, "edited_at", None)
+        put(self, "version_group", None)
+
+    @property
+    def attached(self) -> str | None:
+        """The column `attachments` of a message that was read; None if nothing of it lies elsewhere."""
+        column: str | None = self._row[13]
+        return column
+
+    def with_references(self) -> "ChatMessage":
+        """A message that was read, with references for its attachments, whose bytes it doesn't hold."""
+        if self.attached is None:
+            return self
+        return ChatMessage.from_row((*self._row[:13], str(self.attached)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it: times as ISO 8601 in UTC with `Z`, bytes as base64."""
+        content = self.content
+        return super().to_dict() | ({"content": without_bytes(content)} if isinstance(content, list) else {})
 
     def replace(self, **changes: Any) -> "ChatMessage":
         """A copy with these fields changed, not stored anywhere; `seq` and `tokens` are for the store to give."""
@@ -209,6 +236,8 @@ class Session(Record):
         "endpoint_url",
         "extra",
         "folder",
+        "forked_at",
+        "forked_from",
         "history",
         "id",
         "is_important",
@@ -250,6 +279,9 @@ class Session(Record):
     updated_at: datetime
     last_accessed: datetime
     last_message_at: datetime | None
+    #: The session that it was forked from, and the number of the last message that was copied; None if it wasn't.
+    forked_from: str | None
+    forked_at: int | None
     history: list[ChatMessage]
 
     _open: Callable[[], dict[str, str]]
@@ -274,6 +306,8 @@ class Session(Record):
         "updated_at": _time(16),
         "last_accessed": _time(17),
         "last_message_at": _time(18),
+        "forked_from": itemgetter(20),
+        "forked_at": itemgetter(21),
     }
 
     @classmethod
@@ -425,6 +459,85 @@ class Removed:
     sessions: int = 0
     messages: int = 0
     documents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back out of the trash."""
+
+    sessions: int = 0
+    messages: int = 0
+    documents: int = 0
+
+    def __add__(self, other: "Restored") -> "Restored":
+        return Restored(
+            self.sessions + other.sessions, self.messages + other.messages, self.documents + other.documents
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased for good, by the tables that it lay in; a receipt."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: "Erased") -> "Erased":
+        tables = {*self.counts, *other.counts}
+        return Erased({table: self.counts.get(table, 0) + other.counts.get(table, 0) for table in tables})
+
+    @property
+    def total(self) -> int:
+        """Rows of all kinds."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class MessageVersion:
+    """One version of a message: it, whether it is the shown one, and how many messages it and its sequel are."""
+
+    message: ChatMessage
+    shown: bool
+    messages: int
+
+
+class TrashEntry(Record):
+    """What one operation removed. `Removed.trash_id` names it; `restore(id)` brings it back."""
+
+    __slots__ = (
+        "created_at", "document_id", "documents", "expires_at", "id", "kind", "messages", "owner", "session_id",
+        "sessions",
+    )  # fmt: skip
+
+    owner: str
+    id: str
+    #: "truncate messages", "delete session", "edit message", …: what the operation did.
+    kind: str
+    #: The session that it was done to; None for several.
+    session_id: str | None
+    document_id: str | None
+    created_at: datetime
+    sessions: int
+    messages: int
+    documents: int
+    #: From then on it may be purged.
+    expires_at: datetime
+
+    _readers: ClassVar = {
+        "owner": itemgetter(0),
+        "id": itemgetter(1),
+        "kind": itemgetter(2),
+        "session_id": itemgetter(3),
+        "document_id": itemgetter(4),
+        "created_at": _time(5),
+        "sessions": itemgetter(6),
+        "messages": itemgetter(7),
+        "documents": itemgetter(8),
+        "expires_at": _time(9),
+    }
+
+    @classmethod
+    def kept(cls, row: Row, lifetime: int) -> "TrashEntry":
+        return cls.from_row((*row, row[5] + lifetime))
 
 
 @dataclass(frozen=True, slots=True)

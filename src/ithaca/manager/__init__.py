@@ -6,11 +6,13 @@ arguments at the door and hands one operation to the storage.
 
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.messages import AsyncMessages, Messages
+from ithaca.manager.recovery import AsyncRecovery, Recovery
 from ithaca.manager.sessions import AsyncSessions, Sessions
 from ithaca.manager.upkeep import AsyncUpkeep, Upkeep
+from ithaca.manager.versions import AsyncVersions, Versions
 
 
-class SessionManager(Sessions, Messages, Documents, Upkeep):
+class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery):
     """Keeps conversations in a database.
 
     `database` is a path, `sqlite:///chats.db`, `sqlite:///:memory:` or `postgresql://user@host/db`; without
@@ -31,7 +33,7 @@ class SessionManager(Sessions, Messages, Documents, Upkeep):
     """
 
 
-class AsyncSessionManager(AsyncSessions, AsyncMessages, AsyncDocuments, AsyncUpkeep):
+class AsyncSessionManager(AsyncSessions, AsyncMessages, AsyncDocuments, AsyncUpkeep, AsyncVersions, AsyncRecovery):
     """Keeps conversations in a database, without ever making the event loop wait.
 
     The same calls as `SessionManager`, awaited; `iter_messages` is an async iterator. The database is opened by

@@ -29,7 +29,8 @@ class Common:
 
     def _begin(self, settings: Settings, count_tokens: TokenCounter, clock: Callable[[], int]) -> None:
         self._database = without_password(settings.database)
-        self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens))
+        lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
+        self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
         self._read_lately = Recently(sessions.ACCESS_GRAIN)
         self._closes = True
 
@@ -119,6 +120,9 @@ class OpenedWhenUsed:
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await (self._storage or await self.open()).write(op, *args, **kwargs)
+
+    async def scrub(self, *, whole: bool) -> None:
+        await (self._storage or await self.open()).scrub(whole=whole)
 
     async def close(self) -> None:
         async with self._opening:

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ithaca.arguments import UNSET, Unset
-from ithaca.content import whole
+from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import (
     ChatMessage,
     Content,
     Removed,
 )
-from ithaca.operations import messages
+from ithaca.operations import messages, versions
 
 #: Messages that `iter_messages` holds at a time.
 STREAM_PAGE = 500
@@ -85,17 +85,21 @@ class Messages(Base):
         *,
         tool_calls: Sequence[Any] | None | Unset = UNSET,
         metadata: Mapping[str, Any] | None | Unset = UNSET,
+        branch: bool = False,
         expected_revision: int | None = None,
     ) -> ChatMessage:
         """The message as it is after the change, in its old place; what it said before goes to the trash.
 
-        Raises `MessageNotFound`, `SessionNotFound`, `InvalidMessage`, `RevisionConflict`.
+        With `branch=True`, a copy with an id of its own takes its place: the conversation begins anew from
+        there, and the old message with all that followed it is kept as a version (see `list_versions`). Raises
+        `MessageNotFound`, `SessionNotFound`, `InvalidMessage`, `RevisionConflict`.
         """
         door = self._door
         changes = door.edited(content, tool_calls, metadata)
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._storage.write(messages.edit, door.scope, id, message, changes, expected)
+        edit = versions.edit_as_version if flag("branch", branch) else messages.edit
+        return self._storage.write(edit, door.scope, id, message, changes, expected)
 
     def delete_messages(
         self, session_id: str, message_ids: Iterable[str], *, expected_revision: int | None = None
@@ -186,13 +190,15 @@ class AsyncMessages(AsyncBase):
         *,
         tool_calls: Sequence[Any] | None | Unset = UNSET,
         metadata: Mapping[str, Any] | None | Unset = UNSET,
+        branch: bool = False,
         expected_revision: int | None = None,
     ) -> ChatMessage:
         door = self._door
         changes = door.edited(content, tool_calls, metadata)
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._storage.write(messages.edit, door.scope, id, message, changes, expected)
+        edit = versions.edit_as_version if flag("branch", branch) else messages.edit
+        return await self._storage.write(edit, door.scope, id, message, changes, expected)
 
     async def delete_messages(
         self, session_id: str, message_ids: Iterable[str], *, expected_revision: int | None = None

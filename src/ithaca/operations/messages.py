@@ -56,7 +56,7 @@ async def _append_rest(
 ) -> list[ChatMessage]:
     """Finds out why nothing was appended; where some were stored before, stores the others."""
     revision = await _revision(conn, owner, session_id)
-    stored = await _by_id(conn, owner, session_id, [draft["id"] for draft in drafts])
+    stored = await by_id(conn, owner, session_id, [draft["id"] for draft in drafts])
     for draft in drafts:
         if draft["id"] in stored and not says_the_same(draft, stored[draft["id"]]):
             raise MessageConflict(session_id, draft["id"])
@@ -78,7 +78,8 @@ async def _revision(conn: Connection, owner: str, session_id: str) -> int:
     return int(row[0])
 
 
-async def _by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -> dict[str, ChatMessage]:
+async def by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -> dict[str, ChatMessage]:
+    """Those of the messages that the session holds."""
     rows = await conn.rows(
         f"{_BY_ID} AND id IN (EACH(:ids))",
         {"owner": owner, "session_id": session_id, "ids": ids},
@@ -105,7 +106,7 @@ async def get_page(
 async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: str) -> ChatMessage:
     """One message by its id."""
     owner = await scope.owner_of_session(conn, session_id)
-    found = await _by_id(conn, owner, session_id, [message_id])
+    found = await by_id(conn, owner, session_id, [message_id])
     if not found:
         await _revision(conn, owner, session_id)
         raise MessageNotFound(session_id, message_id)
@@ -117,7 +118,7 @@ async def edit(
 ) -> ChatMessage:
     """Changes what a message says; its id, number and time stay. What it said before goes to the trash."""
     head = await lock(conn, scope, session_id, expected)
-    found = await _by_id(conn, head.owner, session_id, [message_id])
+    found = await by_id(conn, head.owner, session_id, [message_id])
     if not found:
         raise MessageNotFound(session_id, message_id)
     now = scope.clock()
@@ -212,14 +213,19 @@ async def replace(
         put = {"first": head.next_seq, "last": head.next_seq + len(drafts) - kept - 1}
         await trash.close_bin(conn, bin, messages=removed, detail=put)
     new = _with_stored_times(drafts[kept:], rows)
-    place = {"owner": head.owner, "session_id": session_id}
-    numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(new, head.next_seq)]
-    await conn.run_many(INSERT_KNOWN_MESSAGE, numbered)
+    added = await insert_known(conn, head, new)
     unknown = {draft["id"] for draft in new} - {message.id for message in stored}
     at = max((draft["created_at"] for draft in new if draft["id"] in unknown), default=None)
     await advance(conn, head, now, count=len(drafts), numbers=len(new), at=at)
-    added = [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(new, head.next_seq)]
     return stored[:kept] + added
+
+
+async def insert_known(conn: Connection, head: Head, drafts: Sequence[Draft]) -> list[ChatMessage]:
+    """Inserts messages, which may have been stored before, at the end of a locked session under new numbers."""
+    place = {"owner": head.owner, "session_id": head.id}
+    numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, head.next_seq)]
+    await conn.run_many(INSERT_KNOWN_MESSAGE, numbered)
+    return [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(drafts, head.next_seq)]
 
 
 def _common_start(stored: Sequence[ChatMessage], drafts: Sequence[Draft]) -> int:

@@ -1,7 +1,7 @@
 """On whose behalf an operation runs, and under which rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ithaca import columns
 from ithaca.config import Limits
@@ -21,6 +21,12 @@ class Scope:
     #: Microseconds since 1970.
     clock: Callable[[], int] = columns.now
     count_tokens: TokenCounter = estimate_tokens
+    #: Microseconds that what was removed can be brought back for.
+    trash_lifetime: int = 30 * 24 * 3600 * 1_000_000
+
+    def of(self, owner: str) -> "Scope":
+        """The same rules, confined to an owner."""
+        return replace(self, owner=owner)
 
     async def owner_of_session(self, conn: Connection, session_id: str) -> str:
         """Whose session it is. Confined to an owner, no question is asked: the answer is that owner."""

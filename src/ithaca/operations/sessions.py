@@ -16,11 +16,11 @@ from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.storage.connection import Connection, one_statement
 
-#: In the order in which `Session` reads a row; the last is for the vault.
+#: In the order in which `Session` reads a row; the headers are for the vault.
 SESSION = (
     "owner, id, name, endpoint_url, model, rag, archived, is_important, folder, mode, extra, message_count,"
     " total_input_tokens, total_output_tokens, revision, created_at, updated_at, last_accessed, last_message_at,"
-    " headers"
+    " headers, forked_from, forked_at"
 )
 
 #: A read moves `last_accessed` only when it is older than this, as a file system's relatime does.

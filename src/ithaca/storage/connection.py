@@ -60,6 +60,9 @@ class Storage(Protocol):
     def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs an operation as one transaction; it is durable when this returns."""
 
+    def scrub(self, *, whole: bool) -> None:
+        """Makes what was deleted vanish from the database's files; `whole`: writes them anew."""
+
     def close(self) -> None: ...
 
 
@@ -69,6 +72,8 @@ class AsyncStorage(Protocol):
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    async def scrub(self, *, whole: bool) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -159,6 +159,9 @@ class PostgresStorage:
         begin = None if is_one_statement(op) else "BEGIN"
         return self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
 
+    def scrub(self, *, whole: bool) -> None:
+        """Nothing: what was deleted is in no dump, and its space is reused after the next (auto)vacuum."""
+
     def close(self) -> None:
         self._pool.close()
 

@@ -102,6 +102,9 @@ class AsyncPostgresStorage:
         begin = None if is_one_statement(op) else "BEGIN"
         return await self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
 
+    async def scrub(self, *, whole: bool) -> None:
+        """Nothing: see `PostgresStorage.scrub`."""
+
     async def close(self) -> None:
         await self._pool.close()
 

@@ -395,6 +395,22 @@ class SQLiteStorage:
             raise ManagerClosed
         return self.writer.submit(lambda connection: drive(op(connection, *args, **kwargs)))
 
+    def scrub(self, *, whole: bool) -> None:
+        """Empties the log, which still has what was deleted; deleted rows were overwritten (`secure_delete`)."""
+        if self.in_memory:
+            return
+        self.place.check()
+        db = self._connect()
+        try:
+            with self.lock:
+                if whole:
+                    db.execute("VACUUM")
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except apsw.Error as error:
+            raise translated(error) from error
+        finally:
+            db.close()
+
     def close(self) -> None:
         if self.closed:
             return
@@ -434,6 +450,7 @@ class SQLiteStorage:
             raise DatabaseUnavailable(f"{self._path}: {error}") from error
         db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
         db.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")
+        db.execute("PRAGMA secure_delete = ON").fetchall()
         # FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last
         # commits, though never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
         full = self._settings.durability == "full"

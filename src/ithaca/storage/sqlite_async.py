@@ -112,6 +112,9 @@ class AsyncSQLiteStorage:
             raise ManagerClosed
         return await self._writer.run(lambda connection: drive(op(connection, *args, **kwargs)))
 
+    async def scrub(self, *, whole: bool) -> None:
+        await asyncio.to_thread(self.storage.scrub, whole=whole)
+
     async def close(self) -> None:
         if self.storage.closed:
             return

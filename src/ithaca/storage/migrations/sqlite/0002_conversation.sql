@@ -9,8 +9,8 @@ ALTER TABLE trashed_messages ADD COLUMN attachments TEXT;
 -- The few messages that are in every context, wherever they stand.
 CREATE INDEX messages_always_sent ON messages (owner, session_id, seq) WHERE role IN ('system', 'developer');
 CREATE INDEX messages_versions ON messages (owner, session_id, version_group) WHERE version_group IS NOT NULL;
-CREATE INDEX messages_with_attachments ON messages (owner) WHERE attachments IS NOT NULL;
-CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner) WHERE attachments IS NOT NULL;
+CREATE INDEX messages_with_attachments ON messages (owner, session_id, seq) WHERE attachments IS NOT NULL;
+CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner, trash_id, session_id, seq) WHERE attachments IS NOT NULL;
 
 ALTER TABLE sessions ADD COLUMN forked_from TEXT;     -- the session that it was copied from
 ALTER TABLE sessions ADD COLUMN forked_at INTEGER;    -- the number of the last message that was copied
@@ -69,21 +69,23 @@ CREATE INDEX trash_by_id ON trash (id);
 
 CREATE TABLE attachments (
     owner      TEXT NOT NULL,
-    digest     TEXT NOT NULL,                         -- SHA-256, in hexadecimal
+    id         TEXT NOT NULL,
+    digest     TEXT,                                -- SHA-256, in hexadecimal; NULL while it is being written
     media_type TEXT NOT NULL,
     size       INTEGER NOT NULL,                      -- in bytes
     used_at    INTEGER NOT NULL,                      -- when it was last stored or referred to anew
-    PRIMARY KEY (owner, digest)
+    PRIMARY KEY (owner, id),
+    UNIQUE (owner, digest)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attachments_by_digest ON attachments (digest);
 
 CREATE TABLE attachment_chunks (
-    owner  TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    number INTEGER NOT NULL,                          -- 0, 1, 2 …
-    data   BLOB NOT NULL,
-    PRIMARY KEY (owner, digest, number),
-    FOREIGN KEY (owner, digest) REFERENCES attachments (owner, digest) ON DELETE CASCADE
+    owner         TEXT NOT NULL,
+    attachment_id TEXT NOT NULL,
+    number        INTEGER NOT NULL,                   -- 0, 1, 2 …
+    data          BLOB NOT NULL,                      -- 1 MiB, but for the last
+    PRIMARY KEY (owner, attachment_id, number),
+    FOREIGN KEY (owner, attachment_id) REFERENCES attachments (owner, id) ON DELETE CASCADE
 ) STRICT;
 
 CREATE TABLE retention_policies (

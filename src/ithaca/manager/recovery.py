@@ -1,0 +1,129 @@
+"""The calls about what was removed: the trash, the way back, and the end of the way."""
+
+from datetime import timedelta
+
+from ithaca.arguments import UNSET, Unset
+from ithaca.content import whole
+from ithaca.manager.base import AsyncBase, Base, documented_by
+from ithaca.models import ChatMessage, Erased, Page, Restored, TrashEntry
+from ithaca.operations import erasure, recovery
+
+#: Entries of the trash that are purged in one transaction.
+PURGE_BATCH = 100
+
+
+class Recovery(Base):
+    """The calls about what was removed."""
+
+    def trash(
+        self, *, session_id: str | None = None, owner: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Page[TrashEntry]:
+        """A page of what was removed, an entry for each operation, the last first."""
+        door = self._door
+        session = None if session_id is None else door.session_id(session_id)
+        of_owner = None if owner is None else door.owner_filter(owner)
+        return self._storage.read(
+            recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit)
+        )
+
+    def trashed_messages(
+        self, trash_id: str, *, session_id: str | None = None, after: int = 0, limit: int = 50
+    ) -> list[ChatMessage]:
+        """Messages in an entry of the trash with a number above `after`, oldest first."""
+        door = self._door
+        session = None if session_id is None else door.session_id(session_id)
+        page = whole("after", after, 0), door.page(limit)
+        return self._storage.read(recovery.trashed_messages, door.scope, door.trash_id(trash_id), session, *page)
+
+    def undo(self, session_id: str, *, expected_revision: int | None = None) -> Restored:
+        """Takes back the last operation on a session that removed or replaced something, or its deletion.
+
+        What comes back stands where it was, before what came later. What had taken its place (the new text of an
+        edited message) goes to the trash in turn, as an entry of kind "undo" that `restore` brings back. Raises
+        `NothingToUndo`, `SessionNotFound`, `RevisionConflict`; `SessionExists` if a deleted session's id is taken.
+        """
+        door = self._door
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return self._storage.write(recovery.undo, door.scope, id, expected)
+
+    def restore(self, trash_id: str, *, expected_revision: int | None = None) -> Restored:
+        """Takes back one operation, whenever it was. Raises `TrashNotFound`, and as `undo` does."""
+        door = self._door
+        id, expected = door.trash_id(trash_id), door.expected(expected_revision)
+        return self._storage.write(recovery.restore, door.scope, id, expected)
+
+    def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
+        """Erases for good: one entry of the trash; or what is older than given; or what the retention time is up for.
+
+        Returns the counts of erased rows by table. On SQLite nothing of it is left in the files; on PostgreSQL nothing
+        that a query or a dump shows, and the pages are reused after the next vacuum. Raises `TrashNotFound`.
+        """
+        door, erased = self._door, Erased()
+        if trash_id is not None:
+            erased = self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+        else:
+            before = door.purged_before(older_than)
+            while (some := self._storage.write(erasure.purge_older, door.scope, before, PURGE_BATCH)).counts:
+                erased += some
+        self._storage.scrub(whole=False)
+        return erased
+
+    def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
+        """Erases all that an owner has: sessions, messages, documents, attachments, trash, usage, search entries.
+
+        Returns a receipt: the counts of erased rows by table. It cannot be undone. A manager that is confined to
+        an owner erases that one's; any other must name the owner, "" for what is nobody's. On SQLite the file is
+        written anew, so that nothing is left in it, which takes as long as copying it.
+        """
+        erased = self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
+        self._storage.scrub(whole=True)
+        return erased
+
+
+@documented_by(Recovery)
+class AsyncRecovery(AsyncBase):
+    """The calls about what was removed."""
+
+    async def trash(
+        self, *, session_id: str | None = None, owner: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Page[TrashEntry]:
+        door = self._door
+        session = None if session_id is None else door.session_id(session_id)
+        of_owner = None if owner is None else door.owner_filter(owner)
+        return await self._storage.read(
+            recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit)
+        )
+
+    async def trashed_messages(
+        self, trash_id: str, *, session_id: str | None = None, after: int = 0, limit: int = 50
+    ) -> list[ChatMessage]:
+        door = self._door
+        session = None if session_id is None else door.session_id(session_id)
+        page = whole("after", after, 0), door.page(limit)
+        return await self._storage.read(recovery.trashed_messages, door.scope, door.trash_id(trash_id), session, *page)
+
+    async def undo(self, session_id: str, *, expected_revision: int | None = None) -> Restored:
+        door = self._door
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return await self._storage.write(recovery.undo, door.scope, id, expected)
+
+    async def restore(self, trash_id: str, *, expected_revision: int | None = None) -> Restored:
+        door = self._door
+        id, expected = door.trash_id(trash_id), door.expected(expected_revision)
+        return await self._storage.write(recovery.restore, door.scope, id, expected)
+
+    async def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
+        door, erased = self._door, Erased()
+        if trash_id is not None:
+            erased = await self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+        else:
+            before = door.purged_before(older_than)
+            while (some := await self._storage.write(erasure.purge_older, door.scope, before, PURGE_BATCH)).counts:
+                erased += some
+        await self._storage.scrub(whole=False)
+        return erased
+
+    async def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
+        erased = await self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
+        await self._storage.scrub(whole=True)
+        return erased
