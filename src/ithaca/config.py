@@ -101,7 +101,10 @@ def default_key_file() -> Path:
 
 def without_password(database: str) -> str:
     """The URL or path as it may be shown."""
-    parts = urlsplit(database)
+    try:
+        parts = urlsplit(database)
+    except ValueError as error:
+        raise ConfigurationError("database", f"it is no URL: {error}") from error
     if not parts.password:
         return database
     return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@", 1)))

@@ -96,6 +96,15 @@ APPEND_MANY = f"""
 """
 
 
+#: So many rows at once are reason to ask whether the planner knows anything of the table.
+MANY = 500
+
+# Without any statistics, PostgreSQL reads a whole session to find one message by its id. Autovacuum gathers them within
+# a minute; the first large import can't wait for that.
+NEVER_ANALYZED = "SELECT 1 FROM pg_class WHERE oid = to_regclass('messages') AND reltuples < 0"
+ANALYZE = "ANALYZE messages"
+
+
 def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tuple[str, dict[str, Any]]:
     """The statement that appends, and its parameters."""
     params = dict(session)
@@ -127,10 +136,14 @@ class PostgresConnection:
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         with self._db.cursor() as cursor:
             cursor.executemany(translate(sql), params)
+            if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
+                await self.run(ANALYZE)
 
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         sql, params = append_call(session, drafts, again=self._again)
         row = await self.row(sql, params)
+        if len(drafts) >= MANY and await self.row(NEVER_ANALYZED):
+            await self.run(ANALYZE)
         return None if row is None else int(row[0])
 
 
@@ -210,15 +223,17 @@ class committing:
             error.while_committing = True  # type: ignore[attr-defined]
 
 
+#: Operational errors of a connection that is whole.
+_NOT_BROKEN = (PoolTimeout, PoolClosed, pg.QueryCanceled, pg.LockNotAvailable)
+
+
 def worth_repeating(error: Exception, repeatable: bool) -> bool:
     """Whether running the operation again from its start may help, and cannot do it twice."""
     if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
         return True
     if isinstance(error, pg.UniqueViolation):
         return repeatable  # somebody stored the same message at the same time
-    broken = isinstance(error, psycopg.OperationalError) and not isinstance(
-        error, (PoolTimeout, PoolClosed, pg.QueryCanceled)
-    )
+    broken = isinstance(error, psycopg.OperationalError) and not isinstance(error, _NOT_BROKEN)
     before_commit = not getattr(error, "while_committing", False)
     return broken and (repeatable or before_commit)
 

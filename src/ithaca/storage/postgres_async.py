@@ -21,9 +21,12 @@ from ithaca.storage.connection import (
     is_repeatable,
 )
 from ithaca.storage.postgres import (
+    ANALYZE,
     ATTEMPTS,
     BEGIN_READ,
+    MANY,
     MOST_CONNECTIONS,
+    NEVER_ANALYZED,
     append_call,
     committing,
     connection_options,
@@ -59,10 +62,14 @@ class AsyncPostgresConnection:
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         async with self._db.cursor() as cursor:
             await cursor.executemany(translate(sql), params)
+            if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
+                await self.run(ANALYZE)
 
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         sql, params = append_call(session, drafts, again=self._again)
         row = await self.row(sql, params)
+        if len(drafts) >= MANY and await self.row(NEVER_ANALYZED):
+            await self.run(ANALYZE)
         return None if row is None else int(row[0])
 
 

@@ -210,10 +210,7 @@ class Writer:
             try:
                 self._transact(batch, jobs)
             finally:
-                if not batch.ended:
-                    for job in jobs:
-                        job.batch = job.error = None
-                else:
+                if batch.ended:  # else it was interrupted, and the next leader takes the others' again
                     self._wake_head()
                     self.tell(jobs)
 
@@ -228,7 +225,8 @@ class Writer:
 
     def _transact(self, batch: Batch, jobs: list[Job]) -> None:
         try:
-            with self._between_processes:
+            try:
+                self._between_processes.acquire()
                 self._place.check()
                 self._db.execute("BEGIN IMMEDIATE")
                 self._run_all(batch, jobs)
@@ -236,6 +234,8 @@ class Writer:
                 if self._db.in_transaction:
                     self._db.execute("COMMIT")
                 batch.ended = True
+            finally:
+                self._between_processes.release()
         except Exception as error:  # noqa: BLE001, every kind is handed to the threads that it concerns
             self._roll_back()
             for job in jobs or self._take(batch, jobs):
@@ -257,9 +257,10 @@ class Writer:
 
     def _take(self, batch: Batch, jobs: list[Job]) -> list[Job]:
         with self.mutex:
-            waiting = [job for job in islice(self.queue, MOST_IN_ONE_COMMIT) if job.batch is None and job.wanted]
+            first = islice(self.queue, MOST_IN_ONE_COMMIT)
+            waiting = [job for job in first if job.batch is not batch and not job.ended and job.wanted]
         for job in waiting:
-            job.batch = batch
+            job.batch, job.error = batch, None
         jobs += waiting
         return waiting
 
@@ -292,16 +293,20 @@ class FileLock:
     def __init__(self, path: Path | None, timeout: float) -> None:
         self._path = None if sys.platform == "win32" else path
         self._timeout = timeout
-        self._descriptor = _open_private(self._path) if self._path else None
+        self._descriptor: int | None = None
 
-    def __enter__(self) -> None:
-        if self._descriptor is not None:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._wait()
+    def acquire(self) -> None:
+        if self._path is None:
+            return
+        if self._descriptor is None:
+            self._descriptor = _open_private(self._path)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._wait(self._descriptor)
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
+        """Lets the next one in; does no harm where the lock isn't held."""
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
@@ -310,15 +315,18 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _wait(self) -> None:
+    def _wait(self, descriptor: int) -> None:
         turn = threading.Event()
-        waiter = threading.Thread(target=self._block, args=(self._descriptor, turn), daemon=True)
+        waiter = threading.Thread(target=self._block, args=(descriptor, turn), daemon=True)
         waiter.start()
-        if not turn.wait(self._timeout):
-            # The thread goes on waiting on its own descriptor, and closes it when its turn comes.
-            self._descriptor, descriptor = _open_private(self._path) if self._path else None, self._descriptor
+        try:
+            if not turn.wait(self._timeout):
+                raise DatabaseBusy(f"another process has been writing for {self._timeout:g} seconds")
+        except BaseException:
+            # The thread goes on waiting; its descriptor is given up, and closed when its turn has come.
+            self._descriptor = None
             threading.Thread(target=_close_after, args=(waiter, descriptor), daemon=True).start()
-            raise DatabaseBusy(f"another process has been writing for {self._timeout:g} seconds")
+            raise
 
     def _block(self, descriptor: int, turn: threading.Event) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -402,13 +410,14 @@ class SQLiteStorage:
         self.place.check()
         db = self._connect()
         try:
-            with self.lock:
-                if whole:
-                    db.execute("VACUUM")
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.lock.acquire()
+            if whole:
+                db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except apsw.Error as error:
             raise translated(error) from error
         finally:
+            self.lock.release()
             db.close()
 
     def close(self) -> None:
@@ -438,7 +447,7 @@ class SQLiteStorage:
             return self._connect()
 
     def _give_back(self, db: apsw.Connection) -> None:
-        if self.closed or len(self._idle) >= IDLE_READERS:
+        if self.closed or db.in_transaction or len(self._idle) >= IDLE_READERS:
             db.close()
         else:
             self._idle.append(db)
@@ -448,6 +457,14 @@ class SQLiteStorage:
             db = apsw.Connection(self._path)
         except apsw.Error as error:
             raise DatabaseUnavailable(f"{self._path}: {error}") from error
+        try:
+            self._set_up(db)
+        except apsw.Error as error:
+            db.close()
+            raise self._unusable(error) from error
+        return db
+
+    def _set_up(self, db: apsw.Connection) -> None:
         db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
         db.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA secure_delete = ON").fetchall()
@@ -455,14 +472,16 @@ class SQLiteStorage:
         # commits, though never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
         full = self._settings.durability == "full"
         db.execute("PRAGMA synchronous = FULL" if full else "PRAGMA synchronous = NORMAL")
-        return db
 
     def _prepared(self) -> apsw.Connection:
         db = self._connect()
         try:
             if self._version(db) != len(migrations("sqlite")):
-                with self.lock:
+                try:
+                    self.lock.acquire()
                     self._upgrade(db)
+                finally:
+                    self.lock.release()
         except apsw.Error as error:
             db.close()
             raise self._unusable(error) from error
@@ -507,6 +526,8 @@ def _commit_or_roll_back(db: apsw.Connection) -> Iterator[None]:
 def _make_private(path: Path) -> None:
     """Makes the file readable by its owner only; SQLite gives the same rights to the files beside it."""
     os.close(_open_private(path))
+    if 0 < path.stat().st_size < 512:  # SQLite would take less than a page for nothing, and write over it
+        raise NotAnIthacaDatabase(str(path), "it is not a SQLite file")
 
 
 def _open_private(path: Path) -> int:
