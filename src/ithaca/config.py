@@ -8,6 +8,7 @@
 | `ITHACA_SECRET_KEY` | the keys that encrypt headers, newest first, separated by commas | the key file |
 | `ITHACA_SECRET_KEY_FILE` | the file that holds them, a line each | `secret.key` in the platform's user config folder |
 | `ITHACA_TRASH_DAYS` | days that what was removed can be brought back for | 30 |
+| `ITHACA_TOKENS` | how tokens are counted: `estimate`, or `o200k` with `ithaca[tokens]` | `estimate` |
 | `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
 """
 
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ithaca.errors import ConfigurationError
 
 Durability: TypeAlias = Literal["full", "relaxed"]
+Tokens: TypeAlias = Literal["estimate", "o200k"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Settings:
     secret_key_file: Path | None = None
     #: Days that what was removed can be brought back for.
     trash_days: float = 30.0
+    #: How tokens are counted, unless the manager is given a counter.
+    tokens: Tokens = "estimate"
     limits: Limits = field(default_factory=Limits)
 
 
@@ -81,6 +85,7 @@ def read_settings(
         secret_key=env.get("ITHACA_SECRET_KEY") or None,
         secret_key_file=Path(file) if file else None,
         trash_days=_number("ITHACA_TRASH_DAYS", env.get("ITHACA_TRASH_DAYS", "30")),
+        tokens=_tokens(env.get("ITHACA_TOKENS") or "estimate"),
         limits=_limits(env),
     )
 
@@ -116,6 +121,14 @@ def _durability(text: str) -> Durability:
     if text == "relaxed":
         return "relaxed"
     raise ConfigurationError("durability", f"it is {text!r}, not 'full' or 'relaxed'")
+
+
+def _tokens(text: str) -> Tokens:
+    if text == "estimate":
+        return "estimate"
+    if text == "o200k":
+        return "o200k"
+    raise ConfigurationError("tokens", f"it is {text!r}, not 'estimate' or 'o200k'")
 
 
 def _number(name: str, text: str) -> float:

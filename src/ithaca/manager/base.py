@@ -7,7 +7,6 @@ from typing import Any, Self, TypeVar
 from ithaca import columns
 from ithaca.arguments import Door
 from ithaca.config import Durability, Settings, read_settings, without_password
-from ithaca.content import TokenCounter, estimate_tokens
 from ithaca.errors import ManagerClosed
 from ithaca.later import Later, Recently
 from ithaca.operations import sessions
@@ -15,6 +14,7 @@ from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
 from ithaca.storage import open_async_storage, open_storage
 from ithaca.storage.connection import AsyncStorage, Operation, P
+from ithaca.tokens import TokenCounter, counter
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ class Common:
     _read_lately: Recently
     _closes: bool
 
-    def _begin(self, settings: Settings, count_tokens: TokenCounter, clock: Callable[[], int]) -> None:
+    def _begin(self, settings: Settings, count_tokens: TokenCounter | None, clock: Callable[[], int]) -> None:
+        count_tokens = count_tokens or counter(settings.tokens)
         self._database = without_password(settings.database)
         lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
@@ -65,13 +66,14 @@ class Base(Common):
         *,
         durability: Durability | None = None,
         settings: Settings | None = None,
-        count_tokens: TokenCounter = estimate_tokens,
+        count_tokens: TokenCounter | None = None,
         clock: Callable[[], int] = columns.now,
     ) -> None:
         """Opens the database in constant time; a new one is made.
 
         `durability="relaxed"` risks the last commits in a power cut, never in a killed process. `clock` gives
-        the time in microseconds since 1970. Raises `ConfigurationError`, `SchemaError` or `StorageError`.
+        the time in microseconds since 1970. `count_tokens` counts the tokens of a text, for `context`; without
+        it, the setting `tokens` decides. Raises `ConfigurationError`, `SchemaError` or `StorageError`.
         """
         settings = settings or read_settings(database, durability=durability)
         self._begin(settings, count_tokens, clock)
@@ -140,7 +142,7 @@ class AsyncBase(Common):
         *,
         durability: Durability | None = None,
         settings: Settings | None = None,
-        count_tokens: TokenCounter = estimate_tokens,
+        count_tokens: TokenCounter | None = None,
         clock: Callable[[], int] = columns.now,
     ) -> None:
         """Reads the settings; the first call opens the database, or `async with`. Arguments as in `SessionManager`."""
