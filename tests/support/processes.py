@@ -20,11 +20,11 @@ def rounds(usual: int) -> int:
 
 
 class Worker:
-    """A Python process that runs a function of `tests.processes.work`, and what it prints."""
+    """A Python process that runs a function of a module, and what it prints."""
 
-    def __init__(self, function: str, *arguments: object) -> None:
+    def __init__(self, function: str, *arguments: object, module: str = "tests.processes.work") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.work", function, *map(str, arguments)],
+            [sys.executable, "-m", module, function, *map(str, arguments)],
             cwd=_CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,6 +63,11 @@ class Worker:
         with self._process:
             printed, complaints = self._process.communicate()
         return printed.splitlines(), complaints
+
+
+def run(worker: Worker) -> list[str]:
+    """What a worker printed, when it has ended."""
+    return run_together([worker])[0]
 
 
 def run_together(workers: list[Worker]) -> list[list[str]]:
