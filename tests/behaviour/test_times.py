@@ -116,6 +116,7 @@ def somebody_writing(url: str) -> Iterator[None]:
             writer.rollback()
         return
     file = apsw.Connection(sqlite_path(url))
+    file.set_busy_timeout(10_000)
     file.execute("BEGIN IMMEDIATE; UPDATE sessions SET name = 'uncommitted'")
     try:
         yield

@@ -1,0 +1,99 @@
+"""What was accepted is there after reopening; what was closed says so."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ithaca import ChatMessage, ConfigurationError, ManagerClosed, SessionManager, SessionNotFound, Settings
+from tests.behaviour.meters import sqlite_meter
+from tests.support.factories import make_session
+from tests.support.managers import Facade, FakeClock, LoopThread, Opener
+
+
+def everything(manager: SessionManager) -> list[Any]:
+    sessions = [manager.get_session(session.id) for session in manager.list_sessions()]
+    documents = [manager.get_document(document.id) for document in manager.list_documents()]
+    headers = [session.headers for session in sessions]
+    return [sessions, headers, documents, [manager.list_document_versions(document.id) for document in documents]]
+
+
+@pytest.mark.parametrize("durability", ["full", "relaxed"])
+def test_reopening_sees_everything(open_manager: Opener, clock: FakeClock, durability: str) -> None:
+    manager = open_manager(durability=durability, clock=clock)
+    session = make_session(manager, 20, name="kept", headers={"X-Key": "oar"}, extra={"a": 1})
+    make_session(manager, 3, owner="telemachus")
+    manager.edit_message(session.id, session.history[3].id, ["edited"])
+    manager.delete_messages(session.id, [session.history[5].id])
+    manager.truncate_messages(session.id, 10)
+    manager.delete_session(make_session(manager, 1).id)
+    document = manager.create_document("Map", "one", session_id=session.id)
+    manager.edit_document(document.id, "two")
+    before = everything(manager)
+    manager.close()
+    assert everything(open_manager(clock=clock)) == before
+
+
+def test_a_closed_manager_says_so_and_can_be_closed_again(open_manager: Opener) -> None:
+    manager = open_manager()
+    session = make_session(manager, 1)
+    confined = manager.for_owner("a")
+    manager.close()
+    manager.close()
+    calls = (
+        lambda: manager.get_session(session.id),
+        lambda: manager.add_message(session.id, ChatMessage("user", "x")),
+        lambda: manager.create_session(),
+        lambda: list(manager.iter_messages(session.id)),
+        lambda: manager.verify(),
+        lambda: confined.create_session(),
+        lambda: confined.list_sessions(),
+    )
+    for call in calls:
+        with pytest.raises(ManagerClosed, match="closed"):
+            call()
+
+
+def test_closing_a_confined_manager_closes_nothing(manager: SessionManager) -> None:
+    with manager.for_owner("a") as confined:
+        confined.create_session("s-1")
+    confined.close()
+    assert confined.get_session("s-1") == manager.get_session("s-1")
+
+
+def test_a_context_manager_closes(open_manager: Opener) -> None:
+    with open_manager() as manager:
+        manager.create_session("s-1")
+    with pytest.raises(ManagerClosed):
+        manager.get_session("s-1")
+    with pytest.raises(SessionNotFound), open_manager() as failing:
+        failing.get_session("nope")
+    with pytest.raises(ManagerClosed):
+        failing.get_session("s-1")
+
+
+def test_a_mistyped_durability_is_not_a_weaker_one(tmp_path: Path) -> None:
+    for durability in ("Full", "FULL", "none", 1):
+        with pytest.raises(ConfigurationError, match="durability"):
+            SessionManager(tmp_path / "chats.db", durability=durability)
+
+
+def test_sqlite_flushes_at_each_commit_unless_it_is_relaxed(
+    tmp_path: Path, facade: Facade, loop_thread: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener = Opener(f"{tmp_path}/chats.db", facade, loop_thread)
+    levels = {}
+    for name, options in {
+        "default": {},
+        "full": {"durability": "full"},
+        "relaxed": {"durability": "relaxed"},
+        "settings": {"settings": Settings(opener.url, durability="relaxed")},
+    }.items():
+        with sqlite_meter() as meter, opener(**options) as manager:
+            manager.create_session()
+            manager.list_sessions()
+            levels[name] = {db.pragma("synchronous") for db in meter.connections}
+    assert levels == {"default": {2}, "full": {2}, "relaxed": {1}, "settings": {1}}
+    monkeypatch.setenv("ITHACA_DURABILITY", "relaxed")
+    with sqlite_meter() as meter, opener():
+        assert {db.pragma("synchronous") for db in meter.connections} == {1}

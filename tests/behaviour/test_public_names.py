@@ -1,0 +1,127 @@
+"""The public names: pinned, documented, and the same for both managers."""
+
+import importlib.metadata
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+import ithaca
+from ithaca import AsyncSessionManager, SessionManager, errors
+
+NAMES = {
+    "AmbiguousId",
+    "AsyncSessionManager",
+    "ChatMessage",
+    "ConfigurationError",
+    "Conflict",
+    "Conversation",
+    "DatabaseBusy",
+    "DatabaseInfo",
+    "DatabaseUnavailable",
+    "Document",
+    "DocumentExists",
+    "DocumentNotFound",
+    "DocumentVersion",
+    "HeadersUnreadable",
+    "ImportFailed",
+    "ImportReport",
+    "InvalidArgument",
+    "InvalidDocument",
+    "InvalidInput",
+    "InvalidMessage",
+    "InvalidSession",
+    "IthacaError",
+    "LibraryDocument",
+    "LibraryVersion",
+    "Limits",
+    "ManagerClosed",
+    "MessageConflict",
+    "MessageNotFound",
+    "NotAnIthacaDatabase",
+    "NotFound",
+    "Page",
+    "Problem",
+    "Removed",
+    "RevisionConflict",
+    "SchemaError",
+    "SchemaOutOfDate",
+    "SchemaTooNew",
+    "SecretError",
+    "SecretKeyInvalid",
+    "Session",
+    "SessionExists",
+    "SessionManager",
+    "SessionNotFound",
+    "Settings",
+    "StorageError",
+    "VersionNotFound",
+    "read_settings",
+    "upgrade_database",
+}
+
+
+def public(kind: type) -> dict[str, Any]:
+    return {name: value for name, value in inspect.getmembers(kind) if not name.startswith("_")}
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(ithaca.__all__) == NAMES
+    assert set(dir(ithaca)) >= NAMES
+
+
+def test_every_public_name_is_there_and_says_what_it_is() -> None:
+    assert [name for name in ithaca.__all__ if not inspect.getdoc(getattr(ithaca, name))] == []
+
+
+def test_both_managers_have_the_same_calls_with_the_same_arguments() -> None:
+    plain, waiting = public(SessionManager), public(AsyncSessionManager)
+    assert set(plain) == set(waiting)
+    calls = [name for name, value in plain.items() if callable(value)]
+    assert [name for name in calls if parameters(plain[name]) != parameters(waiting[name])] == []
+    assert parameters(SessionManager) == parameters(AsyncSessionManager)
+
+
+def parameters(call: Callable[..., Any]) -> list[tuple[str, Any, Any, Any]]:
+    return [(p.name, p.kind, p.default, p.annotation) for p in inspect.signature(call).parameters.values()]
+
+
+def test_both_managers_return_the_same() -> None:
+    plain, waiting = public(SessionManager), public(AsyncSessionManager)
+    calls = {name for name, value in plain.items() if callable(value)} - {"iter_messages"}
+    assert [name for name in sorted(calls) if returned(plain[name]) != returned(waiting[name])] == []
+    straight = {name for name in calls if not inspect.iscoroutinefunction(waiting[name])}
+    assert straight == {"for_owner"}
+
+
+def returned(call: Callable[..., Any]) -> Any:
+    return get_type_hints(call)["return"]
+
+
+def test_every_call_of_both_managers_is_documented() -> None:
+    for kind in (SessionManager, AsyncSessionManager):
+        assert [name for name, value in public(kind).items() if not inspect.getdoc(value)] == []
+        assert inspect.getdoc(kind)
+
+
+def test_every_error_stands_in_the_tree_below_its_base() -> None:
+    drawn: dict[str, str] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        branch, name = re.fullmatch(r"([ │├└─]*)(\w*).*", line, re.DOTALL).groups()
+        if name in errors.__all__:
+            above[len(branch) // 5 :] = [name]
+            drawn[name] = above[-2] if len(above) > 1 else "Exception"
+    assert drawn == {name: getattr(errors, name).__bases__[0].__name__ for name in errors.__all__}
+
+
+def test_importing_does_not_load_postgresql_or_the_command_line() -> None:
+    program = "import sys, ithaca; ithaca.SessionManager(':memory:').close(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert {"psycopg", "psycopg_pool", "typer", "rich"} & set(loaded) == set()
+
+
+def test_the_version_is_the_packages() -> None:
+    assert importlib.metadata.version("ithaca") == ithaca.__version__
