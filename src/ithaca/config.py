@@ -13,6 +13,7 @@
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -110,9 +111,9 @@ def without_password(database: str) -> str:
         parts = urlsplit(database)
     except ValueError as error:
         raise ConfigurationError("database", f"it is no URL: {error}") from error
-    if not parts.password:
-        return database
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@", 1)))
+    netloc = parts.netloc.replace(f":{parts.password}@", ":***@", 1)
+    query = re.sub(r"((?:^|&)(?:ssl)?password=)[^&]*", r"\1***", parts.query)
+    return urlunsplit(parts._replace(netloc=netloc, query=query)) if parts.scheme.startswith("postgres") else database
 
 
 def _durability(text: str) -> Durability:

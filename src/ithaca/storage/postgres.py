@@ -16,11 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.errors import (
+    ConfigurationError,
     DatabaseBusy,
     DatabaseUnavailable,
     ManagerClosed,
@@ -45,6 +47,10 @@ T = TypeVar("T")
 
 #: How often an operation is run before its failure is final.
 ATTEMPTS = 6
+
+#: Seconds that the pool tries to replace a lost connection; then the next call begins anew, without the pauses
+#: that have grown meanwhile.
+RECONNECT = 2.0
 
 #: Connections that a manager opens at most.
 MOST_CONNECTIONS = 20
@@ -162,6 +168,7 @@ class PostgresStorage:
             configure=self._configure,
             open=True,
             timeout=settings.busy_timeout,
+            reconnect_timeout=RECONNECT,
         )
 
     def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -245,7 +252,7 @@ def pause(attempt: int) -> float:
 
 def translated(error: Exception) -> Exception:
     """A driver's error as one of ours, most specific first."""
-    reason = str(error).strip() or type(error).__name__
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
     if isinstance(error, PoolClosed):
         return ManagerClosed()
     if isinstance(error, (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)):
@@ -313,6 +320,11 @@ def upgrade(url: str) -> tuple[int, int]:
 
 
 def _connected(conninfo: str) -> psycopg.Connection[Row]:
+    try:
+        conninfo_to_dict(conninfo)
+    except psycopg.Error:
+        # The driver's words would show the password.
+        raise ConfigurationError("database", "its URL is malformed") from None
     try:
         return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:

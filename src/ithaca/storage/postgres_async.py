@@ -27,6 +27,7 @@ from ithaca.storage.postgres import (
     MANY,
     MOST_CONNECTIONS,
     NEVER_ANALYZED,
+    RECONNECT,
     append_call,
     committing,
     connection_options,
@@ -97,6 +98,7 @@ class AsyncPostgresStorage:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=settings.busy_timeout,
+            reconnect_timeout=RECONNECT,
         )
         await pool.open()
         return cls(pool)

@@ -29,6 +29,7 @@ from ithaca.config import Settings
 from ithaca.errors import (
     DatabaseBusy,
     DatabaseUnavailable,
+    IthacaError,
     ManagerClosed,
     NotAnIthacaDatabase,
     StorageError,
@@ -227,9 +228,9 @@ class Writer:
         try:
             try:
                 self._between_processes.acquire()
-                self._place.check()
                 self._db.execute("BEGIN IMMEDIATE")
                 self._run_all(batch, jobs)
+                self._place.check()
                 batch.committing = True
                 if self._db.in_transaction:
                     self._db.execute("COMMIT")
@@ -423,7 +424,8 @@ class SQLiteStorage:
     def close(self) -> None:
         if self.closed:
             return
-        self.writer.submit(lambda _: None)  # what was queued before is done first
+        with contextlib.suppress(IthacaError):
+            self.writer.submit(lambda _: None)  # what was queued before is done first
         self.closed = True
         while self._idle:
             self._idle.pop().close()

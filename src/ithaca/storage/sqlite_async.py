@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ithaca.config import Settings
-from ithaca.errors import ManagerClosed
+from ithaca.errors import IthacaError, ManagerClosed
 from ithaca.storage.connection import Operation, P, drive
 from ithaca.storage.sqlite import Job, SQLiteConnection, SQLiteStorage, Writer
 
@@ -118,7 +118,8 @@ class AsyncSQLiteStorage:
     async def close(self) -> None:
         if self.storage.closed:
             return
-        await self._writer.run(lambda _: None)  # what was queued before is done first
+        with contextlib.suppress(IthacaError):
+            await self._writer.run(lambda _: None)  # what was queued before is done first
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
