@@ -1,0 +1,137 @@
+"""PostgreSQL: what collides is repeated, and behind a pooler nothing is kept on a connection."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from ithaca.config import Settings
+from ithaca.errors import DatabaseBusy, StorageError
+from ithaca.storage.connection import Connection
+from ithaca.storage.postgres import PostgresStorage
+from ithaca.storage.postgres_async import AsyncPostgresStorage
+
+
+@pytest.fixture
+def storage(postgres_url: str) -> Iterator[PostgresStorage]:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE notes (text TEXT PRIMARY KEY, changes INTEGER NOT NULL DEFAULT 0)")
+        connection.execute("INSERT INTO notes (text) VALUES ('a'), ('b')")
+    storage = PostgresStorage(postgres_url, Settings(database=postgres_url))
+    yield storage
+    storage.close()
+
+
+async def change(conn: Connection, text: str) -> None:
+    await conn.run("UPDATE notes SET changes = changes + 1 WHERE text = :text", {"text": text})
+
+
+async def changes(conn: Connection) -> list[int]:
+    return [row[0] for row in await conn.rows("SELECT changes FROM notes ORDER BY text")]
+
+
+def test_a_deadlock_is_repeated(storage: PostgresStorage) -> None:
+    both_hold_one = threading.Barrier(2)
+    attempts: list[str] = []
+
+    async def change_both(conn: Connection, first: str, second: str) -> None:
+        attempts.append(first)
+        await change(conn, first)
+        if attempts.count(first) == 1:
+            both_hold_one.wait()
+        await change(conn, second)
+
+    threads = [threading.Thread(target=storage.write, args=[change_both, *order]) for order in ("ab", "ba")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(attempts) == 3
+    assert storage.read(changes) == [2, 2]
+
+
+async def fail(conn: Connection, sqlstate: str) -> None:
+    await conn.run(f"DO $$ BEGIN RAISE EXCEPTION 'too bad' USING ERRCODE = '{sqlstate}'; END $$")
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_what_collided_is_repeated_whole(storage: PostgresStorage, sqlstate: str) -> None:
+    attempts = []
+
+    async def collide_twice(conn: Connection) -> None:
+        attempts.append(1)
+        await change(conn, "a")
+        if len(attempts) < 3:
+            await fail(conn, sqlstate)
+
+    storage.write(collide_twice)
+    assert len(attempts) == 3
+    assert storage.read(changes) == [1, 0]
+
+
+@pytest.mark.parametrize(("sqlstate", "error"), [("40001", DatabaseBusy), ("40P01", DatabaseBusy)])
+def test_what_collides_for_ever_is_given_up(storage: PostgresStorage, sqlstate: str, error: type[StorageError]) -> None:
+    async def collide(conn: Connection) -> None:
+        await change(conn, "a")
+        await fail(conn, sqlstate)
+
+    with pytest.raises(error, match="too bad"):
+        storage.write(collide)
+    assert storage.read(changes) == [0, 0]
+
+
+def test_what_is_wrong_is_not_repeated(storage: PostgresStorage) -> None:
+    attempts = []
+
+    async def divide(conn: Connection) -> None:
+        attempts.append(1)
+        await change(conn, "a")
+        await conn.row("SELECT 1 / 0")
+
+    with pytest.raises(StorageError, match="DivisionByZero"):
+        storage.write(divide)
+    assert len(attempts) == 1
+    assert storage.read(changes) == [0, 0]
+
+
+def test_an_error_of_the_callers_rolls_back(storage: PostgresStorage) -> None:
+    async def change_and_fail(conn: Connection) -> None:
+        await change(conn, "a")
+        raise LookupError
+
+    for _ in range(30):  # more than there are connections
+        with pytest.raises(LookupError):
+            storage.write(change_and_fail)
+    assert storage.read(changes) == [0, 0]
+
+
+async def prepared(conn: Connection) -> int:
+    for _ in range(10):
+        await changes(conn)
+    row = await conn.row("SELECT count(*) FROM pg_prepared_statements")
+    return -1 if row is None else int(row[0])
+
+
+def test_statements_are_prepared(storage: PostgresStorage) -> None:
+    assert storage.read(prepared) > 0
+
+
+def test_behind_a_pooler_nothing_is_prepared_or_set(storage: PostgresStorage, postgres_url: str) -> None:
+    async def look(conn: Connection) -> tuple[int, object]:
+        return await prepared(conn), await conn.row("SHOW lock_timeout")
+
+    url = postgres_url + "&pgbouncer=true"
+    pooled = PostgresStorage(url, Settings(database=url))
+    try:
+        assert pooled.read(look) == (0, ("0",))
+    finally:
+        pooled.close()
+
+    async def main() -> None:
+        pooled = await AsyncPostgresStorage.open(url, Settings(database=url))
+        assert await pooled.read(look) == (0, ("0",))
+        await pooled.close()
+
+    asyncio.run(main())
