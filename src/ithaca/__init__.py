@@ -8,6 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ithaca.attached import (
+        Attachment,
+        AttachmentReference,
+        Collected,
+    )
     from ithaca.config import (
         Limits,
         Settings,
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     )
     from ithaca.errors import (
         AmbiguousId,
+        AttachmentNotFound,
         ConfigurationError,
         Conflict,
         DatabaseBusy,
@@ -75,6 +81,11 @@ __version__ = "0.1.0"
 
 #: Module → the public names that it holds.
 _MODULES = {
+    "attached": (
+        "Attachment",
+        "AttachmentReference",
+        "Collected",
+    ),
     "config": (
         "Limits",
         "Settings",
@@ -82,6 +93,7 @@ _MODULES = {
     ),
     "errors": (
         "AmbiguousId",
+        "AttachmentNotFound",
         "ConfigurationError",
         "Conflict",
         "DatabaseBusy",
@@ -142,7 +154,11 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "AmbiguousId",
     "AsyncSessionManager",
+    "Attachment",
+    "AttachmentNotFound",
+    "AttachmentReference",
     "ChatMessage",
+    "Collected",
     "ConfigurationError",
     "Conflict",
     "Conversation",

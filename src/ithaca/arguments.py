@@ -9,8 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
+from ithaca.attached import digest_in
 from ithaca.config import Limits
 from ithaca.content import (
+    MOST,
     Draft,
     content_columns,
     drafts,
@@ -40,6 +42,7 @@ from ithaca.errors import (
     SessionNotFound,
     TrashNotFound,
 )
+from ithaca.media_types import is_media_type
 from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
 from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
@@ -54,6 +57,9 @@ class Unset:
 
 
 UNSET = Unset()
+
+#: How attachments come back: with their bytes where they stood, or as references to them.
+Reading: TypeAlias = Literal["inline", "reference"]
 
 SortBy: TypeAlias = Literal["activity", "created", "name", "messages"]
 
@@ -153,6 +159,12 @@ class Door:
             raise InvalidArgument(field, value, "a number of 0 or more")
         return float(value)
 
+    def inline(self, attachments: object) -> bool:
+        """Whether the bytes are wanted."""
+        if attachments not in ("inline", "reference"):
+            raise InvalidArgument("attachments", attachments, "'inline' or 'reference'")
+        return attachments == "inline"
+
     def page(self, limit: object) -> int:
         return whole("limit", limit, 1, self._limits.max_page)
 
@@ -243,8 +255,8 @@ class Door:
 
     # Messages
 
-    def drafts(self, messages: Iterable[ChatMessage]) -> list[Draft]:
-        return drafts(messages, self._limits, self.scope.count_tokens, self.scope.clock())
+    def drafts(self, messages: Iterable[ChatMessage], *, checked: bool = True) -> list[Draft]:
+        return drafts(messages, self._limits, self.scope.count_tokens, self.scope.clock(), checked=checked)
 
     def append(
         self, session_id: str, messages: Iterable[ChatMessage], expected: int | None
@@ -275,6 +287,27 @@ class Door:
 
     def bound(self, field: str, value: object) -> int | None:
         return None if value is None else whole(field, value, 0)
+
+    # Attachments
+
+    def whose(self, owner: object) -> str | None:
+        """Whose something is that is asked for; None for anybody's."""
+        return None if self.scope.owner is None and owner is None else self.owner(owner)
+
+    def attachment(self, owner: object, digest: object) -> tuple[str | None, str]:
+        return self.whose(owner), digest_in(digest)
+
+    def media_type(self, value: object) -> str:
+        if not isinstance(value, str) or not is_media_type(value):
+            raise InvalidArgument("media_type", value, "a media type, as image/png")
+        return value
+
+    def span(self, start: object, stop: object) -> tuple[int, int]:
+        return whole("start", start, 0), MOST if stop is None else whole("stop", stop, 0)
+
+    def since(self, hours: object) -> int:
+        """The time that was so many hours ago."""
+        return self.scope.clock() - int(self.age("min_age_hours", hours) * 3600 * 1_000_000)
 
     # Documents
 
@@ -332,7 +365,8 @@ class Door:
         if not isinstance(conversation, Conversation):
             raise InvalidArgument("conversations", conversation, "a list of Conversation")
         limits = self._limits
-        messages = self.drafts(conversation.messages)
+        # What is mislabelled elsewhere is so already: better kept as it is than refused.
+        messages = self.drafts(conversation.messages, checked=False)
         times = _times(conversation, messages, self.scope.clock())
         said_at = times["last_message_at"]
         columns = self.session_columns(

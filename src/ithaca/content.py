@@ -6,19 +6,20 @@ what is stored is never sniffed to find out what it was.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from uuid_utils import uuid7
 
+from ithaca.attached import Attached, places_of
+from ithaca.binary import split
 from ithaca.columns import from_json, to_json, to_text, to_time
 from ithaca.config import Limits
 from ithaca.errors import Described, InvalidArgument, InvalidInput, InvalidMessage
 from ithaca.models import ChatMessage, Content
+from ithaca.tokens import TokenCounter, count_parts
 
-#: Counts the tokens of a text; exact or an estimate.
-TokenCounter: TypeAlias = Callable[[str], int]
 #: What the columns of one message will hold, by column.
 Draft: TypeAlias = dict[str, Any]
 
@@ -32,21 +33,22 @@ Refusal: TypeAlias = type[InvalidInput]
 
 _SCALARS = (str, int, float, type(None))
 
+_ALL_APART = Limits(max_inline_bytes=0, max_attachment_bytes=MOST)
+
 
 def new_id() -> str:
     """A UUIDv7: unique, and in the order of creation."""
     return str(uuid7())
 
 
-def estimate_tokens(text: str) -> int:
-    """A fast estimate: a token for four bytes of English, for about one and a half characters of Chinese."""
-    length = len(text)
-    return (length + 3) // 4 if text.isascii() else (length + 3 * (len(text.encode()) - length)) // 5 + 1
+def drafts(
+    messages: Iterable[ChatMessage], limits: Limits, count_tokens: TokenCounter, now: int, *, checked: bool = True
+) -> list[Draft]:
+    """The columns of each message. Raises `InvalidMessage` for the first that cannot be stored as it is.
 
-
-def drafts(messages: Iterable[ChatMessage], limits: Limits, count_tokens: TokenCounter, now: int) -> list[Draft]:
-    """The columns of each message. Raises `InvalidMessage` for the first that cannot be stored as it is."""
-    batch = [draft(message, limits, count_tokens, now) for message in _messages(messages)]
+    Unless `checked`, bytes of another media type than they claim are taken as they are.
+    """
+    batch = [draft(message, limits, count_tokens, now, checked=checked) for message in _messages(messages)]
     if len(batch) > limits.max_batch:
         raise InvalidArgument(
             "messages", Described(f"{len(batch)} messages"), f"at most {limits.max_batch} in one call"
@@ -62,14 +64,14 @@ def _messages(messages: Iterable[ChatMessage]) -> Iterable[ChatMessage]:
     return messages
 
 
-def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now: int) -> Draft:
+def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now: int, *, checked: bool = True) -> Draft:
     """The columns of one message; `id` and `created_at` are made up where it has none."""
     if not isinstance(message, ChatMessage):
         raise InvalidArgument("message", message, "a ChatMessage")
     return {
         "id": new_id() if message.id is None else identifier("id", message.id, limits, InvalidMessage),
         "role": label("role", message.role, limits, InvalidMessage),
-        **content_columns(message.content, message.tool_calls, limits, count_tokens),
+        **content_columns(message.content, message.tool_calls, limits, count_tokens, checked=checked),
         "tool_call_id": optional_label("tool_call_id", message.tool_call_id, limits, InvalidMessage),
         "name": optional_label("name", message.name, limits, InvalidMessage),
         "metadata": json_object("metadata", message.metadata, limits, InvalidMessage),
@@ -78,17 +80,23 @@ def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now:
 
 
 def content_columns(
-    content: Content, tool_calls: list[Any] | None, limits: Limits, count_tokens: TokenCounter
+    content: Content,
+    tool_calls: list[Any] | None,
+    limits: Limits,
+    count_tokens: TokenCounter,
+    *,
+    checked: bool = True,
 ) -> Draft:
-    """The columns that hold what a message says."""
-    text = blocks = calls = None
+    """The columns that hold what a message says; its binary parts are taken out of the blocks."""
+    text = blocks = calls = attached = None
     tokens = size = 0
     if isinstance(content, str):
         size = text_size("content", content, InvalidMessage)
         text, tokens = to_text(content), count_tokens(content)
     elif isinstance(content, list):
-        blocks = json_list("content", content, limits, limits.max_message_bytes)
-        size, tokens = len(blocks), count_tokens(spoken(content))
+        rest, attached = split(content, limits, checked=checked)
+        blocks = json_list("content", rest, limits, limits.max_message_bytes)
+        size, tokens = len(blocks) + _checked_size(attached), count_parts(rest, count_tokens)
     elif content is not None:
         raise InvalidMessage("content", content, "text, a list of content blocks, or None")
     if tool_calls is not None:
@@ -96,7 +104,11 @@ def content_columns(
         size, tokens = size + len(calls), tokens + count_tokens(calls)
     if size > limits.max_message_bytes:
         raise InvalidMessage("content", Described(f"{size} bytes"), f"at most {limits.max_message_bytes} bytes")
-    return {"text": text, "blocks": blocks, "tool_calls": calls, "tokens": tokens, "attachments": None}
+    return {"text": text, "blocks": blocks, "tool_calls": calls, "tokens": tokens, "attachments": attached}
+
+
+def _checked_size(attached: Attached | None) -> int:
+    return 0 if attached is None else text_size("content", attached, InvalidMessage)
 
 
 def spoken(content: Content) -> str:
@@ -110,8 +122,26 @@ def spoken(content: Content) -> str:
 def says_the_same(draft: Draft, stored: ChatMessage) -> bool:
     """Whether a message is a repetition of a stored one: all that its author decides, compared as values."""
     said = ChatMessage.from_row(draft_row(draft, 0))
-    fields = ("role", "content", "tool_calls", "tool_call_id", "name", "metadata")
-    return all(_same(getattr(said, name), getattr(stored, name)) for name in fields)
+    fields = ("role", "tool_calls", "tool_call_id", "name", "metadata")
+    return all(_same(getattr(said, name), getattr(stored, name)) for name in fields) and _same_content(said, stored)
+
+
+def _same_content(said: ChatMessage, stored: ChatMessage) -> bool:
+    if said.attached is None and stored.attached is None:
+        return _same(said.content, stored.content)
+    return _meaning(said) == _meaning(stored)
+
+
+def _meaning(message: ChatMessage) -> tuple[str, list[str]]:
+    """The content with every binary part as its digest, however small it is and whether it lies in the row or not.
+
+    So no bytes have to be read, and a retry is known again when the limits have changed meanwhile.
+    """
+    content = message.with_references().content
+    if not isinstance(content, list):
+        return _canonical(content), []
+    rest, attached = split(content, _ALL_APART, checked=False)
+    return _canonical(rest), sorted(place.meaning for place in places_of(attached))
 
 
 def _same(one: Any, other: Any) -> bool:

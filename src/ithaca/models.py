@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
 
-from ithaca.attached import put_back, without_bytes
+from ithaca.attached import Attached, put_back, without_bytes
 from ithaca.columns import Row, from_json, from_text, from_time, iso
 
 #: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
@@ -196,6 +196,12 @@ class ChatMessage(Record):
             return self
         return ChatMessage.from_row((*self._row[:13], str(self.attached)))
 
+    def with_attachments(self, data: Mapping[str, bytes | None]) -> "ChatMessage":
+        """A message that was read, with the bytes of its attachments by digest; None where a reference stands."""
+        if self.attached is None:
+            return self
+        return ChatMessage.from_row((*self._row[:13], Attached.with_bytes(self.attached, data)))
+
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON has it: times as ISO 8601 in UTC with `Z`, bytes as base64."""
         content = self.content
@@ -205,6 +211,10 @@ class ChatMessage(Record):
         """A copy with these fields changed, not stored anywhere; `seq` and `tokens` are for the store to give."""
         fields = {name: getattr(self, name) for name in _CONSTRUCTOR_FIELDS}
         return ChatMessage(**(fields | changes))
+
+    def altered(self, **changes: Any) -> "ChatMessage":
+        """A copy with these fields changed that keeps all others: the same stored message, shown in another way."""
+        return _message({name: getattr(self, name) for name in self._readers} | changes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _message, ({name: getattr(self, name) for name in self._readers},)

@@ -138,6 +138,12 @@ def counter(name: str) -> TokenCounter:
     return estimate_tokens
 
 
+def count_message(content: str | list[Any] | None, tool_calls: list[Any] | None, count_tokens: TokenCounter) -> int:
+    """The tokens of what a message says and of the calls that it makes."""
+    tokens = count_parts(content, count_tokens) if isinstance(content, list) else count_tokens(content or "")
+    return tokens + (count_tokens(to_json(tool_calls)) if tool_calls else 0)
+
+
 def count_parts(blocks: list[Any], count_tokens: TokenCounter) -> int:
     """The tokens of a list of content blocks: all of its words counted at once, and a flat number for the rest."""
     words: list[str] = []

@@ -4,6 +4,7 @@ A module here holds the calls about one noun, the waiting and the awaited ones s
 arguments at the door and hands one operation to the storage.
 """
 
+from ithaca.manager.attachments import AsyncAttachments, Attachments
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
@@ -12,7 +13,7 @@ from ithaca.manager.upkeep import AsyncUpkeep, Upkeep
 from ithaca.manager.versions import AsyncVersions, Versions
 
 
-class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery):
+class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery, Attachments):
     """Keeps conversations in a database.
 
     `database` is a path, `sqlite:///chats.db`, `sqlite:///:memory:` or `postgresql://user@host/db`; without
@@ -33,9 +34,11 @@ class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery):
     """
 
 
-class AsyncSessionManager(AsyncSessions, AsyncMessages, AsyncDocuments, AsyncUpkeep, AsyncVersions, AsyncRecovery):
+class AsyncSessionManager(
+    AsyncSessions, AsyncMessages, AsyncDocuments, AsyncUpkeep, AsyncVersions, AsyncRecovery, AsyncAttachments
+):
     """Keeps conversations in a database, without ever making the event loop wait.
 
-    The same calls as `SessionManager`, awaited; `iter_messages` is an async iterator. The database is opened by
-    the first call, or by `async with`. One manager belongs to one event loop.
+    The same calls as `SessionManager`, awaited; `iter_messages` and `read_attachment` are async iterators. The
+    database is opened by the first call, or by `async with`. One manager belongs to one event loop.
     """

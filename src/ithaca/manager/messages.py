@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ithaca.arguments import UNSET, Unset
+from ithaca.arguments import UNSET, Reading, Unset
 from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import (
@@ -13,7 +13,7 @@ from ithaca.models import (
 )
 from ithaca.operations import messages, versions
 
-#: Messages that `iter_messages` holds at a time.
+#: Messages that `iter_messages` holds at a time, at most.
 STREAM_PAGE = 500
 
 
@@ -29,51 +29,66 @@ class Messages(Base):
         one is returned; if not, `MessageConflict`. Raises `SessionNotFound`, `InvalidMessage`,
         `RevisionConflict`.
         """
-        return self._storage.write(messages.append, *self._door.append(session_id, [message], expected_revision))[0]
+        call = self._door.append(session_id, [message], expected_revision)
+        return self._at(call[1]).write(messages.appending(call[2]), *call)[0]
 
     def add_messages(
         self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
         """The messages as they are stored, in their order and with numbers in a row; all of them, or none."""
-        return self._storage.write(messages.append, *self._door.append(session_id, messages_, expected_revision))
+        call = self._door.append(session_id, messages_, expected_revision)
+        return self._at(call[1]).write(messages.appending(call[2]), *call)
 
-    def get_message(self, session_id: str, message_id: str) -> ChatMessage:
-        """One message. Raises `MessageNotFound`, `SessionNotFound`."""
+    def get_message(self, session_id: str, message_id: str, *, attachments: Reading = "inline") -> ChatMessage:
+        """One message; `attachments` as in `get_messages`. Raises `MessageNotFound`, `SessionNotFound`."""
         door = self._door
         id, message_id = door.session_id(session_id), door.message_id(session_id, message_id)
-        message = self._storage.read(messages.get_one, door.scope, id, message_id)
+        message = self._at(id).read(messages.get_one, door.scope, id, message_id, door.inline(attachments))
         self._was_read(id)
         return message
 
     def get_messages(
-        self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
+        self,
+        session_id: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 50,
+        attachments: Reading = "inline",
     ) -> list[ChatMessage]:
         """Messages by number, oldest first: the first after `after`, or the newest before `before`.
 
         Without either, the newest of all; with both, the first of those between. Fewer than `limit` means
-        that there are no more in that direction. Raises `SessionNotFound`.
+        that there are no more in that direction. With `attachments="reference"`, an `AttachmentReference` stands
+        in the place of each image and file that is kept apart, and its bytes are not read. Raises
+        `SessionNotFound`.
         """
         door = self._door
         id = door.session_id(session_id)
         bounds = door.bound("before", before), door.bound("after", after)
-        page = self._storage.read(messages.get_page, door.scope, id, *bounds, door.page(limit))
+        call = (door.scope, id, *bounds, door.page(limit), door.inline(attachments))
+        page = self._at(id).read(messages.get_page, *call)
         self._was_read(id)
         return page
 
-    def iter_messages(self, session_id: str, *, after: int = 0) -> Iterator[ChatMessage]:
+    def iter_messages(
+        self, session_id: str, *, after: int = 0, attachments: Reading = "inline"
+    ) -> Iterator[ChatMessage]:
         """Every message with a number above `after`, oldest first, in constant memory.
 
-        Messages that are added meanwhile are met at the end. Raises `SessionNotFound` when it begins.
+        Messages that are added meanwhile are met at the end. `attachments` as in `get_messages`. Raises
+        `SessionNotFound` when it begins.
         """
         id = self._door.session_id(session_id)
-        return self._pages(id, whole("after", after, 0))
+        return self._pages(id, whole("after", after, 0), self._door.inline(attachments))
 
-    def _pages(self, session_id: str, after: int) -> Iterator[ChatMessage]:
+    def _pages(self, session_id: str, after: int, inline: bool) -> Iterator[ChatMessage]:
         self._was_read(session_id)
         while True:
-            page = self._storage.read(messages.get_page, self._door.scope, session_id, None, after, STREAM_PAGE)
+            call = (self._door.scope, session_id, after, STREAM_PAGE, inline)
+            page, more = self._at(session_id).read(messages.stretch, *call)
             yield from page
-            if len(page) < STREAM_PAGE:
+            if not more:
                 return
             after = page[-1].seq or 0
 
@@ -99,7 +114,7 @@ class Messages(Base):
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         edit = versions.edit_as_version if flag("branch", branch) else messages.edit
-        return self._storage.write(edit, door.scope, id, message, changes, expected)
+        return self._at(id).write(edit, door.scope, id, message, changes, expected)
 
     def delete_messages(
         self, session_id: str, message_ids: Iterable[str], *, expected_revision: int | None = None
@@ -108,7 +123,7 @@ class Messages(Base):
         door = self._door
         ids = door.ids("message_ids", message_ids)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._storage.write(messages.delete, door.scope, id, ids, expected)
+        return self._at(id).write(messages.delete, door.scope, id, ids, expected)
 
     def truncate_messages(self, session_id: str, keep_count: int, *, expected_revision: int | None = None) -> Removed:
         """Keeps the first `keep_count` messages and moves the others to the trash.
@@ -119,7 +134,7 @@ class Messages(Base):
         door = self._door
         keep = whole("keep_count", keep_count, 0)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._storage.write(messages.truncate, door.scope, id, keep, expected)
+        return self._at(id).write(messages.truncate, door.scope, id, keep, expected)
 
     def replace_messages(
         self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
@@ -133,7 +148,7 @@ class Messages(Base):
         door = self._door
         new = door.drafts(messages_)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._storage.write(messages.replace, door.scope, id, new, expected)
+        return self._at(id).write(messages.replace, door.scope, id, new, expected)
 
 
 @documented_by(Messages)
@@ -144,41 +159,52 @@ class AsyncMessages(AsyncBase):
         self, session_id: str, message: ChatMessage, *, expected_revision: int | None = None
     ) -> ChatMessage:
         call = self._door.append(session_id, [message], expected_revision)
-        return (await self._storage.write(messages.append, *call))[0]
+        return (await self._at(call[1]).write(messages.appending(call[2]), *call))[0]
 
     async def add_messages(
         self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
-        return await self._storage.write(messages.append, *self._door.append(session_id, messages_, expected_revision))
+        call = self._door.append(session_id, messages_, expected_revision)
+        return await self._at(call[1]).write(messages.appending(call[2]), *call)
 
-    async def get_message(self, session_id: str, message_id: str) -> ChatMessage:
+    async def get_message(self, session_id: str, message_id: str, *, attachments: Reading = "inline") -> ChatMessage:
         door = self._door
         id, message_id = door.session_id(session_id), door.message_id(session_id, message_id)
-        message = await self._storage.read(messages.get_one, door.scope, id, message_id)
+        message = await self._at(id).read(messages.get_one, door.scope, id, message_id, door.inline(attachments))
         self._was_read(id)
         return message
 
     async def get_messages(
-        self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
+        self,
+        session_id: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 50,
+        attachments: Reading = "inline",
     ) -> list[ChatMessage]:
         door = self._door
         id = door.session_id(session_id)
         bounds = door.bound("before", before), door.bound("after", after)
-        page = await self._storage.read(messages.get_page, door.scope, id, *bounds, door.page(limit))
+        call = (door.scope, id, *bounds, door.page(limit), door.inline(attachments))
+        page = await self._at(id).read(messages.get_page, *call)
         self._was_read(id)
         return page
 
-    def iter_messages(self, session_id: str, *, after: int = 0) -> AsyncIterator[ChatMessage]:
+    def iter_messages(
+        self, session_id: str, *, after: int = 0, attachments: Reading = "inline"
+    ) -> AsyncIterator[ChatMessage]:
         id = self._door.session_id(session_id)
-        return self._pages(id, whole("after", after, 0))
+        return self._pages(id, whole("after", after, 0), self._door.inline(attachments))
 
-    async def _pages(self, session_id: str, after: int) -> AsyncIterator[ChatMessage]:
+    async def _pages(self, session_id: str, after: int, inline: bool) -> AsyncIterator[ChatMessage]:
         self._was_read(session_id)
         while True:
-            page = await self._storage.read(messages.get_page, self._door.scope, session_id, None, after, STREAM_PAGE)
+            call = (self._door.scope, session_id, after, STREAM_PAGE, inline)
+            page, more = await self._at(session_id).read(messages.stretch, *call)
             for message in page:
                 yield message
-            if len(page) < STREAM_PAGE:
+            if not more:
                 return
             after = page[-1].seq or 0
 
@@ -198,7 +224,7 @@ class AsyncMessages(AsyncBase):
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         edit = versions.edit_as_version if flag("branch", branch) else messages.edit
-        return await self._storage.write(edit, door.scope, id, message, changes, expected)
+        return await self._at(id).write(edit, door.scope, id, message, changes, expected)
 
     async def delete_messages(
         self, session_id: str, message_ids: Iterable[str], *, expected_revision: int | None = None
@@ -206,7 +232,7 @@ class AsyncMessages(AsyncBase):
         door = self._door
         ids = door.ids("message_ids", message_ids)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._storage.write(messages.delete, door.scope, id, ids, expected)
+        return await self._at(id).write(messages.delete, door.scope, id, ids, expected)
 
     async def truncate_messages(
         self, session_id: str, keep_count: int, *, expected_revision: int | None = None
@@ -214,7 +240,7 @@ class AsyncMessages(AsyncBase):
         door = self._door
         keep = whole("keep_count", keep_count, 0)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._storage.write(messages.truncate, door.scope, id, keep, expected)
+        return await self._at(id).write(messages.truncate, door.scope, id, keep, expected)
 
     async def replace_messages(
         self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
@@ -222,4 +248,4 @@ class AsyncMessages(AsyncBase):
         door = self._door
         new = door.drafts(messages_)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._storage.write(messages.replace, door.scope, id, new, expected)
+        return await self._at(id).write(messages.replace, door.scope, id, new, expected)

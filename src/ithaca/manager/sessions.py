@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ithaca.arguments import UNSET, SortBy, Unset
+from ithaca.arguments import UNSET, Reading, SortBy, Unset
 from ithaca.content import whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import (
@@ -40,17 +40,21 @@ class Sessions(Base):
         new = door.new_session(session_id, name, endpoint_url, model, rag, owner, folder, mode, extra)
         return self._storage.write(sessions.create, door.scope, new, door.headers(headers))
 
-    def get_session(self, session_id: str, *, last: int | None = None) -> Session:
+    def get_session(self, session_id: str, *, last: int | None = None, attachments: Reading = "inline") -> Session:
         """A session with its history: all messages, the last N, or none for `last=0`; oldest first.
+
+        With `attachments="reference"`, an `AttachmentReference` stands in the place of each image and file that is
+        kept apart, and its bytes are not read.
 
         Raises `SessionNotFound`.
         """
         door = self._door
         id, last = door.session_id(session_id), None if last is None else whole("last", last, 0)
+        inline = door.inline(attachments)
         if last == 0:
-            session = self._storage.read(sessions.get_bare, door.scope, id)
+            session = self._at(id).read(sessions.get_bare, door.scope, id)
         else:
-            session = self._storage.read(sessions.get, door.scope, id, last)
+            session = self._at(id).read(sessions.get, door.scope, id, last, inline)
         self._was_read(id)
         return session
 
@@ -130,7 +134,7 @@ class Sessions(Base):
             session_id, expected_revision, headers, name=name, endpoint_url=endpoint_url, model=model, folder=folder,
             mode=mode, rag=rag, archived=archived, is_important=is_important, extra=extra,
         )  # fmt: skip
-        return self._storage.write(sessions.update, *call)
+        return self._at(call[1]).write(sessions.update, *call)
 
     def rename_session(self, session_id: str, name: str, *, expected_revision: int | None = None) -> Session:
         """The session under its new name."""
@@ -156,9 +160,8 @@ class Sessions(Base):
         Raises `SessionNotFound`, `RevisionConflict`.
         """
         door = self._door
-        return self._storage.write(
-            sessions.delete, door.scope, door.session_id(session_id), door.expected(expected_revision)
-        )
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return self._at(id).write(sessions.delete, door.scope, id, expected)
 
     def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         """Moves sessions to the trash, in one transaction; the result counts those that were there.
@@ -180,7 +183,7 @@ class Sessions(Base):
     ) -> Session:
         """The stored session of this id, unchanged; or a new one. Sets `task.session_id` if there is a task."""
         new = self._door.new_session(session_id, name, endpoint_url, model, False, owner)
-        session = self._storage.write(sessions.ensure, self._door.scope, new)
+        session = self._at(new["id"]).write(sessions.ensure, self._door.scope, new)
         if task is not None:
             task.session_id = session.id
         return session
@@ -208,13 +211,16 @@ class AsyncSessions(AsyncBase):
         new = door.new_session(session_id, name, endpoint_url, model, rag, owner, folder, mode, extra)
         return await self._storage.write(sessions.create, door.scope, new, door.headers(headers))
 
-    async def get_session(self, session_id: str, *, last: int | None = None) -> Session:
+    async def get_session(
+        self, session_id: str, *, last: int | None = None, attachments: Reading = "inline"
+    ) -> Session:
         door = self._door
         id, last = door.session_id(session_id), None if last is None else whole("last", last, 0)
+        inline = door.inline(attachments)
         if last == 0:
-            session = await self._storage.read(sessions.get_bare, door.scope, id)
+            session = await self._at(id).read(sessions.get_bare, door.scope, id)
         else:
-            session = await self._storage.read(sessions.get, door.scope, id, last)
+            session = await self._at(id).read(sessions.get, door.scope, id, last, inline)
         self._was_read(id)
         return session
 
@@ -282,7 +288,7 @@ class AsyncSessions(AsyncBase):
             session_id, expected_revision, headers, name=name, endpoint_url=endpoint_url, model=model, folder=folder,
             mode=mode, rag=rag, archived=archived, is_important=is_important, extra=extra,
         )  # fmt: skip
-        return await self._storage.write(sessions.update, *call)
+        return await self._at(call[1]).write(sessions.update, *call)
 
     async def rename_session(self, session_id: str, name: str, *, expected_revision: int | None = None) -> Session:
         return await self.update_session(session_id, name=name, expected_revision=expected_revision)
@@ -300,9 +306,8 @@ class AsyncSessions(AsyncBase):
 
     async def delete_session(self, session_id: str, *, expected_revision: int | None = None) -> Removed:
         door = self._door
-        return await self._storage.write(
-            sessions.delete, door.scope, door.session_id(session_id), door.expected(expected_revision)
-        )
+        id, expected = door.session_id(session_id), door.expected(expected_revision)
+        return await self._at(id).write(sessions.delete, door.scope, id, expected)
 
     async def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         door = self._door
@@ -319,7 +324,7 @@ class AsyncSessions(AsyncBase):
         task: Any = None,
     ) -> Session:
         new = self._door.new_session(session_id, name, endpoint_url, model, False, owner)
-        session = await self._storage.write(sessions.ensure, self._door.scope, new)
+        session = await self._at(new["id"]).write(sessions.ensure, self._door.scope, new)
         if task is not None:
             task.session_id = session.id
         return session

@@ -10,7 +10,8 @@ from typing import Any
 
 from ithaca.content import Draft
 from ithaca.models import ImportReport
-from ithaca.operations.messages import append
+from ithaca.operations import attachments
+from ithaca.operations.messages import appending
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import INSERT_MESSAGE
 from ithaca.storage.connection import Connection, repeatable
@@ -61,6 +62,7 @@ async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Inco
     deleted = await _which(conn, "trashed_sessions", ((c.session["owner"], c.session["id"]) for c in batch))
     new = list({_key(c.session): c for c in reversed(batch) if _key(c.session) not in here | deleted}.values())
     await conn.run_many(_INSERT_SESSION, [_sealed(scope, c) for c in new])
+    await _keep_attachments(conn, scope, new)
     await conn.run_many(INSERT_MESSAGE, _numbered(new))
     report = ImportReport(sessions=len(new), messages=sum(len(c.drafts) for c in new))
     first = {id(incoming) for incoming in new}
@@ -104,6 +106,15 @@ async def _which(conn: Connection, table: str, keys: Iterable[tuple[str, str]]) 
     return found
 
 
+async def _keep_attachments(conn: Connection, scope: Scope, batch: Iterable[Incoming]) -> None:
+    brought: dict[str, list[str]] = {}
+    for incoming in batch:
+        mine = brought.setdefault(incoming.session["owner"], [])
+        mine += [draft["attachments"] for draft in incoming.drafts if draft["attachments"]]
+    for owner, columns in brought.items():
+        await attachments.keep(conn, owner, columns, scope.clock())
+
+
 def _sealed(scope: Scope, incoming: Incoming) -> dict[str, Any]:
     session = incoming.session
     return {**session, "headers": scope.vault.seal(incoming.headers, session["owner"], session["id"])}
@@ -129,8 +140,9 @@ async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> in
     known = {row[0] for row in rows}
     missing = [draft for draft in incoming.drafts if draft["id"] not in known]
     if missing:
-        its_owner = replace(scope, owner=incoming.session["owner"])
-        await append(conn, its_owner, incoming.session["id"], missing, [draft["id"] for draft in missing], None)
+        its_owner = scope.of(incoming.session["owner"])
+        add = appending(missing)
+        await add(conn, its_owner, incoming.session["id"], missing, [draft["id"] for draft in missing], None)
     return len(missing)
 
 

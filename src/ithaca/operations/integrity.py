@@ -6,6 +6,7 @@ from typing import Any
 from ithaca.columns import Row, from_json
 from ithaca.errors import SecretError
 from ithaca.models import DatabaseInfo, Problem
+from ithaca.operations import attachments
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -41,6 +42,9 @@ _CHECKS = {
     "version_without_document": """
         SELECT v.owner, v.document_id, 'version ' || v.version FROM document_versions v
         WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.owner = v.owner AND d.id = v.document_id)""",
+    "chunk_without_attachment": """
+        SELECT c.owner, c.attachment_id, 'chunk ' || c.number FROM attachment_chunks c
+        WHERE NOT EXISTS (SELECT 1 FROM attachments a WHERE a.owner = c.owner AND a.id = c.attachment_id)""",
     "trashed_without_entry": """
         SELECT x.owner, x.trash_id, 'trashed rows without their entry' FROM (
             SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages
@@ -57,6 +61,7 @@ async def verify(conn: Connection, scope: Scope) -> list[Problem]:
     problems = [problem for name, sql in _CHECKS.items() for problem in await _found(conn, scope, name, sql)]
     problems += [problem async for problem in _unreadable(conn, scope)]
     problems += [problem async for problem in _sealed(conn, scope)]
+    problems += [problem async for problem in attachments.broken(conn, scope)]
     return problems + await _engine(conn)
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ithaca.attached import Attached, places_of
 from ithaca.columns import Row, to_json
 from ithaca.content import Draft, draft_row, says_the_same
 from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
 from ithaca.models import ChatMessage, Removed
-from ithaca.operations import trash
+from ithaca.operations import attachments, trash
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
 from ithaca.operations.statements import INSERT_KNOWN_MESSAGE, MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection, one_statement, repeatable
+from ithaca.storage.connection import Connection, Operation, one_statement, repeatable
+
+#: Bytes of attachments that a stretch of a stream holds at most, unless a single message has more.
+STRETCH_BYTES = 16 * 1024 * 1024
 
 _OF_SESSION = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id"
 _BY_ID = _OF_SESSION.replace("FROM messages", f"FROM messages{trash.BY_ID}")
@@ -51,6 +55,26 @@ async def append(
     return await _append_rest(conn, scope, owner, session_id, drafts, expected)
 
 
+@repeatable
+async def append_with_attachments(
+    conn: Connection,
+    scope: Scope,
+    session_id: str,
+    drafts: Sequence[Draft],
+    given_ids: Sequence[str],
+    expected: int | None,
+) -> list[ChatMessage]:
+    """As `append`, of messages with attachments, which are stored in the same transaction."""
+    head = await lock(conn, scope, session_id, None)  # before the attachments, as whatever else stores them does
+    await attachments.keep(conn, head.owner, [draft["attachments"] for draft in drafts], scope.clock())
+    return await append(conn, scope.of(head.owner), session_id, drafts, given_ids, expected)
+
+
+def appending(drafts: Sequence[Draft]) -> Operation[..., list[ChatMessage]]:
+    """What appends these: messages without attachments are one statement."""
+    return append_with_attachments if any(draft["attachments"] for draft in drafts) else append
+
+
 async def _append_rest(
     conn: Connection, scope: Scope, owner: str, session_id: str, drafts: Sequence[Draft], expected: int | None
 ) -> list[ChatMessage]:
@@ -66,7 +90,15 @@ async def _append_rest(
             raise RevisionConflict(session_id, revision, expected)
         added = await append(conn, scope, session_id, rest, [draft["id"] for draft in rest], expected)
         stored |= {str(message.id): message for message in added}
-    return [stored[draft["id"]] for draft in drafts]
+    return await attachments.filled(conn, owner, [_as_said(stored[draft["id"]], draft) for draft in drafts])
+
+
+def _as_said(stored: ChatMessage, draft: Draft) -> ChatMessage:
+    """A stored message with the bytes, or the references, that somebody has just brought for it again."""
+    brought, column = draft["attachments"], stored.attached
+    if not isinstance(brought, Attached) or not {place.digest for place in places_of(column)} <= brought.data.keys():
+        return stored
+    return stored.with_attachments(brought.data)
 
 
 async def _revision(conn: Connection, owner: str, session_id: str) -> int:
@@ -89,7 +121,13 @@ async def by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -
 
 @one_statement
 async def get_page(
-    conn: Connection, scope: Scope, session_id: str, before: int | None, after: int | None, limit: int
+    conn: Connection,
+    scope: Scope,
+    session_id: str,
+    before: int | None,
+    after: int | None,
+    limit: int,
+    inline: bool = True,
 ) -> list[ChatMessage]:
     """The messages next to a number, oldest first: those after it, or the newest before it."""
     owner = await scope.owner_of_session(conn, session_id)
@@ -99,18 +137,46 @@ async def get_page(
     rows = await conn.rows(f"{_OF_SESSION}{bounds} ORDER BY seq{' DESC' if downward else ''} LIMIT :limit", params)
     if not rows:
         await _revision(conn, owner, session_id)  # an empty page of a session that exists, or an error
-    return list(map(ChatMessage.from_row, reversed(rows) if downward else rows))
+    if downward:
+        rows.reverse()
+    return await attachments.messages(conn, owner, rows, inline=inline)
 
 
 @one_statement
-async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: str) -> ChatMessage:
+async def stretch(
+    conn: Connection, scope: Scope, session_id: str, after: int, limit: int, inline: bool
+) -> tuple[list[ChatMessage], bool]:
+    """The messages after a number, and whether there may be more of them.
+
+    Fewer where they have large attachments: a stream holds no more of them at a time than a stretch.
+    """
+    page = await get_page(conn, scope, session_id, None, after, limit, inline=False)
+    few = _up_to_bytes(page, STRETCH_BYTES) if inline else page
+    more = len(page) == limit or len(few) < len(page)
+    if inline and any(message.attached for message in few):
+        few = await attachments.filled(conn, await scope.owner_of_session(conn, session_id), few)
+    return few, more
+
+
+def _up_to_bytes(messages: list[ChatMessage], most: int) -> list[ChatMessage]:
+    size = 0
+    for count, message in enumerate(messages):
+        size += sum(place.size for place in places_of(message.attached))
+        if size > most and count:
+            return messages[:count]
+    return messages
+
+
+@one_statement
+async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: str, inline: bool = True) -> ChatMessage:
     """One message by its id."""
     owner = await scope.owner_of_session(conn, session_id)
     found = await by_id(conn, owner, session_id, [message_id])
     if not found:
         await _revision(conn, owner, session_id)
         raise MessageNotFound(session_id, message_id)
-    return found[message_id]
+    message = found[message_id]
+    return (await attachments.filled(conn, owner, [message]))[0] if inline and message.attached else message
 
 
 async def edit(
@@ -129,6 +195,7 @@ async def edit(
     await trash.close_bin(conn, bin, messages=1, detail={"first": seq, "last": seq})
     if "tokens" in changes and "tool_calls" not in changes and (calls := found[message_id].tool_calls):
         changes = {**changes, "tokens": changes["tokens"] + scope.count_tokens(to_json(calls))}
+    await attachments.keep(conn, head.owner, [changes.get("attachments")], now)
     sets = ", ".join(f"{column} = :{column}" for column in changes)
     row = await conn.row(
         f"UPDATE messages SET {sets}, edited_at = :now"
@@ -138,7 +205,8 @@ async def edit(
     if row is None:
         raise MessageNotFound(session_id, message_id)
     await advance(conn, head, now, count=head.message_count)
-    return ChatMessage.from_row(row)
+    edited = ChatMessage.from_row((*row[:13], changes.get("attachments", row[13])))
+    return (await attachments.filled(conn, head.owner, [edited]))[0]
 
 
 async def _open_bin(conn: Connection, head: Head, kind: str, now: int) -> trash.Bin:
@@ -204,8 +272,9 @@ async def replace(
     rows = await conn.rows(f"{_OF_SESSION} ORDER BY seq", {"owner": head.owner, "session_id": session_id})
     stored = list(map(ChatMessage.from_row, rows))
     kept = _common_start(stored, drafts)
+    said = [_as_said(message, draft) for message, draft in zip(stored[:kept], drafts, strict=False)]
     if kept == len(stored) == len(drafts):
-        return stored
+        return await attachments.filled(conn, head.owner, said)
     now = scope.clock()
     if kept < len(stored):
         bin = await _open_bin(conn, head, "replace messages", now)
@@ -213,15 +282,16 @@ async def replace(
         put = {"first": head.next_seq, "last": head.next_seq + len(drafts) - kept - 1}
         await trash.close_bin(conn, bin, messages=removed, detail=put)
     new = _with_stored_times(drafts[kept:], rows)
-    added = await insert_known(conn, head, new)
+    added = await insert_known(conn, head, new, now)
     unknown = {draft["id"] for draft in new} - {message.id for message in stored}
     at = max((draft["created_at"] for draft in new if draft["id"] in unknown), default=None)
     await advance(conn, head, now, count=len(drafts), numbers=len(new), at=at)
-    return stored[:kept] + added
+    return await attachments.filled(conn, head.owner, said + added)
 
 
-async def insert_known(conn: Connection, head: Head, drafts: Sequence[Draft]) -> list[ChatMessage]:
+async def insert_known(conn: Connection, head: Head, drafts: Sequence[Draft], now: int) -> list[ChatMessage]:
     """Inserts messages, which may have been stored before, at the end of a locked session under new numbers."""
+    await attachments.keep(conn, head.owner, [draft["attachments"] for draft in drafts], now)
     place = {"owner": head.owner, "session_id": head.id}
     numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, head.next_seq)]
     await conn.run_many(INSERT_KNOWN_MESSAGE, numbered)

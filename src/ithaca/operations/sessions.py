@@ -11,7 +11,7 @@ from ithaca.columns import Row
 from ithaca.content import new_id
 from ithaca.errors import AmbiguousId, RevisionConflict, SessionExists, SessionNotFound
 from ithaca.models import ChatMessage, Removed, Session
-from ithaca.operations import trash
+from ithaca.operations import attachments, trash
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.storage.connection import Connection, one_statement
@@ -73,10 +73,10 @@ async def ensure(conn: Connection, scope: Scope, new: dict[str, Any]) -> Session
         return session_from(scope, await _row(conn, scope, new["id"]))
 
 
-async def get(conn: Connection, scope: Scope, session_id: str, last: int | None) -> Session:
+async def get(conn: Connection, scope: Scope, session_id: str, last: int | None, inline: bool = True) -> Session:
     """A session with all of its messages, the last N, or none."""
     row = await _row(conn, scope, session_id)
-    return session_from(scope, row, await _history(conn, row[0], session_id, last))
+    return session_from(scope, row, await _history(conn, row[0], session_id, last, inline))
 
 
 @one_statement
@@ -99,7 +99,7 @@ async def _row(conn: Connection, scope: Scope, session_id: str) -> Row:
 _OF_SESSION = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id"
 
 
-async def _history(conn: Connection, owner: str, session_id: str, last: int | None) -> list[ChatMessage]:
+async def _history(conn: Connection, owner: str, session_id: str, last: int | None, inline: bool) -> list[ChatMessage]:
     if last == 0:
         return []
     place = {"owner": owner, "session_id": session_id, "last": last}
@@ -108,7 +108,7 @@ async def _history(conn: Connection, owner: str, session_id: str, last: int | No
     else:
         rows = await conn.rows(f"{_OF_SESSION} ORDER BY seq DESC LIMIT :last", place)
         rows.reverse()
-    return list(map(ChatMessage.from_row, rows))
+    return await attachments.messages(conn, owner, rows, inline=inline)
 
 
 async def lock(conn: Connection, scope: Scope, session_id: str, expected: int | None) -> Head:

@@ -10,7 +10,7 @@ from typing import Any
 from ithaca.content import Draft, new_id
 from ithaca.errors import MessageNotFound
 from ithaca.models import ChatMessage, MessageVersion
-from ithaca.operations import trash
+from ithaca.operations import attachments, trash
 from ithaca.operations.messages import by_id, insert_known
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
@@ -64,9 +64,10 @@ async def put_version(conn: Connection, scope: Scope, head: Head, message: ChatM
             {"owner": head.owner, "id": head.id, "group": group, "seq": message.seq},
         )
     removed = await _set_aside(conn, scope, head, group, message.seq or 0)
-    stored = await insert_known(conn, head, [{"edited_at": None, **draft, "version_group": group}])
+    now = scope.clock()
+    stored = await insert_known(conn, head, [{"edited_at": None, **draft, "version_group": group}], now)
     count = head.message_count - removed + 1
-    await advance(conn, head, scope.clock(), count=count, numbers=1, at=draft["created_at"])
+    await advance(conn, head, now, count=count, numbers=1, at=draft["created_at"])
     return stored[0]
 
 
@@ -92,7 +93,9 @@ async def list_versions(conn: Connection, scope: Scope, session_id: str, message
         {**place, "group": group},
     )
     aside = await conn.rows(_FIRSTS, {**place, "group": group}) if group is not None else []
-    versions = [MessageVersion(ChatMessage.from_row(row[:-2]), row[-2] == "", row[-1]) for row in shown + aside]
+    rows = shown + aside
+    firsts = await attachments.messages(conn, owner, [row[:-2] for row in rows])
+    versions = [MessageVersion(first, row[-2] == "", row[-1]) for first, row in zip(firsts, rows, strict=True)]
     return sorted(versions, key=lambda version: (version.message.created_at, version.message.id))
 
 
@@ -131,7 +134,7 @@ async def switch_version(
         " (SELECT seq FROM messages WHERE owner = :owner AND session_id = :session_id AND id = :id) ORDER BY seq",
         place,
     )
-    return list(map(ChatMessage.from_row, rows))
+    return await attachments.messages(conn, head.owner, rows)
 
 
 async def _bring_back(conn: Connection, scope: Scope, head: Head, place: dict[str, Any], shown: int | None) -> None:

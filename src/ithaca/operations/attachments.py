@@ -1,0 +1,391 @@
+"""Attachments: stored once an owner, read in pieces, and removed when nothing refers to them any more.
+
+Bytes lie in chunks under an id of their own, and the digest names them when they are complete: what is still
+being written is found by nobody.
+
+Collection and a message that refers to an attachment just then don't meet: whoever refers anew changes `used_at` under
+the row's lock, and collection removes only what is as it was when nothing referred to it.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from ithaca.attached import Attached, Attachment, Collected, Place, places_of
+from ithaca.columns import Row, from_json, from_time
+from ithaca.content import new_id
+from ithaca.errors import AmbiguousId, AttachmentNotFound, InvalidMessage, StorageError
+from ithaca.models import ChatMessage, Page, Problem
+from ithaca.operations.pages import read_cursor, write_cursor
+from ithaca.operations.scope import Scope
+from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.storage.connection import Connection, one_statement, repeatable
+
+#: Bytes in every chunk but the last. Offsets are reckoned by it: it is part of the schema.
+CHUNK = 1024 * 1024
+
+#: Microseconds after which something that was never written to its end is taken for abandoned.
+ABANDONED = 24 * 3600 * 1_000_000
+
+#: Attachments that are looked for at a time, and that are removed in one transaction.
+FOUND_AT_ONCE, REMOVED_AT_ONCE = 2_000, 50
+
+_ATTACHMENT = "owner, digest, media_type, size, used_at"
+
+_USE = """
+    UPDATE attachments SET used_at = CASE WHEN used_at < :now THEN :now ELSE used_at + 1 END
+    WHERE owner = :owner AND digest IN (EACH(:digests)) RETURNING digest, size
+"""
+
+_INSERT = """
+    INSERT INTO attachments (owner, id, digest, media_type, size, used_at)
+    VALUES (:owner, :id, :digest, :media_type, :size, :now) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+_INSERT_CHUNK = """
+    INSERT INTO attachment_chunks (owner, attachment_id, number, data) VALUES (:owner, :id, :number, :data)
+    ON CONFLICT DO NOTHING
+"""
+
+_CHUNKS = "attachments a JOIN attachment_chunks c ON c.owner = a.owner AND c.attachment_id = a.id"
+
+# What is referred to: the owner and the digest of each place of the rows `m`.
+_REFERRED = {
+    "sqlite": "SELECT m.owner, place.value ->> 1 FROM {} m, json_each(m.attachments) place",
+    "postgres": "SELECT m.owner, place ->> 1 FROM {} m, json_array_elements(CAST(m.attachments AS json)) place",
+}
+
+
+# Storing
+
+
+async def keep(conn: Connection, owner: str, columns: Iterable[str | None], now: int) -> None:
+    """Stores what messages bring along, each thing once, and checks what they refer to.
+
+    Until the transaction ends, none of it can be collected. Raises `InvalidMessage` for a reference to what the owner
+    does not have.
+    """
+    brought = [column for column in columns if isinstance(column, Attached)]
+    if not brought:
+        return
+    places = {place.digest: place for column in brought for place in places_of(column)}
+    data = {digest: bytes_ for column in brought for digest, bytes_ in column.data.items() if bytes_ is not None}
+    known = await _use(conn, owner, places, now)
+    for digest in sorted(data.keys() - known.keys()):
+        await _store(conn, owner, places[digest], data[digest], now)
+        known[digest] = places[digest].size
+    for column in brought:
+        _check_references(column, known)
+
+
+async def _use(conn: Connection, owner: str, digests: Iterable[str], now: int) -> dict[str, int]:
+    rows = await conn.rows(_USE, {"owner": owner, "digests": list(digests), "now": now})
+    return dict(rows)
+
+
+async def _store(conn: Connection, owner: str, place: Place, data: bytes, now: int) -> None:
+    new: dict[str, Any] = {**place._asdict(), "owner": owner, "id": new_id(), "now": now}
+    while await conn.row(_INSERT, new) is None:
+        if await _use(conn, owner, [place.digest], now):
+            return  # another one stored the same meanwhile
+    whole = memoryview(data)
+    chunks = (whole[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+    await _add(conn, owner, new["id"], 0, chunks)
+
+
+async def _add(conn: Connection, owner: str, id: str, first: int, chunks: Iterable[bytes | memoryview]) -> None:
+    place = {"owner": owner, "id": id}
+    await conn.run_many(_INSERT_CHUNK, ({**place, "number": n, "data": chunk} for n, chunk in enumerate(chunks, first)))
+
+
+def _check_references(column: Attached, known: Mapping[str, int]) -> None:
+    for place in places_of(column):
+        if known.get(place.digest) != place.size:
+            raise InvalidMessage("content", str(place.reference), "made of references to attachments that are there")
+
+
+@repeatable
+async def put(conn: Connection, scope: Scope, owner: str, column: Attached) -> Attachment:
+    """Stores one thing whole, unless it is there."""
+    await keep(conn, owner, [column], scope.clock())
+    return await get(conn, scope, owner, places_of(column)[0].digest)
+
+
+@repeatable
+async def reuse(conn: Connection, scope: Scope, owner: str, digest: str) -> Attachment | None:
+    """What is stored already, now used anew; None if it isn't."""
+    return await get(conn, scope, owner, digest) if await _use(conn, owner, [digest], scope.clock()) else None
+
+
+@repeatable
+async def add_chunks(
+    conn: Connection, scope: Scope, owner: str, new: dict[str, Any], first: int, chunks: Sequence[bytes]
+) -> None:
+    """Stores the next chunks of something whose end is not known yet."""
+    place = {"owner": owner, "id": new["id"], "now": scope.clock()}
+    if first == 0:
+        await conn.run(_INSERT.replace(" RETURNING id", ""), {**place, **new, "digest": None, "size": 0})
+    elif not await conn.run(
+        "UPDATE attachments SET used_at = :now WHERE owner = :owner AND id = :id AND digest IS NULL", place
+    ):
+        raise StorageError("the attachment was removed while it was being written")
+    await _add(conn, owner, new["id"], first, chunks)
+
+
+@repeatable
+async def finish(conn: Connection, scope: Scope, owner: str, id: str, digest: str, size: int) -> Attachment:
+    """Gives what was stored in chunks its name; if it was there already, removes it again."""
+    now = scope.clock()
+    new = {"owner": owner, "id": id, "digest": digest, "size": size, "now": now}
+    if await _use(conn, owner, [digest], now):
+        await abandon(conn, scope, owner, id)
+    else:
+        await conn.run(
+            "UPDATE attachments SET digest = :digest, size = :size, used_at = :now WHERE owner = :owner AND id = :id",
+            new,
+        )
+    return await get(conn, scope, owner, digest)
+
+
+@repeatable
+async def abandon(conn: Connection, scope: Scope, owner: str, id: str) -> None:
+    """Removes what was not stored to its end."""
+    await conn.run(
+        "DELETE FROM attachments WHERE owner = :owner AND id = :id AND digest IS NULL", {"owner": owner, "id": id}
+    )
+
+
+# Reading
+
+
+async def inlined(conn: Connection, owner: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows of messages with the bytes that belong to them; those without attachments as they are."""
+    wanted = [row[13] for row in rows if row[13] is not None and not isinstance(row[13], Attached)]
+    if not wanted:
+        return rows
+    digests = {column: [place.digest for place in places_of(column)] for column in wanted}
+    data = await load(conn, owner, {digest for of_one in digests.values() for digest in of_one})
+    return [_with_bytes(row, digests[row[13]], data) if row[13] in digests else row for row in rows]
+
+
+def _with_bytes(row: Row, digests: Iterable[str], data: Mapping[str, bytes]) -> Row:
+    if isinstance(row[13], Attached):
+        return row
+    mine = {digest: data[digest] for digest in digests if digest in data}
+    return (*row[:13], Attached.with_bytes(row[13], mine))
+
+
+async def filled(conn: Connection, owner: str, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Messages with the bytes that belong to them, where they are not at hand."""
+    if all(message.attached is None or isinstance(message.attached, Attached) for message in messages):
+        return list(messages)
+    rows = [tuple(message.columns(MESSAGE_COLUMNS).values()) for message in messages]
+    return list(map(ChatMessage.from_row, await inlined(conn, owner, rows)))
+
+
+async def messages(conn: Connection, owner: str, rows: Sequence[Row], *, inline: bool = True) -> list[ChatMessage]:
+    """The messages of rows that were read with `MESSAGE_COLUMNS`: with their bytes, or with references."""
+    return list(map(ChatMessage.from_row, await inlined(conn, owner, rows) if inline else rows))
+
+
+async def load(conn: Connection, owner: str, digests: Iterable[str]) -> dict[str, bytes]:
+    """The bytes of those that are complete."""
+    # Put in order here: a database that sorts them would copy them.
+    rows = await conn.rows(
+        f"SELECT a.digest, a.size, c.number, c.data FROM {_CHUNKS}"
+        " WHERE a.owner = :owner AND a.digest IN (EACH(:digests))",
+        {"owner": owner, "digests": list(digests)},
+    )
+    sizes, chunks = dict[str, int](), dict[str, dict[int, bytes]]()
+    for digest, size, number, data in rows:
+        sizes[digest] = size
+        chunks.setdefault(digest, {})[number] = data
+    whole = {digest: b"".join(numbered[n] for n in sorted(numbered)) for digest, numbered in chunks.items()}
+    return {digest: data for digest, data in whole.items() if len(data) == sizes[digest]}
+
+
+@one_statement
+async def get(conn: Connection, scope: Scope, owner: str | None, digest: str) -> Attachment:
+    """What is known of an attachment; without an owner, of the only one who has it."""
+    owned = "" if owner is None else " AND owner = :owner"
+    rows = await conn.rows(
+        f"SELECT {_ATTACHMENT} FROM attachments WHERE digest = :digest{owned} LIMIT 2",
+        {"owner": owner, "digest": digest},
+    )
+    if not rows:
+        raise AttachmentNotFound(digest)
+    if len(rows) > 1:
+        raise AmbiguousId(digest)
+    return attachment_from(rows[0])
+
+
+def attachment_from(row: Row) -> Attachment:
+    """The value of a row that was read with the columns above."""
+    owner, digest, media_type, size, used_at = row[:5]
+    return Attachment(owner, digest, media_type, size, from_time(used_at))
+
+
+@one_statement
+async def chunk(conn: Connection, scope: Scope, owner: str, digest: str, number: int) -> bytes:
+    """One chunk. Raises `AttachmentNotFound` if it was removed since it was begun to be read."""
+    row = await conn.row(
+        f"SELECT c.data FROM {_CHUNKS} WHERE a.owner = :owner AND a.digest = :digest AND c.number = :number",
+        {"owner": owner, "digest": digest, "number": number},
+    )
+    if row is None:
+        raise AttachmentNotFound(digest)
+    data: bytes = row[0]
+    return data
+
+
+@one_statement
+async def page(
+    conn: Connection, scope: Scope, owner: str | None, session_id: str | None, cursor: str | None, limit: int
+) -> Page[Attachment]:
+    """One page of attachments, the last stored first: all, an owner's, or those that a session refers to."""
+    conditions, params = ["digest IS NOT NULL"], {"session_id": session_id, "limit": limit + 1}
+    if session_id is not None:
+        owner = await scope.owner_of_session(conn, session_id)
+        used = _REFERRED[conn.engine].format("messages").replace("m.owner, ", "")
+        conditions.append(f"digest IN ({used} WHERE m.owner = :owner AND session_id = :session_id AND {_ANY})")
+    if owner is not None:
+        conditions.append("owner = :owner")
+        params["owner"] = owner
+    if cursor is not None:
+        conditions.append("(owner, id) < (:key0, :key1)")
+        params |= read_cursor(cursor, ["attachments"], [str, str])
+    rows = await conn.rows(
+        f"SELECT {_ATTACHMENT}, id FROM attachments WHERE {' AND '.join(conditions)}"
+        " ORDER BY owner DESC, id DESC LIMIT :limit",
+        params,
+    )
+    last = rows[limit - 1] if len(rows) > limit else None
+    items = [attachment_from(row) for row in rows[:limit]]
+    return Page(items, write_cursor(["attachments"], [last[0], last[5]]) if last else None)
+
+
+_ANY = "m.attachments IS NOT NULL"
+
+
+# Removing
+
+
+async def unused(conn: Connection, scope: Scope, owner: str | None, before: int, after: Row | None) -> list[Row]:
+    """The next attachments that nothing refers to and that were not used since: owner, id, size, when used."""
+    mine = "" if owner is None else " AND {}.owner = :owner"
+    referred = " UNION ".join(
+        f"{_REFERRED[conn.engine].format(table)} WHERE {_ANY}{mine.format('m')}"
+        for table in ("messages", "trashed_messages")
+    )
+    past = "" if after is None else " AND (a.owner, a.id) > (:after_owner, :after_id)"
+    return await conn.rows(
+        f"WITH referred (owner, digest) AS MATERIALIZED ({referred})"
+        " SELECT a.owner, a.id, a.size, a.used_at FROM attachments a"
+        " WHERE a.used_at < CASE WHEN a.digest IS NULL THEN CAST(:abandoned AS BIGINT) ELSE :before END"
+        f"{mine.format('a')}{past}"
+        " AND NOT EXISTS (SELECT 1 FROM referred r WHERE r.owner = a.owner AND r.digest = a.digest)"
+        " ORDER BY a.owner, a.id LIMIT :limit",
+        {
+            "owner": owner, "before": before, "abandoned": min(before, scope.clock() - ABANDONED),
+            "limit": FOUND_AT_ONCE,
+            **({} if after is None else {"after_owner": after[0], "after_id": after[1]}),
+        },
+    )  # fmt: skip
+
+
+async def remove(conn: Connection, scope: Scope, found: Sequence[Row]) -> Collected:
+    """Removes those that nobody has referred to since they were found."""
+    collected = Collected()
+    for owner, id, _, used_at in found:
+        row = await conn.row(
+            "DELETE FROM attachments WHERE owner = :owner AND id = :id AND used_at = :used_at RETURNING size",
+            {"owner": owner, "id": id, "used_at": used_at},
+        )
+        if row is not None:
+            collected += Collected(1, row[0])
+    return collected
+
+
+# Checking
+
+_PAGE = 500
+
+_KEYS = {"messages": "owner, session_id, seq", "trashed_messages": "owner, trash_id, session_id, seq"}
+
+
+async def broken(conn: Connection, scope: Scope) -> AsyncIterator[Problem]:
+    """References without an attachment, and attachments that are not what they are named after."""
+    for table, key in _KEYS.items():
+        async for row in _walk(conn, scope, table, key, _ANY, "id, blocks, attachments"):
+            async for detail in _faults(conn, row[0], *row[-2:]):
+                yield Problem("attachment_reference", row[0], row[-5], f"message {row[-3]}: {detail}")
+    async for owner, id, digest, size in _walk(
+        conn, scope, "attachments", "owner, id", "m.digest IS NOT NULL", "digest, size"
+    ):
+        if fault := await _fault_of_chunks(conn, {"owner": owner, "id": id}, digest, size):
+            yield Problem("attachment", owner, digest, fault)
+
+
+async def _walk(conn: Connection, scope: Scope, table: str, key: str, which: str, columns: str) -> AsyncIterator[Row]:
+    mine = "" if scope.owner is None else " AND owner = :owner"
+    params: dict[str, Any] = {"owner": scope.owner, "page": _PAGE}
+    past, width = "", key.count(",") + 1
+    while True:
+        rows = await conn.rows(
+            f"SELECT {key}, {columns} FROM {table} m WHERE {which}{mine}{past} ORDER BY {key} LIMIT :page", params
+        )
+        for row in rows:
+            yield row
+        if len(rows) < _PAGE:
+            return
+        params |= {f"key{i}": value for i, value in enumerate(rows[-1][:width])}
+        past = f" AND ({key}) > ({', '.join(f':key{i}' for i in range(width))})"
+
+
+async def _faults(conn: Connection, owner: str, blocks: str | None, column: str) -> AsyncIterator[str]:
+    try:
+        places, inside = places_of(column), from_json(blocks or "null")
+    except (TypeError, ValueError):
+        yield "the column cannot be read"
+        return
+    rows = await conn.rows(
+        "SELECT digest, size FROM attachments WHERE owner = :owner AND digest IN (EACH(:digests))",
+        {"owner": owner, "digests": [place.digest for place in places]},
+    )
+    sizes: dict[str, int] = dict(rows)
+    for place in places:
+        if place.digest not in sizes:
+            yield f"there is no attachment {place.digest}"
+        elif sizes[place.digest] != place.size:
+            yield f"attachment {place.digest} has {sizes[place.digest]} bytes, not {place.size}"
+        if not _is_empty_at(inside, place.path):
+            yield f"there is no empty place at {place.path}"
+
+
+def _is_empty_at(value: Any, path: Iterable[str | int]) -> bool:
+    try:
+        for step in path:
+            value = value[step]
+    except (LookupError, TypeError):
+        return False
+    return bool(value == "")
+
+
+async def _fault_of_chunks(conn: Connection, place: Mapping[str, Any], digest: str, size: int) -> str | None:
+    found, length, number = sha256(), 0, 0
+    while length < size:
+        row = await conn.row(
+            "SELECT data FROM attachment_chunks WHERE owner = :owner AND attachment_id = :id AND number = :number",
+            {**place, "number": number},
+        )
+        if row is None or len(row[0]) != min(CHUNK, size - length):
+            return f"chunk {number} is missing or has another length"
+        found.update(row[0])
+        length, number = length + len(row[0]), number + 1
+    extra = await conn.row(
+        "SELECT 1 FROM attachment_chunks WHERE owner = :owner AND attachment_id = :id AND number >= :number",
+        {**place, "number": number},
+    )
+    if extra is not None:
+        return "it has chunks too many"
+    return None if found.hexdigest() == digest else "the bytes have another digest"
