@@ -13,7 +13,7 @@ from ithaca.operations import sessions
 from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
 from ithaca.storage import open_async_storage, open_storage
-from ithaca.storage.connection import AsyncStorage, Operation, P
+from ithaca.storage.connection import AsyncStorage, Operation, P, Storage
 from ithaca.tokens import TokenCounter, counter
 
 T = TypeVar("T")
@@ -92,10 +92,14 @@ class Base(Common):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _at(self, session_id: str) -> Storage:
+        """Where a session is kept."""
+        return self._storage
+
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):
             scope = self._door.scope
-            self._later.do(lambda: self._storage.write(sessions.touch, scope, session_id))
+            self._later.do(lambda: self._at(session_id).write(sessions.touch, scope, session_id))
 
 
 class OpenedWhenUsed:
@@ -167,9 +171,13 @@ class AsyncBase(Common):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _at(self, session_id: str) -> AsyncStorage:
+        """Where a session is kept."""
+        return self._storage
+
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):
-            self._later.do(self._storage.write(sessions.touch, self._door.scope, session_id))
+            self._later.do(self._at(session_id).write(sessions.touch, self._door.scope, session_id))
 
 
 def documented_by(waiting: type[Any]) -> Callable[[type[T]], type[T]]:

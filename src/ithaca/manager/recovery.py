@@ -44,7 +44,7 @@ class Recovery(Base):
         """
         door = self._door
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._storage.write(recovery.undo, door.scope, id, expected)
+        return self._at(id).write(recovery.undo, door.scope, id, expected)
 
     def restore(self, trash_id: str, *, expected_revision: int | None = None) -> Restored:
         """Takes back one operation, whenever it was. Raises `TrashNotFound`, and as `undo` does."""
@@ -105,7 +105,7 @@ class AsyncRecovery(AsyncBase):
     async def undo(self, session_id: str, *, expected_revision: int | None = None) -> Restored:
         door = self._door
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._storage.write(recovery.undo, door.scope, id, expected)
+        return await self._at(id).write(recovery.undo, door.scope, id, expected)
 
     async def restore(self, trash_id: str, *, expected_revision: int | None = None) -> Restored:
         door = self._door

@@ -19,7 +19,7 @@ class Versions(Base):
         door = self._door
         draft = door.drafts([message])[0]
         id, old = door.session_id(session_id), door.message_id(session_id, message_id)
-        return self._storage.write(versions.add_version, door.scope, id, old, draft, door.expected(expected_revision))
+        return self._at(id).write(versions.add_version, door.scope, id, old, draft, door.expected(expected_revision))
 
     def list_versions(self, session_id: str, message_id: str) -> list[MessageVersion]:
         """Every version of a message, the oldest first; one of them is shown, unless it was removed.
@@ -28,7 +28,7 @@ class Versions(Base):
         """
         door = self._door
         id = door.session_id(session_id)
-        return self._storage.read(versions.list_versions, door.scope, id, door.message_id(session_id, message_id))
+        return self._at(id).read(versions.list_versions, door.scope, id, door.message_id(session_id, message_id))
 
     def switch_version(
         self, session_id: str, message_id: str, *, expected_revision: int | None = None
@@ -40,7 +40,7 @@ class Versions(Base):
         """
         door = self._door
         id, message = door.session_id(session_id), door.message_id(session_id, message_id)
-        return self._storage.write(versions.switch_version, door.scope, id, message, door.expected(expected_revision))
+        return self._at(id).write(versions.switch_version, door.scope, id, message, door.expected(expected_revision))
 
     def fork_session(
         self, session_id: str, *, at: str | None = None, name: str | None = None, new_id: str | None = None
@@ -53,7 +53,7 @@ class Versions(Base):
         """
         door = self._door
         id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at)
-        return self._storage.write(forks.fork, door.scope, id, message, door.fork(new_id, name))
+        return self._at(id).write(forks.fork, door.scope, id, message, door.fork(new_id, name))
 
 
 @documented_by(Versions)
@@ -66,21 +66,21 @@ class AsyncVersions(AsyncBase):
         door = self._door
         draft = door.drafts([message])[0]
         id, old = door.session_id(session_id), door.message_id(session_id, message_id)
-        return await self._storage.write(
+        return await self._at(id).write(
             versions.add_version, door.scope, id, old, draft, door.expected(expected_revision)
         )
 
     async def list_versions(self, session_id: str, message_id: str) -> list[MessageVersion]:
         door = self._door
         id = door.session_id(session_id)
-        return await self._storage.read(versions.list_versions, door.scope, id, door.message_id(session_id, message_id))
+        return await self._at(id).read(versions.list_versions, door.scope, id, door.message_id(session_id, message_id))
 
     async def switch_version(
         self, session_id: str, message_id: str, *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
         door = self._door
         id, message = door.session_id(session_id), door.message_id(session_id, message_id)
-        return await self._storage.write(
+        return await self._at(id).write(
             versions.switch_version, door.scope, id, message, door.expected(expected_revision)
         )
 
@@ -89,4 +89,4 @@ class AsyncVersions(AsyncBase):
     ) -> Session:
         door = self._door
         id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at)
-        return await self._storage.write(forks.fork, door.scope, id, message, door.fork(new_id, name))
+        return await self._at(id).write(forks.fork, door.scope, id, message, door.fork(new_id, name))
