@@ -345,13 +345,15 @@ def test_never_15_transcripts_are_kept_in_memory_or_removals_load_every_row(
 ) -> None:
     """Transcripts kept in memory for ever; a truncation or a clean-up that loads every row."""
     manager, meter = metered
-    id = store_session(manager, [ChatMessage("user", "x" * 10_000) for _ in range(500)])
-    make_sessions(manager, [Conversation(f"empty-{n}", "x") for n in range(200)])
+    ids = [store_session(manager, [ChatMessage("user", "x" * 50_000) for _ in range(20)]) for _ in range(10)]
     tracemalloc.start()
-    assert len(manager.get_session(id).history[-1].content) == 10_000
+    for id in ids:
+        assert len(manager.get_session(id).history[-1].content) == 50_000
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert kept < 1_000_000 < 500 * 10_000
+    assert kept < 3_000_000 < 10 * 20 * 50_000
+    id = store_session(manager, 500)
+    make_sessions(manager, [Conversation(f"empty-{n}", "x") for n in range(200)])
     meter.reset()
     assert manager.truncate_messages(id, 250).messages == 250
     assert manager.truncate_messages(id, 1).messages == 249

@@ -1,10 +1,13 @@
 """What one owner has does not exist for another: not to be seen, listed, changed, guessed or collided with."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -32,17 +35,30 @@ class Ids:
     message: str
     document: str
     owner: str
+    trash: str
+    digest: str
+
+
+def bytes_of(owner: str) -> bytes:
+    """Bytes that a stranger may have by chance, or guess: having them must not tell that somebody else has."""
+    return f"secret of {owner}".encode()
+
+
+def digest_of(owner: str) -> str:
+    return hashlib.sha256(bytes_of(owner)).hexdigest()
 
 
 #: Every public call, made with the ids of something that the caller's owner doesn't have.
 CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "add_message": lambda m, x: m.add_message(x.session, ChatMessage("user", "mine", id=x.message)),
     "add_messages": lambda m, x: m.add_messages(x.session, texts(2)),
+    "add_version": lambda m, x: m.add_version(x.session, x.message, ChatMessage("user", "mine")),
     "archive_document": lambda m, x: m.archive_document(x.document),
     "archive_session": lambda m, x: m.archive_session(x.session),
     "attach_document": lambda m, x: m.attach_document(m.create_document("mine").id, x.session),
     "cleanup_empty_sessions": lambda m, _: m.cleanup_empty_sessions(0, 0),
     "close": lambda m, _: m.close(),
+    "collect_attachments": lambda m, _: m.collect_attachments(min_age_hours=0),
     "count_sessions": lambda m, x: m.count_sessions(owner=x.owner),
     "create_document": lambda m, x: m.create_document("mine", session_id=x.session, document_id=x.document),
     "create_session": lambda m, x: m.create_session(x.session, "mine"),
@@ -54,7 +70,10 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "edit_document": lambda m, x: m.edit_document(x.document, "mine"),
     "edit_message": lambda m, x: m.edit_message(x.session, x.message, "mine"),
     "ensure_task_session": lambda m, x: m.ensure_task_session(x.session, "mine", "", "", task=SimpleNamespace()),
+    "erase_owner": lambda m, x: m.erase_owner(x.owner),
     "for_owner": lambda m, x: m.for_owner(x.owner),
+    "fork_session": lambda m, x: m.fork_session(x.session, at=x.message),
+    "get_attachment": lambda m, x: m.get_attachment(x.digest),
     "get_document": lambda m, x: m.get_document(x.document),
     "get_document_version": lambda m, x: m.get_document_version(x.document, 1),
     "get_message": lambda m, x: m.get_message(x.session, x.message),
@@ -66,21 +85,36 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     ),
     "info": lambda m, _: m.info().sessions,
     "iter_messages": lambda m, x: list(m.iter_messages(x.session)),
+    "list_attachments": lambda m, x: [m.list_attachments(), m.list_attachments(x.session, owner=x.owner)],
     "list_document_versions": lambda m, x: m.list_document_versions(x.document),
     "list_documents": lambda m, x: [m.list_documents(), m.list_documents(session_id=x.session, owner=x.owner)],
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
+    "list_versions": lambda m, x: m.list_versions(x.session, x.message),
     "mark_important": lambda m, x: m.mark_important(x.session),
+    "purge": lambda m, x: [m.purge(older_than=timedelta(0)), m.purge(x.trash)],
+    "put_attachment": lambda m, x: m.put_attachment(bytes_of(x.owner), "text/plain"),
+    "read_attachment": lambda m, x: list(m.read_attachment(x.digest)),
     "rename_session": lambda m, x: m.rename_session(x.session, "mine", expected_revision=1),
     "replace_messages": lambda m, x: m.replace_messages(x.session, [ChatMessage("user", "mine", id=x.message)]),
+    "restore": lambda m, x: m.restore(x.trash),
     "restore_document_version": lambda m, x: m.restore_document_version(x.document, 1),
+    "switch_version": lambda m, x: m.switch_version(x.session, x.message),
+    "trash": lambda m, x: [m.trash(), m.trash(session_id=x.session, owner=x.owner)],
+    "trashed_messages": lambda m, x: m.trashed_messages(x.trash),
     "truncate_messages": lambda m, x: m.truncate_messages(x.session, 0),
     "unarchive_document": lambda m, x: m.unarchive_document(x.document),
     "unarchive_session": lambda m, x: m.unarchive_session(x.session),
+    "undo": lambda m, x: m.undo(x.session),
     "update_session": lambda m, x: m.update_session(x.session, endpoint_url="http://mine"),
     "verify": lambda m, _: m.verify(),
 }
 
-VARYING = ("created_at", "updated_at", "last_accessed", "last_message_at", "trash_id", "id", "cursor")
+VARYING = ("created_at", "updated_at", "last_accessed", "last_message_at", "used_at", "trash_id", "id", "cursor")
+
+
+def ids_ending_in(end: str, trash_id: str) -> Ids:
+    owner = f"odysseus-{end}"
+    return Ids(f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner))
 
 
 def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
@@ -116,7 +150,8 @@ def everything_of(manager: SessionManager) -> list[Any]:
     sessions = [manager.get_session(session.id) for session in manager.list_sessions()]
     documents = [manager.get_document(document.id) for document in manager.list_documents()]
     versions = [manager.list_document_versions(document.id) for document in documents]
-    return [sessions, [session.history for session in sessions], documents, versions]
+    rest = [manager.list_attachments().items, manager.trash().items]
+    return [sessions, [session.history for session in sessions], documents, versions, *rest]
 
 
 def test_every_public_call_is_tried(manager: SessionManager) -> None:
@@ -129,9 +164,11 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     session = make_session(theirs, [ChatMessage("user", "secret", id="message-bbbb")], "session-bbbb", name="secret")
     theirs.create_document("secret", "secret", session_id=session.id, document_id="document-bbbb")
     theirs.create_session("empty-bbbb", "secret")
+    theirs.put_attachment(bytes_of("odysseus-bbbb"), "text/plain")
+    gone = theirs.add_message(session.id, ChatMessage("user", "secret"))
+    trash_id = theirs.delete_messages(session.id, [gone.id]).trash_id
     before = everything_of(theirs)
-    nobodys = Ids("session-xxxx", "message-xxxx", "document-xxxx", "odysseus-xxxx")
-    real = Ids("session-bbbb", "message-bbbb", "document-bbbb", "odysseus-bbbb")
+    nobodys, real = ids_ending_in("xxxx", str(uuid4())), ids_ending_in("bbbb", trash_id)
 
     expected = outcomes(manager, nobodys, "mine-x")
     actual = outcomes(manager, real, "mine-b")
@@ -158,18 +195,42 @@ def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
     assert [session.owner for session in manager.list_sessions()] == ["Telemachus"]
 
 
+#: Calls that work on all that there is, or on what they name otherwise.
+NAMING_NO_SESSION_OR_DOCUMENT = {
+    "attach_document",
+    "cleanup_empty_sessions",
+    "close",
+    "collect_attachments",
+    "count_sessions",
+    "erase_owner",
+    "for_owner",
+    "get_attachment",
+    "import_conversations",
+    "import_documents",
+    "info",
+    "list_attachments",
+    "list_documents",
+    "list_sessions",
+    "purge",
+    "put_attachment",
+    "read_attachment",
+    "restore",
+    "trash",
+    "trashed_messages",
+    "verify",
+}
+
+
 def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: SessionManager) -> None:
     for owner in ("a", "b"):
         owned = manager.for_owner(owner)
         make_session(owned, [ChatMessage("user", owner, id="m-1")], "s-1")
         owned.create_document(owner, document_id="d-1")
-    with_ids = Ids("s-1", "m-1", "d-1", "a")
-    free_of_ids = {"close", "cleanup_empty_sessions", "count_sessions", "for_owner", "info", "list_sessions", "verify"}
-    by_owner = {"attach_document", "import_conversations", "import_documents", "list_documents"}
+    ids = Ids("s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"))
     taken = {"create_session": SessionExists, "create_document": DocumentExists}
-    for name in sorted(set(CALLS) - free_of_ids - by_owner):
+    for name in sorted(set(CALLS) - NAMING_NO_SESSION_OR_DOCUMENT):
         with pytest.raises(taken.get(name, AmbiguousId)):
-            CALLS[name](manager, with_ids)
+            CALLS[name](manager, ids)
     assert [history(manager.for_owner(owner), "s-1") for owner in ("a", "b")] == [["a"], ["b"]]
 
 

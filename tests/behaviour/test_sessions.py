@@ -60,6 +60,8 @@ def test_a_new_session_has_what_it_was_given_and_nothing_else(timed: SessionMana
         "updated_at": "2026-03-01T05:00:00.000000Z",
         "last_accessed": "2026-03-01T05:00:00.000000Z",
         "last_message_at": None,
+        "forked_from": None,
+        "forked_at": None,
     }
     assert session.history == []
     assert session.headers == {}

@@ -140,9 +140,8 @@ def test_a_reader_never_waits_for_a_writer(open_manager: Opener, clock: FakeCloc
 
 def test_times_print_with_a_z(timed: SessionManager) -> None:
     printed = make_session(timed, 1).to_dict()
-    assert {value for name, value in printed.items() if name.endswith(("_at", "_accessed"))} == {
-        "2026-03-01T05:00:00.000000Z"
-    }
+    times = ("created_at", "updated_at", "last_accessed", "last_message_at")
+    assert {printed[name] for name in times} == {"2026-03-01T05:00:00.000000Z"}
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.000001])
