@@ -18,11 +18,16 @@ if TYPE_CHECKING:
         Settings,
         read_settings,
     )
+    from ithaca.context import (
+        Context,
+        ContextInfo,
+    )
     from ithaca.errors import (
         AmbiguousId,
         AttachmentNotFound,
         ConfigurationError,
         Conflict,
+        ContextTooSmall,
         DatabaseBusy,
         DatabaseUnavailable,
         DocumentExists,
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
     )
     from ithaca.models import (
         ChatMessage,
+        Compaction,
         Conversation,
         DatabaseInfo,
         Document,
@@ -91,11 +97,16 @@ _MODULES = {
         "Settings",
         "read_settings",
     ),
+    "context": (
+        "Context",
+        "ContextInfo",
+    ),
     "errors": (
         "AmbiguousId",
         "AttachmentNotFound",
         "ConfigurationError",
         "Conflict",
+        "ContextTooSmall",
         "DatabaseBusy",
         "DatabaseUnavailable",
         "DocumentExists",
@@ -132,6 +143,7 @@ _MODULES = {
     ),
     "models": (
         "ChatMessage",
+        "Compaction",
         "Conversation",
         "DatabaseInfo",
         "Document",
@@ -159,8 +171,12 @@ __all__ = [
     "AttachmentReference",
     "ChatMessage",
     "Collected",
+    "Compaction",
     "ConfigurationError",
     "Conflict",
+    "Context",
+    "ContextInfo",
+    "ContextTooSmall",
     "Conversation",
     "DatabaseBusy",
     "DatabaseInfo",

@@ -30,6 +30,7 @@ from ithaca.content import (
 from ithaca.content import (
     headers as checked_headers,
 )
+from ithaca.context import PROVIDERS
 from ithaca.errors import (
     Described,
     DocumentNotFound,
@@ -44,6 +45,7 @@ from ithaca.errors import (
 )
 from ithaca.media_types import is_media_type
 from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
+from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.scope import Scope
@@ -308,6 +310,31 @@ class Door:
     def since(self, hours: object) -> int:
         """The time that was so many hours ago."""
         return self.scope.clock() - int(self.age("min_age_hours", hours) * 3600 * 1_000_000)
+
+    # Contexts
+
+    def context(self, session_id: str, max_tokens: int, reserve: int, provider: object) -> tuple[Scope, str, Ask]:
+        limit = whole("max_tokens", max_tokens, 1)
+        if provider not in PROVIDERS:
+            raise InvalidArgument("provider", provider, f"one of {', '.join(PROVIDERS)}")
+        ask = Ask(limit, whole("reserve", reserve, 0, limit - 1), provider)
+        return self.scope, self.session_id(session_id), ask
+
+    def compaction(
+        self, session_id: str, summary: str, keep_last: int | None, through: int | str | None, expected: int | None
+    ) -> tuple[Scope, str, dict[str, Any], int | None, int | str | None, int | None]:
+        text = long_text("summary", summary, self._limits.max_message_bytes, InvalidArgument)
+        if not summary or summary.isspace():
+            raise InvalidArgument("summary", summary, "a text that says something")
+        if (keep_last is None) == (through is None):
+            raise InvalidArgument("keep_last", keep_last, "given if `through` is not, and only then")
+        new = {"summary": text, "tokens": self.scope.count_tokens(SUMMARY_LEAD + summary)}
+        last = None if keep_last is None else whole("keep_last", keep_last, 0)
+        if isinstance(through, str):
+            through = self.message_id(session_id, through)
+        elif through is not None:
+            through = whole("through", through, 1)
+        return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
 
     # Documents
 

@@ -31,6 +31,7 @@
      │    ├── DatabaseBusy
      │    ├── DatabaseUnavailable
      │    └── ManagerClosed
+     ├── ContextTooSmall
      ├── ConfigurationError
      └── ImportFailed
 
@@ -45,6 +46,7 @@ __all__ = [
     "AttachmentNotFound",
     "ConfigurationError",
     "Conflict",
+    "ContextTooSmall",
     "DatabaseBusy",
     "DatabaseUnavailable",
     "DocumentExists",
@@ -352,6 +354,21 @@ class ManagerClosed(StorageError):
 
     def __init__(self) -> None:
         super().__init__(reason="closed")
+
+
+class ContextTooSmall(IthacaError):
+    """Session {session_id!r} needs a context of {needed} tokens at least, {limit} are allowed.
+
+    The least is: every system and developer message, the summary if there is one, and the newest message (or
+    tool call with its results). `limit` is what `max_tokens` leaves beside `reserve`.
+    """
+
+    session_id: str
+    needed: int
+    limit: int
+
+    def __init__(self, session_id: str, needed: int, limit: int) -> None:
+        super().__init__(session_id=session_id, needed=needed, limit=limit)
 
 
 class ConfigurationError(IthacaError):

@@ -187,7 +187,10 @@ class ChatMessage(Record):
     @property
     def attached(self) -> str | None:
         """The column `attachments` of a message that was read; None if nothing of it lies elsewhere."""
-        column: str | None = self._row[13]
+        try:
+            column: str | None = self._row[13]
+        except AttributeError:  # made by hand
+            return None
         return column
 
     def with_references(self) -> "ChatMessage":
@@ -501,6 +504,36 @@ class Erased:
         return sum(self.counts.values())
 
 
+class Compaction(Record):
+    """A summary that stands for the first messages of a session in what is sent to a model.
+
+    Its `id` names its entry in the trash as well: `restore(id)` takes the compaction back.
+    """
+
+    __slots__ = ("counts", "created_at", "id", "session_id", "summary", "through", "tokens")
+
+    id: str
+    session_id: str
+    #: The number of the last message that it stands for.
+    through: int
+    summary: str
+    #: What it is counted to hold in a context.
+    tokens: int
+    created_at: datetime
+    #: Whether its last message is still there. If not, it is passed over: it would tell of what was removed.
+    counts: bool
+
+    _readers: ClassVar = {
+        "id": itemgetter(0),
+        "session_id": itemgetter(1),
+        "through": itemgetter(2),
+        "summary": lambda row: from_text(row[3]),
+        "tokens": itemgetter(4),
+        "created_at": _time(5),
+        "counts": _flag(6),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class MessageVersion:
     """One version of a message: it, whether it is the shown one, and how many messages it and its sequel are."""
@@ -548,6 +581,22 @@ class TrashEntry(Record):
     @classmethod
     def kept(cls, row: Row, lifetime: int) -> "TrashEntry":
         return cls.from_row((*row, row[5] + lifetime))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """News of a session: that it is at a new revision, and why."""
+
+    #: Give it back as `watch(after=…)` to hear what came after it.
+    cursor: str
+    owner: str
+    session_id: str
+    #: "created", "updated", "messages added", "messages changed", "archived", "deleted", "restored"; or "missed":
+    #: so much has changed since that the single changes are not known any more, and what matters is to be read again.
+    kind: str
+    #: The session's, after the change.
+    revision: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ arguments at the door and hands one operation to the storage.
 """
 
 from ithaca.manager.attachments import AsyncAttachments, Attachments
+from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
@@ -13,7 +14,7 @@ from ithaca.manager.upkeep import AsyncUpkeep, Upkeep
 from ithaca.manager.versions import AsyncVersions, Versions
 
 
-class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery, Attachments):
+class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery, Attachments, Contexts):
     """Keeps conversations in a database.
 
     `database` is a path, `sqlite:///chats.db`, `sqlite:///:memory:` or `postgresql://user@host/db`; without
@@ -35,7 +36,14 @@ class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery, 
 
 
 class AsyncSessionManager(
-    AsyncSessions, AsyncMessages, AsyncDocuments, AsyncUpkeep, AsyncVersions, AsyncRecovery, AsyncAttachments
+    AsyncSessions,
+    AsyncMessages,
+    AsyncDocuments,
+    AsyncUpkeep,
+    AsyncVersions,
+    AsyncRecovery,
+    AsyncAttachments,
+    AsyncContexts,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.
 

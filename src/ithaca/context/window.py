@@ -1,0 +1,170 @@
+"""Which messages a model gets: the newest that fit, with every tool call answered and every result asked for.
+
+A window is filled from the newest message backward. A call and its results are one unit, which is in the window or
+not; any other message is a unit of its own. Going backward, results are met before their call: they wait for it. The
+first unit that does not fit ends the window: what is sent has no gaps.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ithaca.context.calls import Parts, Piece, parts_of, says
+from ithaca.models import ChatMessage
+from ithaca.tokens import TOKENS_PER_MESSAGE, TokenCounter
+
+#: What the user is taken to have said before the assistant's first words, where a provider wants the user to begin.
+LEAD = "(continue)"
+
+#: The roles that a conversation is made of, beside those of `ALWAYS`.
+_SPEAKERS = ("user", "assistant", "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is sent together or not at all."""
+
+    pieces: list[Piece]
+    tokens: int
+
+    @property
+    def seq(self) -> int:
+        return self.pieces[0].seq
+
+    @property
+    def is_users(self) -> bool:
+        return self.pieces[0].message.role == "user"
+
+
+class Window:
+    """The newest units that fit into so many tokens."""
+
+    def __init__(self, room: int, count_tokens: TokenCounter, *, user_begins: bool) -> None:
+        self.room = room
+        #: Newest first.
+        self.units: list[Unit] = []
+        self.used = 0
+        #: The tokens that there must be room for, lest nothing is sent.
+        self.needed = 0
+        self.full = False
+        self.seen = 0
+        self.left_out: Counter[str] = Counter()
+        self.lead: int | None = None
+        self._user_begins = user_begins
+        self._count = count_tokens
+        #: Call id → its results, the newest first: which message, and which block of it.
+        self._waiting: dict[str, list[tuple[ChatMessage, int | None]]] = {}
+        self._too_old: set[int] = set()
+
+    def take(self, message: ChatMessage) -> None:
+        """Considers the next older message; not to be called when the window is full."""
+        self.seen += 1
+        if reason := set_aside(message):
+            self.left_out[reason] += 1
+        elif message.role not in _SPEAKERS:
+            self.left_out["unknown role"] += 1
+        else:
+            self._take(message, parts_of(message))
+
+    def _take(self, message: ChatMessage, parts: Parts) -> None:
+        for id, block in parts.results.items():
+            self._waiting.setdefault(id, []).append((message, block))
+        pieces, unanswered = self._answered(message, parts)
+        if pieces:
+            self._add(Unit(pieces, sum(self._weight(piece) for piece in pieces)))
+        elif not (parts.results or parts.lost_results or unanswered):
+            self.left_out["empty"] += 1
+        if not self.full:
+            self.left_out["unanswered tool call"] += unanswered
+            self.left_out["orphan tool result"] += parts.lost_results
+
+    def _answered(self, message: ChatMessage, parts: Parts) -> tuple[list[Piece], int]:
+        """What there is to send of a message, with the results of its calls; and how many calls have none."""
+        answered = [id for id in parts.calls if id in self._waiting]
+        unanswered = len(parts.calls) - len(answered) + parts.lost_calls
+        results = self._results(answered)
+        if not answered and not parts.says:
+            return [], unanswered
+        blocks = None
+        if parts.words is not None:
+            used = [index for id, index in parts.called_in_content.items() if id in answered]
+            blocks = _unless_all(sorted(parts.words + used), message.content)
+        called = [index for id, index in parts.called_in_calls.items() if id in answered]
+        return [Piece(message, blocks, _unless_all(called, message.tool_calls)), *results], unanswered
+
+    def _results(self, calls: Iterable[str]) -> list[Piece]:
+        """The results that waited for these calls: of each the first, in the order in which they came."""
+        messages: dict[int, ChatMessage] = {}
+        blocks: dict[int, list[int]] = {}
+        for id in calls:
+            *again, (message, block) = self._waiting.pop(id)
+            self.left_out["duplicate tool result"] += len(again)
+            messages[message.seq or 0] = message
+            blocks.setdefault(message.seq or 0, []).extend([] if block is None else [block])
+        return [
+            Piece(messages[seq], _unless_all(sorted(blocks[seq]), messages[seq].content) if blocks[seq] else None)
+            for seq in sorted(messages)
+        ]
+
+    def _weight(self, piece: Piece) -> int:
+        return piece.tokens(self._count) + TOKENS_PER_MESSAGE
+
+    def _add(self, unit: Unit) -> None:
+        if not self.units:
+            self.needed = unit.tokens + self._cost_of_lead(unit)
+        if self.used + unit.tokens > self.room:
+            self.full = True
+            self._drop(unit)
+        else:
+            self.units.append(unit)
+            self.used += unit.tokens
+
+    def _drop(self, unit: Unit) -> None:
+        self._too_old |= {piece.seq for piece in unit.pieces}
+
+    def close(self) -> None:
+        """Ends the filling, and sees to the window's beginning."""
+        for results in self._waiting.values():
+            if self.full:  # the calls may stand before the window
+                self._too_old |= {message.seq or 0 for message, _ in results}
+            else:
+                self.left_out["orphan tool result"] += len(results)
+        self._begin_with_user()
+        while self.units and self.used + self._cost_of_lead(self.units[-1]) > self.room:
+            self._drop_oldest()
+            self._begin_with_user()
+        if self.units and (cost := self._cost_of_lead(self.units[-1])):
+            self.lead, self.used = self.units[-1].seq, self.used + cost
+        sent = {piece.seq for unit in self.units for piece in unit.pieces}
+        self.left_out["too old"] += len(self._too_old - sent)
+
+    def _begin_with_user(self) -> None:
+        """Where older messages are left out, an answer is not sent without its question, if there is any question."""
+        if self.full and any(unit.is_users for unit in self.units):
+            while not self.units[-1].is_users:
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        unit = self.units.pop()
+        self.used -= unit.tokens
+        self.full = True
+        self._drop(unit)
+
+    def _cost_of_lead(self, oldest: Unit) -> int:
+        return self._count(LEAD) + TOKENS_PER_MESSAGE if self._user_begins and not oldest.is_users else 0
+
+
+def set_aside(message: ChatMessage) -> str | None:
+    """Why a message is not for the model, whatever it says; None if it is."""
+    if message.metadata.get("hidden"):
+        return "hidden"
+    return "slash" if message.metadata.get("source") == "slash" else None
+
+
+def is_always_sent(message: ChatMessage) -> str | None:
+    """Why a system or developer message is left out; None if it is sent."""
+    return set_aside(message) or (None if says(message.content) else "empty")
+
+
+def _unless_all(indexes: list[int], of: object) -> list[int] | None:
+    return None if len(indexes) == (len(of) if isinstance(of, list) else 0) else indexes
