@@ -1,6 +1,6 @@
 """Imports: what is missing is added, nothing twice, and what was deleted here stays deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ithaca import Conversation, ImportReport, LibraryDocument
 from tests.stateful.model.documents import Documents
@@ -14,7 +14,7 @@ class Imports(Messages, Documents):
     def import_conversations(self, scope: str | None, conversations: Sequence[Conversation]) -> ImportReport:
         report = ImportReport()
         for conversation in conversations:
-            owner = (conversation.owner or "") if scope is None else scope
+            owner = self.home(scope, conversation, self.sessions)
             if known := self.sessions.get((owner, conversation.id)):
                 report += self.add_missing(known, conversation)
             elif self.was_deleted(owner, conversation.id):
@@ -23,6 +23,15 @@ class Imports(Messages, Documents):
                 self.sessions[owner, conversation.id] = self.imported(owner, conversation)
                 report += ImportReport(sessions=1, messages=len(conversation.messages))
         return report
+
+    def home(
+        self, scope: str | None, coming: Conversation | LibraryDocument, here: Mapping[tuple[str, str], object]
+    ) -> str:
+        """Whose it will be. Trusted code uses an id for one owner only: what is here already stays whose it is."""
+        if scope is not None:
+            return scope
+        owners = [owner for owner, id in here if id == coming.id]
+        return owners[0] if len(owners) == 1 else coming.owner or ""
 
     def was_deleted(self, owner: str, session_id: str) -> bool:
         return any(
@@ -60,7 +69,7 @@ class Imports(Messages, Documents):
     def import_documents(self, scope: str | None, documents: Sequence[LibraryDocument]) -> ImportReport:
         report = ImportReport()
         for document in documents:
-            owner = (document.owner or "") if scope is None else scope
+            owner = self.home(scope, document, self.documents)
             gone = any((d.owner, d.id) == (owner, document.id) for entry in self.trash for d in entry.documents)
             if gone or (owner, document.id) in self.documents:
                 report += ImportReport(unchanged=1)
