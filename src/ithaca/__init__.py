@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         InvalidMessage,
         InvalidSession,
         IthacaError,
+        LegalHold,
         ManagerClosed,
         MessageConflict,
         MessageNotFound,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         SessionNotFound,
         StorageError,
         TrashNotFound,
+        UsageConflict,
         VersionNotFound,
     )
     from ithaca.manager import (
@@ -84,6 +86,10 @@ if TYPE_CHECKING:
     from ithaca.storage import upgrade as upgrade_database
 
 __version__ = "0.1.0"
+    from ithaca.usage import (
+        Usage,
+        UsageRecord,
+    )
 
 #: Module → the public names that it holds.
 _MODULES = {
@@ -121,6 +127,7 @@ _MODULES = {
         "IthacaError",
         "ManagerClosed",
         "MessageConflict",
+        "LegalHold",
         "MessageNotFound",
         "NotAnIthacaDatabase",
         "NotFound",
@@ -137,6 +144,7 @@ _MODULES = {
         "TrashNotFound",
         "VersionNotFound",
     ),
+        "UsageConflict",
     "manager": (
         "AsyncSessionManager",
         "SessionManager",
@@ -164,6 +172,10 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "usage": (
+        "Usage",
+        "UsageRecord",
+    ),
     "AmbiguousId",
     "AsyncSessionManager",
     "Attachment",
@@ -200,6 +212,7 @@ __all__ = [
     "Limits",
     "ManagerClosed",
     "MessageConflict",
+    "LegalHold",
     "MessageNotFound",
     "MessageVersion",
     "NotAnIthacaDatabase",
@@ -229,6 +242,9 @@ __all__ = [
 ]
 
 
+    "Usage",
+    "UsageConflict",
+    "UsageRecord",
 def __getattr__(name: str) -> Any:
     if name == "upgrade_database":
         from ithaca.storage import upgrade

@@ -13,6 +13,8 @@
      │    ├── SessionExists
      │    ├── DocumentExists
      │    ├── MessageConflict
+     │    ├── UsageConflict
+     │    ├── LegalHold
      │    ├── RevisionConflict
      │    └── AmbiguousId
      ├── InvalidInput (ValueError)
@@ -59,6 +61,7 @@ __all__ = [
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
+    "LegalHold",
     "ManagerClosed",
     "MessageConflict",
     "MessageNotFound",
@@ -75,6 +78,7 @@ __all__ = [
     "SessionNotFound",
     "StorageError",
     "TrashNotFound",
+    "UsageConflict",
     "VersionNotFound",
 ]
 
@@ -201,6 +205,30 @@ class MessageConflict(Conflict):
 
     def __init__(self, session_id: str, message_id: str) -> None:
         super().__init__(session_id=session_id, message_id=message_id)
+
+
+class UsageConflict(Conflict):
+    """There is a record of usage {usage_id!r} already that says something else.
+
+    A record's id is its idempotency key: the same id with the same content is a safe retry.
+    """
+
+    usage_id: str
+
+    def __init__(self, usage_id: str) -> None:
+        super().__init__(usage_id=usage_id)
+
+
+class LegalHold(Conflict):
+    """What {owner!r} has is on legal hold: it must not be erased.
+
+    `set_retention(…, legal_hold=False)` lifts it.
+    """
+
+    owner: str
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner=owner)
 
 
 class RevisionConflict(Conflict):

@@ -114,7 +114,8 @@ CREATE TABLE usage (
     PRIMARY KEY (owner, id)
 );
 CREATE INDEX usage_by_day ON usage (owner, day, model, session_id, input_tokens, output_tokens, cost);
-CREATE INDEX usage_by_session ON usage (owner, session_id, message_id);
+-- Each of the two holds all that is summed up, so that sums by any keys are read from one of them alone.
+CREATE INDEX usage_by_session ON usage (owner, session_id, message_id, day, model, input_tokens, output_tokens, cost);
 
 -- The folded words of a message.
 CREATE TABLE search_entries (

@@ -114,9 +114,10 @@ CREATE TABLE usage (
     PRIMARY KEY (owner, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_by_day ON usage (owner, day, model, session_id, input_tokens, output_tokens, cost);
-CREATE INDEX usage_by_session ON usage (owner, session_id, message_id);
+-- Each of the two holds all that is summed up, so that sums by any keys are read from one of them alone.
+CREATE INDEX usage_by_session ON usage (owner, session_id, message_id, day, model, input_tokens, output_tokens, cost);
 
--- Which message a row of the index is of. The index holds folded words and no text.
+-- Which message a row of the index is of. The numbers of an owner's messages lie in a range of their own.
 CREATE TABLE search_entries (
     number     INTEGER PRIMARY KEY,
     owner      TEXT NOT NULL,
