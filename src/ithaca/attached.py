@@ -5,7 +5,6 @@ content is never looked at to find out. It is a JSON list of `Place`, and in the
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,7 +127,7 @@ class Place(NamedTuple):
             return self.reference
         if not isinstance(found, bytes):
             raise AttachmentNotFound(self.digest)
-        return found if self.form == "bytes" else self.prefix + b64encode(found).decode("ascii")
+        return found if self.form == "bytes" else self.prefix + base64_of(found)
 
 
 _MISSING = object()
@@ -177,7 +176,14 @@ def without_bytes(value: Any) -> Any:
         return {key: without_bytes(item) for key, item in value.items()}
     if isinstance(value, list):
         return [without_bytes(item) for item in value]
-    return b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+    return base64_of(value) if isinstance(value, bytes) else value
+
+
+def base64_of(data: bytes) -> str:
+    """The bytes in base64 (RFC 4648, 4)."""
+    from pybase64 import b64encode_as_string
+
+    return b64encode_as_string(data)
 
 
 def digest_in(value: object) -> str:

@@ -14,12 +14,11 @@ in the URL-safe alphabet, without padding) stays where it is. What is under the 
 looks like.
 """
 
-import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ithaca.attached import Attached, AttachmentReference, Form, Place
+from ithaca.attached import Attached, AttachmentReference, Form, Place, base64_of
 from ithaca.config import Limits
 from ithaca.errors import Described, InvalidMessage
 from ithaca.media_types import HEAD, UNKNOWN, contradiction, plain_media_type, recognized
@@ -56,15 +55,16 @@ def split(content: list[Any], limits: Limits, *, checked: bool = True) -> Split:
 
 def exact_base64(text: str) -> bytes | None:
     """The bytes that a text stands for in base64; None unless encoding them gives that very text (RFC 4648, 4)."""
+    from pybase64 import b64decode
+
     if len(text) % 4:
         return None
     try:
-        data = binascii.a2b_base64(text, strict_mode=True)
+        data = b64decode(text, validate=True)
     except ValueError:
         return None
-    # Strict decoding leaves one freedom: the bits of the last character that no byte needs.
-    tail = data[(len(data) - 1) // 3 * 3 :]
-    return data if binascii.b2a_base64(tail, newline=False) == text[-4:].encode() else None
+    # Decoding leaves one freedom: the bits of the last character that no byte needs.
+    return data if base64_of(data[(len(data) - 1) // 3 * 3 :]) == text[-4:] else None
 
 
 class _Taking:

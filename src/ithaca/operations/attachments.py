@@ -195,6 +195,7 @@ async def load(conn: Connection, owner: str, digests: Iterable[str]) -> dict[str
         f"SELECT a.digest, a.size, c.number, c.data FROM {_CHUNKS}"
         " WHERE a.owner = :owner AND a.digest IN (EACH(:digests))",
         {"owner": owner, "digests": list(digests)},
+        binary=True,
     )
     sizes, chunks = dict[str, int](), dict[str, dict[int, bytes]]()
     for digest, size, number, data in rows:
@@ -228,13 +229,14 @@ def attachment_from(row: Row) -> Attachment:
 @one_statement
 async def chunk(conn: Connection, scope: Scope, owner: str, digest: str, number: int) -> bytes:
     """One chunk. Raises `AttachmentNotFound` if it was removed since it was begun to be read."""
-    row = await conn.row(
+    rows = await conn.rows(
         f"SELECT c.data FROM {_CHUNKS} WHERE a.owner = :owner AND a.digest = :digest AND c.number = :number",
         {"owner": owner, "digest": digest, "number": number},
+        binary=True,
     )
-    if row is None:
+    if not rows:
         raise AttachmentNotFound(digest)
-    data: bytes = row[0]
+    data: bytes = rows[0][0]
     return data
 
 
@@ -374,14 +376,15 @@ def _is_empty_at(value: Any, path: Iterable[str | int]) -> bool:
 async def _fault_of_chunks(conn: Connection, place: Mapping[str, Any], digest: str, size: int) -> str | None:
     found, length, number = sha256(), 0, 0
     while length < size:
-        row = await conn.row(
+        rows = await conn.rows(
             "SELECT data FROM attachment_chunks WHERE owner = :owner AND attachment_id = :id AND number = :number",
             {**place, "number": number},
+            binary=True,
         )
-        if row is None or len(row[0]) != min(CHUNK, size - length):
+        if not rows or len(rows[0][0]) != min(CHUNK, size - length):
             return f"chunk {number} is missing or has another length"
-        found.update(row[0])
-        length, number = length + len(row[0]), number + 1
+        found.update(rows[0][0])
+        length, number = length + len(rows[0][0]), number + 1
     extra = await conn.row(
         "SELECT 1 FROM attachment_chunks WHERE owner = :owner AND attachment_id = :id AND number >= :number",
         {**place, "number": number},

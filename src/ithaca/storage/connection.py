@@ -34,8 +34,8 @@ class Connection(Protocol):
     async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
         """The first row, or None."""
 
-    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
-        """Every row."""
+    async def rows(self, sql: str, params: Params = NOTHING, *, binary: bool = False) -> list[Row]:
+        """Every row. `binary` is for those that hold bytes: they are sent as they are, not written out in digits."""
 
     async def run(self, sql: str, params: Params = NOTHING) -> int:
         """How many rows were inserted, updated or deleted."""

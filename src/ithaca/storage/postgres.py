@@ -133,8 +133,8 @@ class PostgresConnection:
     async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
         return self._db.execute(translate(sql), params).fetchone()
 
-    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
-        return self._db.execute(translate(sql), params).fetchall()
+    async def rows(self, sql: str, params: Params = NOTHING, *, binary: bool = False) -> list[Row]:
+        return self._db.execute(translate(sql), params, binary=binary).fetchall()
 
     async def run(self, sql: str, params: Params = NOTHING) -> int:
         return self._db.execute(translate(sql), params).rowcount

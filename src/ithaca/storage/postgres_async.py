@@ -54,8 +54,8 @@ class AsyncPostgresConnection:
     async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
         return await (await self._db.execute(translate(sql), params)).fetchone()
 
-    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
-        return await (await self._db.execute(translate(sql), params)).fetchall()
+    async def rows(self, sql: str, params: Params = NOTHING, *, binary: bool = False) -> list[Row]:
+        return await (await self._db.execute(translate(sql), params, binary=binary)).fetchall()
 
     async def run(self, sql: str, params: Params = NOTHING) -> int:
         return (await self._db.execute(translate(sql), params)).rowcount

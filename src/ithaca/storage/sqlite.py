@@ -68,7 +68,7 @@ class SQLiteConnection:
         rows = self._execute(sql, params).fetchall()
         return rows[0] if rows else None
 
-    async def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
+    async def rows(self, sql: str, params: Params = NOTHING, *, binary: bool = False) -> list[Row]:
         return self._execute(sql, params).fetchall()
 
     async def run(self, sql: str, params: Params = NOTHING) -> int:
