@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         SessionManager,
     )
     from ithaca.models import (
+        Change,
         ChatMessage,
         Compaction,
         Conversation,
@@ -80,16 +81,17 @@ if TYPE_CHECKING:
         Problem,
         Removed,
         Restored,
+        SearchHit,
         Session,
         TrashEntry,
     )
     from ithaca.storage import upgrade as upgrade_database
-
-__version__ = "0.1.0"
     from ithaca.usage import (
         Usage,
         UsageRecord,
     )
+
+__version__ = "0.1.0"
 
 #: Module → the public names that it holds.
 _MODULES = {
@@ -125,9 +127,9 @@ _MODULES = {
         "InvalidMessage",
         "InvalidSession",
         "IthacaError",
+        "LegalHold",
         "ManagerClosed",
         "MessageConflict",
-        "LegalHold",
         "MessageNotFound",
         "NotAnIthacaDatabase",
         "NotFound",
@@ -142,14 +144,15 @@ _MODULES = {
         "SessionNotFound",
         "StorageError",
         "TrashNotFound",
+        "UsageConflict",
         "VersionNotFound",
     ),
-        "UsageConflict",
     "manager": (
         "AsyncSessionManager",
         "SessionManager",
     ),
     "models": (
+        "Change",
         "ChatMessage",
         "Compaction",
         "Conversation",
@@ -165,22 +168,24 @@ _MODULES = {
         "Problem",
         "Removed",
         "Restored",
+        "SearchHit",
         "Session",
         "TrashEntry",
+    ),
+    "usage": (
+        "Usage",
+        "UsageRecord",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    "usage": (
-        "Usage",
-        "UsageRecord",
-    ),
     "AmbiguousId",
     "AsyncSessionManager",
     "Attachment",
     "AttachmentNotFound",
     "AttachmentReference",
+    "Change",
     "ChatMessage",
     "Collected",
     "Compaction",
@@ -207,12 +212,12 @@ __all__ = [
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
+    "LegalHold",
     "LibraryDocument",
     "LibraryVersion",
     "Limits",
     "ManagerClosed",
     "MessageConflict",
-    "LegalHold",
     "MessageNotFound",
     "MessageVersion",
     "NotAnIthacaDatabase",
@@ -226,6 +231,7 @@ __all__ = [
     "SchemaError",
     "SchemaOutOfDate",
     "SchemaTooNew",
+    "SearchHit",
     "SecretError",
     "SecretKeyInvalid",
     "Session",
@@ -236,15 +242,15 @@ __all__ = [
     "StorageError",
     "TrashEntry",
     "TrashNotFound",
+    "Usage",
+    "UsageConflict",
+    "UsageRecord",
     "VersionNotFound",
     "read_settings",
     "upgrade_database",
 ]
 
 
-    "Usage",
-    "UsageConflict",
-    "UsageRecord",
 def __getattr__(name: str) -> Any:
     if name == "upgrade_database":
         from ithaca.storage import upgrade

@@ -49,6 +49,12 @@ from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.scope import Scope
+from ithaca.operations.search import Wanted
+from ithaca.query import Query, parse
+from ithaca.usage import day_number, keys, record_columns
+
+#: Messages on either side of a hit that a search brings along.
+MOST_NEIGHBOURS = 20
 
 
 class Unset:
@@ -335,6 +341,60 @@ class Door:
         elif through is not None:
             through = whole("through", through, 1)
         return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
+
+    # Usage
+
+    def usage_record(
+        self,
+        model: object,
+        input_tokens: object,
+        output_tokens: object,
+        cost: object,
+        message_id: object,
+        id: object,
+        at: object,
+    ) -> dict[str, Any]:
+        return record_columns(
+            self._limits, self.scope.clock(), model=model, input_tokens=input_tokens, output_tokens=output_tokens,
+            cost=cost, message_id=message_id, id=id, at=at,
+        )  # fmt: skip
+
+    def usage_filter(
+        self, owner: object, session_id: object, model: object, since: object, until: object, by: object
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        return {
+            "owner": None if owner is None else owner_name(owner, self._limits),
+            "session_id": None if session_id is None else self.session_id(session_id),
+            "model": None if model is None else label("model", model, self._limits, empty=True),
+            "since": day_number("since", since),
+            "until": day_number("until", until),
+        }, keys(by)
+
+    # Search
+
+    def search(
+        self,
+        text: object,
+        owner: object,
+        session: object,
+        role: object,
+        since: object,
+        until: object,
+        archived: object,
+        limit: object,
+        neighbours: object,
+    ) -> tuple[Query, Wanted, int, int]:
+        if not isinstance(text, str):
+            raise InvalidArgument("text", text, "a text")
+        wanted = Wanted(
+            owner=None if owner is None else owner_name(owner, self._limits),
+            session_id=None if session is None else self._known("session", session, SessionNotFound),
+            role=None if role is None else label("role", role, self._limits),
+            since=None if since is None else moment("since", since),
+            until=None if until is None else moment("until", until),
+            archived=None if archived is None else flag("archived", archived),
+        )
+        return parse(text), wanted, self.page(limit), whole("neighbours", neighbours, 0, MOST_NEIGHBOURS)
 
     # Documents
 

@@ -6,7 +6,7 @@ read; from then on the field is an ordinary slot.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
@@ -472,6 +472,42 @@ class Removed:
     sessions: int = 0
     messages: int = 0
     documents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A message that a search found, and the part of it where the words stand.
+
+    `snippet` is cut out of what the message says, with "…" where it was cut; `highlights` are the beginnings and ends
+    in it of what was found, in order and apart from one another. Nothing in it is escaped.
+    """
+
+    message: ChatMessage
+    owner: str
+    session_id: str
+    session_name: str
+    #: The higher, the better it fits; it says something beside the other hits of the same search only.
+    score: float
+    snippet: str
+    highlights: list[tuple[int, int]]
+    #: The messages that stand next to it, as many as were asked for, oldest first.
+    before: list[ChatMessage] = field(default_factory=list)
+    after: list[ChatMessage] = field(default_factory=list)
+
+    def between(self, before: list[ChatMessage], after: list[ChatMessage]) -> "SearchHit":
+        """The hit with its neighbours."""
+        return replace(self, before=before, after=after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it."""
+        messages = {name: [message.to_dict() for message in getattr(self, name)] for name in ("before", "after")}
+        plain = ("owner", "session_id", "session_name", "score", "snippet")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "highlights": [list(span) for span in self.highlights],
+            "message": self.message.to_dict(),
+            **messages,
+        }
 
 
 @dataclass(frozen=True, slots=True)

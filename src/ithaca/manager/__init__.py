@@ -9,12 +9,17 @@ from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
+from ithaca.manager.search import AsyncSearch, Search
 from ithaca.manager.sessions import AsyncSessions, Sessions
 from ithaca.manager.upkeep import AsyncUpkeep, Upkeep
+from ithaca.manager.usage import Accounts, AsyncAccounts
 from ithaca.manager.versions import AsyncVersions, Versions
+from ithaca.manager.watching import AsyncWatching, Watching
 
 
-class SessionManager(Sessions, Messages, Documents, Upkeep, Versions, Recovery, Attachments, Contexts):
+class SessionManager(
+    Sessions, Messages, Documents, Upkeep, Versions, Recovery, Attachments, Contexts, Search, Watching, Accounts
+):
     """Keeps conversations in a database.
 
     `database` is a path, `sqlite:///chats.db`, `sqlite:///:memory:` or `postgresql://user@host/db`; without
@@ -44,6 +49,9 @@ class AsyncSessionManager(
     AsyncRecovery,
     AsyncAttachments,
     AsyncContexts,
+    AsyncSearch,
+    AsyncAccounts,
+    AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.
 

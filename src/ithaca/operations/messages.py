@@ -204,7 +204,7 @@ async def edit(
     )
     if row is None:
         raise MessageNotFound(session_id, message_id)
-    await advance(conn, head, now, count=head.message_count)
+    await advance(conn, head, now, count=head.message_count, again=seq)
     edited = ChatMessage.from_row((*row[:13], changes.get("attachments", row[13])))
     return (await attachments.filled(conn, head.owner, [edited]))[0]
 

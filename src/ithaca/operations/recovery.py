@@ -135,6 +135,9 @@ async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
     session_id = entry.session_id or ""
     head = await lock(conn, scope.of(entry.owner), session_id, expected)
     displaced = await _displace(conn, scope, entry, session_id, head.revision + 1)
+    first = await conn.row(
+        "SELECT min(seq) FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id", entry.bin.params
+    )
     restored = await conn.run(
         f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS})"
         f" SELECT owner, session_id, {MESSAGE_COLUMNS} FROM trashed_messages t"
@@ -149,7 +152,8 @@ async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
         entry.bin.params,
     )
     await _drop_if_empty(conn, entry)
-    await advance(conn, head, scope.clock(), count=head.message_count - displaced + restored)
+    count, again = head.message_count - displaced + restored, first[0] if first else None
+    await advance(conn, head, scope.clock(), count=count, again=again)
     return Restored(messages=restored)
 
 
@@ -192,6 +196,8 @@ async def _sessions_back(
 
 _MINE = "owner = :owner AND trash_id = :trash_id{one}"
 _SESSION_BACK_COLUMNS = SESSION_COLUMNS.replace("revision", "revision + 1").replace("updated_at", ":now")
+# Purging may have taken it out of the search meanwhile.
+_SESSION_BACK_COLUMNS = _SESSION_BACK_COLUMNS.replace("indexed_seq", "0")
 
 #: Statements in their order, each with the column that names the session.
 _SESSIONS_BACK = (
@@ -204,6 +210,11 @@ _SESSIONS_BACK = (
         f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS})"
         f" SELECT owner, session_id, {MESSAGE_COLUMNS} FROM trashed_messages WHERE {_MINE}",
         "session_id",
+    ),
+    (
+        "INSERT INTO changes (owner, session_id, kind, revision, created_at)"
+        f" SELECT owner, id, 'restored', revision + 1, :now FROM trashed_sessions WHERE {_MINE}",
+        "id",
     ),
     (
         f"INSERT INTO compactions (owner, {trash.COMPACTION_COLUMNS})"

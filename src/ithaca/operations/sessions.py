@@ -12,6 +12,7 @@ from ithaca.content import new_id
 from ithaca.errors import AmbiguousId, RevisionConflict, SessionExists, SessionNotFound
 from ithaca.models import ChatMessage, Removed, Session
 from ithaca.operations import attachments, trash
+from ithaca.operations.changes import record
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.storage.connection import Connection, one_statement
@@ -61,6 +62,7 @@ async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: d
     row = await conn.row(_INSERT, {**new, "headers": sealed, "now": scope.clock()})
     if row is None:
         raise SessionExists(new["id"])
+    await record(conn, new["owner"], new["id"], "created", row[14], row[15])
     return session_from(scope, row)
 
 
@@ -69,7 +71,9 @@ async def ensure(conn: Connection, scope: Scope, new: dict[str, Any]) -> Session
     try:
         return session_from(scope, await _row(conn, scope, new["id"]))
     except SessionNotFound:
-        await conn.run(_INSERT, {**new, "headers": None, "now": scope.clock()})
+        now = scope.clock()
+        if await conn.run(_INSERT, {**new, "headers": None, "now": now}):
+            await record(conn, new["owner"], new["id"], "created", 1, now)
         return session_from(scope, await _row(conn, scope, new["id"]))
 
 
@@ -116,7 +120,7 @@ async def lock(conn: Connection, scope: Scope, session_id: str, expected: int | 
     owner = await scope.owner_of_session(conn, session_id)
     row = await conn.row(
         "SELECT owner, id, revision, next_seq, message_count FROM sessions"
-        " WHERE owner = :owner AND id = :id FOR UPDATE",
+        " WHERE owner = :owner AND id = :id AND in_turn(:owner, :id) FOR UPDATE",
         {"owner": owner, "id": session_id},
     )
     if row is None:
@@ -128,18 +132,30 @@ async def lock(conn: Connection, scope: Scope, session_id: str, expected: int | 
 
 
 async def advance(
-    conn: Connection, head: Head, now: int, *, count: int, numbers: int = 0, at: int | None = None
+    conn: Connection,
+    head: Head,
+    now: int,
+    *,
+    count: int,
+    numbers: int = 0,
+    at: int | None = None,
+    again: int | None = None,
 ) -> None:
     """Records a change of a locked session: its next revision, its new count, the numbers that it took.
 
-    `at` is the time of the newest message that was added, if any was.
+    `at` is the time of the newest message that was added, if any was. From the number `again` on, messages may say
+    something else than they did, or have come back: the search looks at them again.
     """
+    kind = "messages added" if at is not None else "messages changed"
+    await record(conn, head.owner, head.id, kind, head.revision + 1, now)
     later = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
     added = f", last_message_at = {later}, active_at = {later}" if at is not None else ""
+    if again is not None:
+        added += ", indexed_seq = CASE WHEN indexed_seq < :again THEN indexed_seq ELSE :again - 1 END"
     await conn.run(
         "UPDATE sessions SET revision = revision + 1, message_count = :count, next_seq = next_seq + :numbers,"
         f" updated_at = :now, last_accessed = :now{added} WHERE owner = :owner AND id = :id",
-        {"owner": head.owner, "id": head.id, "count": count, "numbers": numbers, "now": now, "at": at},
+        {"owner": head.owner, "id": head.id, "count": count, "numbers": numbers, "now": now, "at": at, "again": again},
     )
 
 
@@ -166,6 +182,7 @@ async def update(
     )
     if row is None:
         raise SessionNotFound(session_id)
+    await record(conn, head.owner, session_id, "updated", row[14], row[16])
     return session_from(scope, row)
 
 
@@ -188,6 +205,7 @@ async def delete(conn: Connection, scope: Scope, session_id: str, expected: int 
     )
     messages = await trash.remove_session(conn, bin, session_id)
     await trash.close_bin(conn, bin, sessions=1, messages=messages)
+    await record(conn, head.owner, session_id, "deleted", head.revision, scope.clock())
     return Removed(bin.id, 1, messages)
 
 
@@ -203,7 +221,10 @@ async def delete_many(conn: Connection, scope: Scope, ids: Sequence[str], import
     trash_id, messages = new_id(), 0
     for owner, mine in groupby(rows, key=itemgetter(0)):
         bin = await trash.open_bin(conn, owner, "delete sessions", scope.clock(), id=trash_id)
-        removed = [await trash.remove_session(conn, bin, session_id) for _, session_id, _ in mine]
+        ids = [session_id for _, session_id, _ in mine]
+        removed = [await trash.remove_session(conn, bin, session_id) for session_id in ids]
+        for session_id in ids:
+            await record(conn, owner, session_id, "deleted", 0, scope.clock())
         await trash.close_bin(conn, bin, sessions=len(removed), messages=sum(removed))
         messages += sum(removed)
     return Removed(trash_id, len(rows), messages) if rows else Removed()

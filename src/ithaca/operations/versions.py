@@ -3,12 +3,17 @@
 The messages of the version that is shown stand in the session; those of the others lie in the trash as entries
 of the kind "version", which the trash doesn't list and nothing purges while their session is there. So a long
 history of rejected versions costs the shown one nothing.
+
+Versions lie within versions: what is set aside takes along the versions that it shows. A message that is not shown is
+therefore brought back in steps, outermost first.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from ithaca.content import Draft, new_id
-from ithaca.errors import MessageNotFound
+from ithaca.columns import Row, to_json
+from ithaca.content import Draft, new_id, says_the_same
+from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict
 from ithaca.models import ChatMessage, MessageVersion
 from ithaca.operations import attachments, trash
 from ithaca.operations.messages import by_id, insert_known
@@ -17,29 +22,88 @@ from ithaca.operations.sessions import Head, advance, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.storage.connection import Connection
 
-# The first message of a version that is not shown names it.
-_FIRSTS = f"""
-    SELECT {MESSAGE_COLUMNS}, version_id, messages FROM (
-        SELECT id AS version_id, messages FROM trash
-        WHERE owner = :owner AND session_id = :session_id AND kind = 'version'
-        AND parent_id IS NULL AND version_group = :group
-    ) t JOIN (
-        SELECT trash_id, {MESSAGE_COLUMNS} FROM trashed_messages m WHERE owner = :owner AND seq = (
-            SELECT min(seq) FROM trashed_messages f
-            WHERE f.owner = m.owner AND f.trash_id = m.trash_id AND f.session_id = :session_id)
-    ) m ON m.trash_id = t.version_id
+# The messages of a session that are set aside as versions, or behind one.
+_ASIDE = """
+    FROM trashed_messages m JOIN trash t ON t.owner = m.owner AND t.id = m.trash_id
+    WHERE m.owner = :owner AND m.session_id = :session_id AND t.kind = 'version' AND t.parent_id IS NULL
 """
+
+_GROUP_ASIDE = f"""
+    SELECT {", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))},
+        CASE WHEN t.version_group = m.version_group THEN t.messages ELSE (
+            SELECT count(*) FROM trashed_messages l
+            WHERE l.owner = m.owner AND l.trash_id = m.trash_id AND l.session_id = m.session_id AND l.seq >= m.seq) END
+    {_ASIDE} AND m.version_group = :group ORDER BY m.seq, m.id
+"""
+
+_GROUP_SHOWN = f"""
+    SELECT {MESSAGE_COLUMNS}, (SELECT count(*) FROM messages l
+        WHERE l.owner = m.owner AND l.session_id = m.session_id AND l.seq >= m.seq)
+    FROM messages m WHERE owner = :owner AND session_id = :session_id
+"""
+
+# The entry that a message which is not shown lies in; the last one, should its id have been used again.
+_ENTRY_WITH = f"SELECT t.id, t.version_group, m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1"
+
+# The message of a group that lies within the version of another message.
+_WITHIN = f"SELECT m.id {_ASIDE} AND m.version_group = :group AND t.version_group <> :group ORDER BY m.seq DESC LIMIT 1"
+
+_SHOWN = "SELECT id, seq FROM messages WHERE owner = :owner AND session_id = :session_id"
+
+
+@dataclass(slots=True)
+class Stage:
+    """A locked session while messages go and come: how many it shows, and the number that comes next."""
+
+    head: Head
+    count: int
+    next_seq: int
+
+    @classmethod
+    def of(cls, head: Head) -> "Stage":
+        return cls(head, head.message_count, head.next_seq)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"owner": self.head.owner, "session_id": self.head.id}
+
+    async def end(self, conn: Connection, now: int, *, at: int | None = None) -> None:
+        """Records the change, once however many steps it took."""
+        numbers = self.next_seq - self.head.next_seq
+        await advance(conn, self.head, now, count=self.count, numbers=numbers, at=at)
 
 
 async def add_version(
     conn: Connection, scope: Scope, session_id: str, message_id: str, draft: Draft, expected: int | None
 ) -> ChatMessage:
-    """Puts another version in the place of a message; it and what followed it are kept as a version."""
-    head = await lock(conn, scope, session_id, expected)
-    found = await by_id(conn, head.owner, session_id, [message_id])
-    if not found:
-        raise MessageNotFound(session_id, message_id)
-    return await put_version(conn, scope, head, found[message_id], draft)
+    """Puts another version in the place of a message; it and what followed it are kept as a version.
+
+    A version whose id is stored already is not stored again if it says the same.
+    """
+    head = await lock(conn, scope, session_id, None)
+    if (stored := await _stored_before(conn, head, message_id, draft)) is not None:
+        return (await attachments.filled(conn, head.owner, [stored]))[0]
+    if expected is not None and head.revision != expected:
+        raise RevisionConflict(session_id, head.revision, expected)
+    return await _put_version(conn, scope, head, await _shown(conn, head, message_id), draft)
+
+
+async def _stored_before(conn: Connection, head: Head, message_id: str, draft: Draft) -> ChatMessage | None:
+    """The version that a caller who heard no answer adds again. Any other message of that id is a conflict."""
+    place = {"owner": head.owner, "session_id": head.id, "id": draft["id"]}
+    row = await conn.row(f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE {_MINE} AND id = :id", place)
+    row = row or await conn.row(f"SELECT {_OF_M} {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place)
+    if row is None:
+        return None
+    stored = ChatMessage.from_row(row)
+    group = await _group(conn, head.id, {**place, "id": message_id})
+    if stored.id == message_id or group is None or stored.version_group != group or not says_the_same(draft, stored):
+        raise MessageConflict(head.id, draft["id"])
+    return stored
+
+
+_MINE = "owner = :owner AND session_id = :session_id"
+_OF_M = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))
 
 
 async def edit_as_version(
@@ -47,69 +111,68 @@ async def edit_as_version(
 ) -> ChatMessage:
     """Puts an edited copy in the place of a message; it and what followed it are kept as a version."""
     head = await lock(conn, scope, session_id, expected)
-    found = await by_id(conn, head.owner, session_id, [message_id])
-    if not found:
-        raise MessageNotFound(session_id, message_id)
+    message = await _shown(conn, head, message_id)
+    if "tokens" in changes and "tool_calls" not in changes and message.tool_calls:
+        changes = {**changes, "tokens": changes["tokens"] + scope.count_tokens(to_json(message.tool_calls))}
     new = {"id": new_id(), "created_at": scope.clock(), "edited_at": None}
-    draft = {**found[message_id].columns(MESSAGE_COLUMNS), **changes, **new}
-    return await put_version(conn, scope, head, found[message_id], draft)
+    return await _put_version(conn, scope, head, message, {**message.columns(MESSAGE_COLUMNS), **changes, **new})
 
 
-async def put_version(conn: Connection, scope: Scope, head: Head, message: ChatMessage, draft: Draft) -> ChatMessage:
+async def _shown(conn: Connection, head: Head, message_id: str) -> ChatMessage:
+    found = await by_id(conn, head.owner, head.id, [message_id])
+    if not found:
+        raise MessageNotFound(head.id, message_id)
+    return found[message_id]
+
+
+async def _put_version(conn: Connection, scope: Scope, head: Head, message: ChatMessage, draft: Draft) -> ChatMessage:
     """Puts a draft in the place of a message of a locked session."""
     group = message.version_group or new_id()
     if message.version_group is None:
         await conn.run(
-            "UPDATE messages SET version_group = :group WHERE owner = :owner AND session_id = :id AND seq = :seq",
-            {"owner": head.owner, "id": head.id, "group": group, "seq": message.seq},
+            f"UPDATE messages SET version_group = :group WHERE {_MINE} AND seq = :seq",
+            {"owner": head.owner, "session_id": head.id, "group": group, "seq": message.seq},
         )
-    removed = await _set_aside(conn, scope, head, group, message.seq or 0)
+    stage = Stage.of(head)
+    await set_aside(conn, scope, stage, group, message.seq or 0)
     now = scope.clock()
     stored = await insert_known(conn, head, [{"edited_at": None, **draft, "version_group": group}], now)
-    count = head.message_count - removed + 1
-    await advance(conn, head, now, count=count, numbers=1, at=draft["created_at"])
-    return stored[0]
+    stage.count, stage.next_seq = stage.count + 1, stage.next_seq + 1
+    await stage.end(conn, now, at=draft["created_at"])
+    return (await attachments.filled(conn, head.owner, stored))[0]
 
 
-async def _set_aside(conn: Connection, scope: Scope, head: Head, group: str, first: int) -> int:
+async def set_aside(conn: Connection, scope: Scope, stage: Stage, group: str, first: int) -> None:
+    """Keeps the shown message of a group, which has this number, and all that follows it as a version."""
+    head, now = stage.head, scope.clock()
     bin = await trash.open_bin(
-        conn, head.owner, "version", scope.clock(), session_id=head.id, version_group=group, revision=head.revision + 1
+        conn, head.owner, "version", now, session_id=head.id, version_group=group, revision=head.revision + 1
     )
     removed = await trash.remove_messages(conn, bin, head.id, "seq >= :first", {"first": first})
     await trash.close_bin(conn, bin, messages=removed)
-    return removed
+    stage.count -= removed
 
 
 async def list_versions(conn: Connection, scope: Scope, session_id: str, message_id: str) -> list[MessageVersion]:
-    """Every version of a message, the oldest first; a message that was never changed is its only one."""
+    """Every version of a message in their order; a message that was never changed is its only one."""
     owner = await scope.owner_of_session(conn, session_id)
     place = {"owner": owner, "session_id": session_id, "id": message_id}
     group = await _group(conn, session_id, place)
-    shown = await conn.rows(
-        f"SELECT {MESSAGE_COLUMNS}, '' AS trash_id, (SELECT count(*) FROM messages l WHERE l.owner = m.owner"
-        " AND l.session_id = m.session_id AND l.seq >= m.seq) FROM messages m"
-        " WHERE owner = :owner AND session_id = :session_id"
-        f" AND {'id = :id' if group is None else 'version_group = :group'}",
-        {**place, "group": group},
-    )
-    aside = await conn.rows(_FIRSTS, {**place, "group": group}) if group is not None else []
-    rows = shown + aside
-    firsts = await attachments.messages(conn, owner, [row[:-2] for row in rows])
-    versions = [MessageVersion(first, row[-2] == "", row[-1]) for first, row in zip(firsts, rows, strict=True)]
-    return sorted(versions, key=lambda version: (version.message.created_at, version.message.id))
+    which = "id = :id" if group is None else "version_group = :group"
+    shown = await conn.rows(f"{_GROUP_SHOWN} AND {which}", {**place, "group": group})
+    aside = [] if group is None else await conn.rows(_GROUP_ASIDE, {**place, "group": group})
+    rows = sorted(shown + aside)  # by their numbers
+    firsts = await attachments.messages(conn, owner, [row[:-1] for row in rows])
+    ids = {row[1] for row in shown}
+    return [MessageVersion(first, first.id in ids, row[-1]) for first, row in zip(firsts, rows, strict=True)]
 
 
 async def _group(conn: Connection, session_id: str, place: dict[str, Any]) -> str | None:
-    """The group of a message that is shown, or that begins a version that isn't."""
-    row = await conn.row(
-        "SELECT version_group FROM messages WHERE owner = :owner AND session_id = :session_id AND id = :id", place
-    )
+    """The group of a message, shown or not; None if it is its only version."""
+    row = await conn.row(f"SELECT version_group FROM messages WHERE {_MINE} AND id = :id", place)
     if row is None:
         row = await conn.row(
-            "SELECT t.version_group FROM trashed_messages m JOIN trash t ON t.owner = m.owner AND t.id = m.trash_id"
-            " WHERE m.owner = :owner AND m.session_id = :session_id AND m.id = :id AND t.kind = 'version'"
-            " AND t.version_group = m.version_group AND t.parent_id IS NULL",
-            place,
+            f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place
         )
     if row is None:
         raise MessageNotFound(session_id, place["id"])
@@ -119,49 +182,74 @@ async def _group(conn: Connection, session_id: str, place: dict[str, Any]) -> st
 async def switch_version(
     conn: Connection, scope: Scope, session_id: str, message_id: str, expected: int | None
 ) -> list[ChatMessage]:
-    """Shows another version with the conversation that followed it; returns that, from the version on."""
+    """Shows the conversation that a message is in; returns the message and what follows it."""
     head = await lock(conn, scope, session_id, expected)
-    place = {"owner": head.owner, "session_id": session_id, "id": message_id}
-    group = await _group(conn, session_id, place)
-    shown = await conn.row(
-        "SELECT seq, id FROM messages WHERE owner = :owner AND session_id = :session_id AND version_group = :group",
-        {**place, "group": group},
-    )
-    if group is not None and (shown is None or shown[1] != message_id):
-        await _bring_back(conn, scope, head, {**place, "group": group}, None if shown is None else shown[0])
+    stage = Stage.of(head)
+    if await show(conn, scope, stage, message_id):
+        await stage.end(conn, scope.clock())
     rows = await conn.rows(
-        f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id AND seq >="
-        " (SELECT seq FROM messages WHERE owner = :owner AND session_id = :session_id AND id = :id) ORDER BY seq",
-        place,
+        f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE {_MINE} AND seq >="
+        f" (SELECT seq FROM messages WHERE {_MINE} AND id = :id) ORDER BY seq",
+        {**stage.place, "id": message_id},
     )
+    if not rows:
+        raise MessageNotFound(session_id, message_id)
     return await attachments.messages(conn, head.owner, rows)
 
 
-async def _bring_back(conn: Connection, scope: Scope, head: Head, place: dict[str, Any], shown: int | None) -> None:
-    wanted = [row for row in await conn.rows(_FIRSTS, place) if row[1] == place["id"]]
-    bin = trash.Bin(head.owner, wanted[0][-2])
-    removed = 0 if shown is None else await _set_aside(conn, scope, head, place["group"], shown)
-    shift = await _shift(conn, head, bin)
+async def show(conn: Connection, scope: Scope, stage: Stage, message_id: str) -> bool:
+    """Brings a message back that is set aside, in a version or behind one; whether there was anything to do."""
+    if await conn.row(f"{_SHOWN} AND id = :id", {**stage.place, "id": message_id}) is not None:
+        return False
+    entry = await conn.row(_ENTRY_WITH, {**stage.place, "id": message_id})
+    if entry is None:
+        return False
+    group = {**stage.place, "group": entry[1]}
+    if await conn.row(f"{_SHOWN} AND version_group = :group", group) is None:
+        within = await conn.row(_WITHIN, group)
+        if within is not None:
+            await show(conn, scope, stage, within[0])
+    await _bring_back(conn, scope, stage, entry)
+    return True
+
+
+async def _bring_back(conn: Connection, scope: Scope, stage: Stage, entry: Row) -> None:
+    """Puts a version in the place of the one that is shown; at the end, if that one was removed."""
+    shown = await conn.row(f"{_SHOWN} AND version_group = :group", {**stage.place, "group": entry[1]})
+    if shown is not None:
+        await set_aside(conn, scope, stage, entry[1], shown[1])
+    bin = trash.Bin(stage.head.owner, entry[0])
+    await _refuse_ids_in_use(conn, stage, bin)
+    shift, end = await _numbers(conn, stage, bin)
     renumbered = MESSAGE_COLUMNS.replace("seq", "seq + :shift", 1)
-    restored = await conn.run(
+    stage.count += await conn.run(
         f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS}) SELECT owner, session_id, {renumbered}"
         " FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id",
         {**bin.params, "shift": shift},
     )
-    await conn.run("DELETE FROM trash WHERE owner = :owner AND id = :trash_id", bin.params)
-    top = await conn.row(
-        "SELECT max(seq) FROM messages WHERE owner = :owner AND session_id = :id", {"owner": head.owner, "id": head.id}
-    )
-    numbers = max(0, (top[0] if top else 0) + 1 - head.next_seq)
-    await advance(conn, head, scope.clock(), count=head.message_count - removed + restored, numbers=numbers)
+    stage.next_seq = max(stage.next_seq, end + 1)
+    await trash.remove_entry(conn, bin)
 
 
-async def _shift(conn: Connection, head: Head, bin: trash.Bin) -> int:
-    """What is added to the numbers of a version so that it comes after what it follows; mostly nothing."""
+async def _refuse_ids_in_use(conn: Connection, stage: Stage, bin: trash.Bin) -> None:
     row = await conn.row(
-        "SELECT (SELECT max(seq) FROM messages WHERE owner = :owner AND session_id = :session_id),"
-        " (SELECT min(seq) FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id)",
-        {**bin.params, "session_id": head.id},
+        "SELECT m.id FROM trashed_messages t JOIN messages m"
+        " ON m.owner = t.owner AND m.session_id = t.session_id AND m.id = t.id"
+        " WHERE t.owner = :owner AND t.trash_id = :trash_id LIMIT 1",
+        bin.params,
     )
-    before, first = row or (None, None)
-    return head.next_seq - int(first) if before is not None and before >= first else 0
+    if row is not None:
+        raise MessageConflict(stage.head.id, row[0])
+
+
+async def _numbers(conn: Connection, stage: Stage, bin: trash.Bin) -> tuple[int, int]:
+    """What is added to the numbers of a version so that it follows what is shown, mostly nothing; and the last one."""
+    row = await conn.row(
+        f"SELECT (SELECT max(seq) FROM messages WHERE {_MINE}),"
+        " (SELECT min(seq) FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id),"
+        " (SELECT max(seq) FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id)",
+        {**bin.params, **stage.place},
+    )
+    before, first, last = row or (None, 0, 0)
+    shift = stage.next_seq - int(first) if before is not None and before >= first else 0
+    return shift, int(last) + shift

@@ -9,6 +9,8 @@ ALTER TABLE trashed_messages ADD COLUMN attachments TEXT;
 -- The few messages that are in every context, wherever they stand.
 CREATE INDEX messages_always_sent ON messages (owner, session_id, seq) WHERE role IN ('system', 'developer');
 CREATE INDEX messages_versions ON messages (owner, session_id, version_group) WHERE version_group IS NOT NULL;
+CREATE INDEX trashed_messages_versions ON trashed_messages (owner, session_id, version_group)
+    WHERE version_group IS NOT NULL;
 CREATE INDEX messages_with_attachments ON messages (owner, session_id, seq) WHERE attachments IS NOT NULL;
 CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner, trash_id, session_id, seq) WHERE attachments IS NOT NULL;
 
@@ -119,10 +121,11 @@ CREATE INDEX usage_by_session ON usage (owner, session_id, message_id, day, mode
 
 -- The folded words of a message.
 CREATE TABLE search_entries (
-    owner      TEXT COLLATE "C" NOT NULL,
-    session_id TEXT COLLATE "C" NOT NULL,
-    seq        BIGINT NOT NULL,
-    words      TSVECTOR NOT NULL,
+    owner       TEXT COLLATE "C" NOT NULL,
+    session_id  TEXT COLLATE "C" NOT NULL,
+    seq         BIGINT NOT NULL,
+    fingerprint BIGINT NOT NULL,                     -- of what the message said when it was indexed
+    words       TSVECTOR NOT NULL,
     PRIMARY KEY (owner, session_id, seq)
 );
 CREATE INDEX search_index ON search_entries USING GIN (words);

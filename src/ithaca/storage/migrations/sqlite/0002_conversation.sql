@@ -9,6 +9,8 @@ ALTER TABLE trashed_messages ADD COLUMN attachments TEXT;
 -- The few messages that are in every context, wherever they stand.
 CREATE INDEX messages_always_sent ON messages (owner, session_id, seq) WHERE role IN ('system', 'developer');
 CREATE INDEX messages_versions ON messages (owner, session_id, version_group) WHERE version_group IS NOT NULL;
+CREATE INDEX trashed_messages_versions ON trashed_messages (owner, session_id, version_group)
+    WHERE version_group IS NOT NULL;
 CREATE INDEX messages_with_attachments ON messages (owner, session_id, seq) WHERE attachments IS NOT NULL;
 CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner, trash_id, session_id, seq) WHERE attachments IS NOT NULL;
 
@@ -119,15 +121,16 @@ CREATE INDEX usage_by_session ON usage (owner, session_id, message_id, day, mode
 
 -- Which message a row of the index is of. The numbers of an owner's messages lie in a range of their own.
 CREATE TABLE search_entries (
-    number     INTEGER PRIMARY KEY,
-    owner      TEXT NOT NULL,
-    session_id TEXT NOT NULL,
-    seq        INTEGER NOT NULL,
+    number      INTEGER PRIMARY KEY,
+    owner       TEXT NOT NULL,
+    session_id  TEXT NOT NULL,
+    seq         INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,                     -- of what the message said when it was indexed
     UNIQUE (owner, session_id, seq)
 ) STRICT;
+-- Words come folded and parted by spaces; the tokenizer "ascii" leaves every other letter as it is.
 CREATE VIRTUAL TABLE search_index USING fts5 (
-    scope, words, content = '', contentless_delete = 1,
-    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co'"
+    scope, words, content = '', contentless_delete = 1, tokenize = 'ascii'
 );
 
 -- What changed, in the order of the commits. Old rows are removed after some time.

@@ -1,0 +1,88 @@
+"""The call that finds messages by their words."""
+
+from datetime import datetime
+
+from ithaca.manager.base import AsyncBase, Base, documented_by
+from ithaca.models import SearchHit
+from ithaca.operations import search
+
+
+class Search(Base):
+    """The call that finds messages by their words."""
+
+    def search(
+        self,
+        text: str,
+        *,
+        owner: str | None = None,
+        session: str | None = None,
+        role: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        archived: bool | None = None,
+        limit: int = 20,
+        neighbours: int = 0,
+    ) -> list[SearchHit]:
+        """The messages that fit a text, the best first, those that were stored last first among equals.
+
+        Each word must be in the message, whatever its case and its accents; `"words in quotation marks"` must stand
+        together; `begin*` stands for every word that begins so; `-word` must not be there; of `this OR that` one is
+        enough. In scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) what stands
+        together is found anywhere. No text is an error; one without any word finds nothing.
+
+        `since` and `until` are times of the messages, the second one excluded; `archived` None searches archived
+        sessions too. Each hit brings so many `neighbours` on either side. Searched are texts and the texts of content
+        blocks, hidden messages too, the first 16,000 words within 100,000 characters of each; what was stored before
+        the call is found. The first search after much was stored takes longer: it indexes that. Raises
+        `SessionNotFound` for a `session` that isn't there.
+
+            >>> from ithaca import ChatMessage, SessionManager
+            >>> with SessionManager("sqlite:///:memory:") as manager:
+            ...     session = manager.create_session(name="Trip to Pylos")
+            ...     message = manager.add_message(session.id, ChatMessage("user", "When does the ferry leave?"))
+            ...     [(hit.session_name, hit.snippet, hit.highlights) for hit in manager.search("ferry")]
+            [('Trip to Pylos', 'When does the ferry leave?', [(14, 19)])]
+        """
+        query, wanted, page, neighbours = self._door.search(
+            text, owner, session, role, since, until, archived, limit, neighbours
+        )
+        storage = self._storage if session is None else self._at(session)
+        scope = self._door.scope
+        hits = storage.read(search.find, scope, query, wanted, page, neighbours, False)
+        if hits is None:
+            reached: search.Reached | None = search.START
+            while reached is not None:
+                reached = storage.write(search.index, scope, wanted, reached)
+            hits = storage.read(search.find, scope, query, wanted, page, neighbours, True)
+        return hits or []
+
+
+@documented_by(Search)
+class AsyncSearch(AsyncBase):
+    """The call that finds messages by their words."""
+
+    async def search(
+        self,
+        text: str,
+        *,
+        owner: str | None = None,
+        session: str | None = None,
+        role: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        archived: bool | None = None,
+        limit: int = 20,
+        neighbours: int = 0,
+    ) -> list[SearchHit]:
+        query, wanted, page, neighbours = self._door.search(
+            text, owner, session, role, since, until, archived, limit, neighbours
+        )
+        storage = self._storage if session is None else self._at(session)
+        scope = self._door.scope
+        hits = await storage.read(search.find, scope, query, wanted, page, neighbours, False)
+        if hits is None:
+            reached: search.Reached | None = search.START
+            while reached is not None:
+                reached = await storage.write(search.index, scope, wanted, reached)
+            hits = await storage.read(search.find, scope, query, wanted, page, neighbours, True)
+        return hits or []

@@ -1,0 +1,517 @@
+"""Search: messages by their words, through an index that is made late.
+
+Appending writes nothing to the index. `sessions.indexed_seq` tells up to which number a session's messages are
+in it, and a search first indexes what is missing in the part that it looks through. What is indexed keeps the
+fingerprint of what it said. Whoever changes a message, or brings one back from the trash, lowers `indexed_seq` below
+its number (`sessions.advance(again=…)`): from there on everything is looked at again, and what says the same stays.
+
+An entry whose message lies in the trash finds nothing, since whatever is found is read from `messages`. The index only
+proposes; that a message is its reader's, and that it fits, is decided by the message itself.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+from ithaca.columns import Row, from_json, from_text, to_json
+from ithaca.content import spoken
+from ithaca.errors import SessionNotFound
+from ithaca.models import ChatMessage, SearchHit
+from ithaca.operations.scope import Scope
+from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.query import Phrase, Query, matches, snippet
+from ithaca.storage.connection import Connection, repeatable
+from ithaca.words import MOST_CHARACTERS, VERSION, words_of
+
+#: What one transaction indexes at most: other writers wait so long.
+MOST_SESSIONS, MOST_MESSAGES, MOST_BYTES = 32, 256, 256 * 1024
+
+#: On SQLite: of more messages that fit, those that were indexed last are ranked first among themselves, then the
+#: next; so a word that is everywhere costs no more than this.
+RANKED_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages are searched; None leaves a question open. Times in microseconds."""
+
+    owner: str | None = None
+    session_id: str | None = None
+    role: str | None = None
+    since: int | None = None
+    until: int | None = None
+    archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The session that a batch ended in, and up to which number it was to be indexed when the work began."""
+
+    owner: str
+    session_id: str
+    goal: int
+
+
+START = Reached("", "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The part that is searched: everything, what an owner has, or a session."""
+
+    owner: str | None
+    session_id: str | None = None
+
+    @property
+    def conditions(self) -> str:
+        owned = "" if self.owner is None else "owner = :owner AND "
+        return owned if self.session_id is None else f"{owned}id = :session_id AND "
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"owner": self.owner, "session_id": self.session_id}
+
+
+async def _place(conn: Connection, scope: Scope, wanted: Wanted) -> Place | None:
+    """Where to look; None if nothing can be there. Raises `SessionNotFound`."""
+    if wanted.session_id is None:
+        owner = wanted.owner if scope.owner is None else scope.owner
+        return Place(owner) if wanted.owner in (None, owner) else None
+    owner = await scope.owner_of_session(conn, wanted.session_id)
+    place = Place(owner, wanted.session_id)
+    if await conn.row("SELECT 1 FROM sessions WHERE owner = :owner AND id = :session_id", place.params) is None:
+        raise SessionNotFound(wanted.session_id)
+    return place if wanted.owner in (None, owner) else None
+
+
+# Finding
+
+
+async def find(
+    conn: Connection,
+    scope: Scope,
+    query: Query,
+    wanted: Wanted,
+    limit: int,
+    neighbours: int,
+    fresh: bool,
+) -> list[SearchHit] | None:
+    """The best hits first; None if something must be indexed before, unless it was just done (`fresh`)."""
+    place = await _place(conn, scope, wanted)
+    if place is None or not query.wanted:
+        return []
+    if not fresh and await is_behind(conn, place):
+        return None
+    hits = await _FINDERS[conn.engine](conn, place, query, wanted, limit)
+    return [await _with_neighbours(conn, hit, neighbours) for hit in hits] if neighbours else hits
+
+
+async def is_behind(conn: Connection, place: Place) -> bool:
+    """Whether there are messages that aren't indexed."""
+    sql = f"SELECT 1 FROM sessions WHERE {place.conditions}indexed_seq < next_seq - 1 LIMIT 1"
+    return await conn.row(sql, place.params) is not None
+
+
+def _filters(place: Place, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    asked: list[tuple[str, str, Any]] = [
+        ("e.owner = :owner", "owner", place.owner),
+        ("e.session_id = :session_id", "session_id", place.session_id),
+        ("m.role = :role", "role", wanted.role),
+        ("m.created_at >= :since", "since", wanted.since),
+        ("m.created_at < :until", "until", wanted.until),
+        ("s.archived = :archived", "archived", wanted.archived),
+    ]
+    given = [(sql, name, value) for sql, name, value in asked if value is not None]
+    return "".join(f" AND {sql}" for sql, _, _ in given), {name: value for _, name, value in given}
+
+
+_OF_ENTRY = """
+    CROSS JOIN sessions s CROSS JOIN messages m
+    WHERE s.owner = e.owner AND s.id = e.session_id
+      AND m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
+"""
+
+
+def _hit(query: Query, owner: str, session_id: str, name: str, score: float, message: Row) -> SearchHit | None:
+    """What is found in a message; None if it isn't there."""
+    found = ChatMessage.from_row(message).with_references()
+    said = spoken(found.content)
+    where = matches(query, said)
+    if where is None:
+        return None
+    text, highlights = snippet(said, where)
+    return SearchHit(found, owner, session_id, name, score, text, highlights)
+
+
+async def _with_neighbours(conn: Connection, hit: SearchHit, count: int) -> SearchHit:
+    place = {"owner": hit.owner, "session_id": hit.session_id, "seq": hit.message.seq, "count": count}
+    near = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id AND seq"
+    before = await conn.rows(f"{near} < :seq ORDER BY seq DESC LIMIT :count", place)
+    after = await conn.rows(f"{near} > :seq ORDER BY seq LIMIT :count", place)
+    return hit.between(_messages(reversed(before)), _messages(after))
+
+
+def _messages(rows: Iterable[Row]) -> list[ChatMessage]:
+    return [ChatMessage.from_row(row).with_references() for row in rows]
+
+
+# Words are letters, digits and marks only, so nothing in them can end a quotation.
+
+
+def _fts5(query: Query, place: Place) -> str:
+    """The question as FTS5 reads it (https://www.sqlite.org/fts5.html#full_text_query_syntax)."""
+
+    def any_of(phrases: Sequence[Phrase]) -> str:
+        return "(" + " OR ".join(f'"{" ".join(p.words)}"{" *" if p.begun else ""}' for p in phrases) + ")"
+
+    wanted = f"(words : ({' AND '.join(map(any_of, query.wanted))}))"
+    if place.session_id is not None and place.owner is not None:
+        wanted = f'((scope : "{_session_token(place.owner, place.session_id)}") AND {wanted})'
+    return f"{wanted} NOT (words : {any_of(query.excluded)})" if query.excluded else wanted
+
+
+async def _find_on_sqlite(conn: Connection, place: Place, query: Query, wanted: Wanted, limit: int) -> list[SearchHit]:
+    """Ranked by BM25. The numbers of an owner's entries lie together, so those of others aren't even looked at."""
+    low, high = (-(2**63), 2**63 - 1) if place.owner is None else _numbers(place.owner)
+    asked = {"query": _fts5(query, place), "most": RANKED_AT_ONCE, "low": low, "high": high}
+    filters, params = _filters(place, wanted)
+    hits: list[SearchHit] = []
+    while True:
+        edge = await conn.row(_EDGE, asked)
+        for skip, count in ((0, 4 * limit + 100), (4 * limit + 100, RANKED_AT_ONCE)):
+            floor = {**asked, "low": low if edge is None else edge[0] + 1, "skip": skip, "count": count}
+            ranked = await conn.rows(_RANKED, floor)
+            for start in range(0, len(ranked), 2 * limit):
+                few = ranked[start : start + 2 * limit]
+                hits += await _standing(conn, query, dict(few), filters, params)
+                if len(hits) >= limit:
+                    return hits[:limit]
+            if len(ranked) < count:
+                break
+        if edge is None:
+            return hits
+        asked["high"] = edge[0]
+
+
+_FITTING = "search_index MATCH :query AND rowid BETWEEN :low AND :high"
+_EDGE = f"SELECT rowid FROM search_index WHERE {_FITTING} ORDER BY rowid DESC LIMIT 1 OFFSET :most"
+_RANKED = f"""
+    SELECT rowid, bm25(search_index, 0.0, 1.0) AS score FROM search_index WHERE {_FITTING}
+    ORDER BY score, rowid DESC LIMIT :count OFFSET :skip
+"""
+
+
+async def _standing(
+    conn: Connection, query: Query, scores: dict[int, float], filters: str, params: dict[str, Any]
+) -> list[SearchHit]:
+    """Those of the entries whose message stands in a session and fits, in their order."""
+    rows = await conn.rows(
+        f"SELECT e.number, e.owner, e.session_id, e.seq, s.name FROM json_each(:numbers) j CROSS JOIN search_entries e"
+        f"{_OF_ENTRY} AND e.number = j.value{filters} ORDER BY j.key",
+        {**params, "numbers": to_json(list(scores))},
+    )
+    hits = []
+    for number, owner, session_id, seq, name in rows:
+        row = await conn.row(_ONE_MESSAGE, {"owner": owner, "session_id": session_id, "seq": seq})
+        if row and (hit := _hit(query, owner, session_id, name, -scores[number], row)):
+            hits.append(hit)
+    return hits
+
+
+_ONE_MESSAGE = (
+    f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id AND seq = :seq"
+)
+
+
+def _tsquery(query: Query) -> str:
+    """The question as PostgreSQL reads a tsquery."""
+
+    def phrase(asked: Phrase) -> str:
+        *before, last = (f"'{word}'" for word in asked.words)
+        return f"({' <-> '.join([*before, last + (':*' if asked.begun else '')])})"
+
+    wanted = [f"({' | '.join(map(phrase, alternatives))})" for alternatives in query.wanted]
+    return " & ".join([*wanted, *(f"!{phrase(excluded)}" for excluded in query.excluded)])
+
+
+def _scoped(tsquery: str, place: Place) -> str:
+    tokens = [] if place.owner is None else _scope_tokens(place.owner, place.session_id)
+    return " & ".join([*(f"'{token}'" for token in tokens), tsquery])
+
+
+async def _find_on_postgres(
+    conn: Connection, place: Place, query: Query, wanted: Wanted, limit: int
+) -> list[SearchHit]:
+    """Ranked by how often and how near to one another the words stand, long messages somewhat lower."""
+    filters, params = _filters(place, wanted)
+    tsquery = _tsquery(query)
+    asked = {**params, "query": tsquery, "scoped": _scoped(tsquery, place), "limit": limit, "skip": 0}
+    hits: list[SearchHit] = []
+    while len(hits) < limit:
+        rows = await conn.rows(_RANKED_ON_POSTGRES.format(filters=filters), asked)
+        found = (_hit(query, row[0], row[1], row[2], row[3], row[4:]) for row in rows)
+        hits += [hit for hit in found if hit is not None]
+        if len(rows) < limit:
+            break
+        asked = {**asked, "skip": asked["skip"] + limit}
+    return hits[:limit]
+
+
+# The density of covers grows with every repetition of a word; as BM25 does, so that neither repeating a word nor
+# length alone wins: it nears 1, the more slowly the longer the message is beside an average one of 60 words.
+_COVERS = "ts_rank_cd(e.words, CAST(:query AS tsquery))"
+_SCORE = f"{_COVERS} / ({_COVERS} + 0.12 * (0.25 + 0.75 * length(e.words) / 60))"
+
+_RANKED_ON_POSTGRES = f"""
+    SELECT e.owner, e.session_id, s.name, {_SCORE} AS score,
+           {", ".join(f"m.{column.strip()}" for column in MESSAGE_COLUMNS.split(","))}
+    FROM search_entries e {_OF_ENTRY} AND e.words @@ CAST(:scoped AS tsquery){{filters}}
+    ORDER BY score DESC, m.created_at DESC, m.seq DESC LIMIT :limit OFFSET :skip
+"""
+
+Finder: TypeAlias = Callable[[Connection, Place, Query, Wanted, int], Awaitable[list[SearchHit]]]
+
+_FINDERS: dict[str, Finder] = {"sqlite": _find_on_sqlite, "postgres": _find_on_postgres}
+
+
+# Indexing
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the index is to say of a message."""
+
+    owner: str
+    session_id: str
+    seq: int
+    fingerprint: int
+    words: list[str]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        place = {"owner": self.owner, "session_id": self.session_id, "seq": self.seq}
+        return {**place, "fingerprint": self.fingerprint}
+
+
+@repeatable
+async def index(conn: Connection, scope: Scope, wanted: Wanted, after: Reached) -> Reached | None:
+    """Indexes some of what is missing, from where the last call ended; None when nothing is left that was there."""
+    place = await _place(conn, scope, wanted)
+    if place is None:
+        return None
+    behind = await _lock_behind(conn, place, after)
+    entries: list[Entry] = []
+    walked: list[dict[str, Any]] = []
+    messages, size = MOST_MESSAGES, MOST_BYTES
+    reached = None
+    for owner, session_id, done, goal in behind:
+        if messages <= 0 or size <= 0:
+            break
+        step = {"owner": owner, "session_id": session_id, "done": done}
+        mark, messages, size = await _reach(conn, step, goal, messages, size)
+        entries += await _changed(conn, {**step, "mark": mark})
+        walked.append({**step, "mark": mark})
+        reached = Reached(owner, session_id, after.goal if _is_same(after, owner, session_id) else goal)
+    await _WRITERS[conn.engine](conn, entries)
+    await _drop_what_is_gone(conn, walked)
+    await conn.run_many(
+        "UPDATE sessions SET indexed_seq = :mark WHERE owner = :owner AND id = :session_id",
+        [{name: row[name] for name in ("mark", "owner", "session_id")} for row in walked],
+    )
+    return reached
+
+
+def _is_same(reached: Reached, owner: str, session_id: str) -> bool:
+    return (reached.owner, reached.session_id) == (owner, session_id)
+
+
+async def _lock_behind(conn: Connection, place: Place, after: Reached) -> list[Row]:
+    """Sessions with messages to index: owner, id, up to where they are indexed, and their last number."""
+    rows = await conn.rows(
+        f"SELECT owner, id, indexed_seq, next_seq - 1 FROM sessions WHERE {place.conditions}"
+        "indexed_seq < next_seq - 1 AND (owner, id) >= (:after_owner, :after_id)"
+        " ORDER BY owner, id LIMIT :most FOR UPDATE",
+        {**place.params, "after_owner": after.owner, "after_id": after.session_id, "most": MOST_SESSIONS},
+    )
+    # What was added to a session since the work on it began may wait: else a busy one would hold it up for ever.
+    return [row for row in rows if not (_is_same(after, row[0], row[1]) and row[2] >= after.goal)]
+
+
+async def _reach(conn: Connection, step: dict[str, Any], goal: int, messages: int, size: int) -> tuple[int, int, int]:
+    """Up to which number a session can be indexed, and how many messages and bytes more then."""
+    rows = await conn.rows(
+        "SELECT seq, coalesce(octet_length(text), octet_length(blocks), 0) FROM messages"
+        " WHERE owner = :owner AND session_id = :session_id AND seq > :done ORDER BY seq LIMIT :most",
+        {**step, "most": messages},
+    )
+    mark = step["done"]
+    for seq, bytes in rows:
+        if size <= 0:
+            return mark, messages, size
+        mark, messages, size = seq, messages - 1, size - bytes
+    return (goal if messages > 0 else mark), messages, size
+
+
+async def _changed(conn: Connection, step: dict[str, Any]) -> list[Entry]:
+    """What is to be written of the messages up to a mark: nothing of those that say what they said before."""
+    rows = await conn.rows(
+        "SELECT m.seq, substr(m.text, 1, :longest), m.blocks, e.fingerprint FROM messages m"
+        " LEFT JOIN search_entries e ON e.owner = m.owner AND e.session_id = m.session_id AND e.seq = m.seq"
+        " WHERE m.owner = :owner AND m.session_id = :session_id AND m.seq > :done AND m.seq <= :mark",
+        {**step, "longest": MOST_CHARACTERS},
+    )
+    entries = []
+    for seq, text, blocks, known in rows:
+        fingerprint = fingerprint_of(text, blocks)
+        if fingerprint != known:
+            entries.append(Entry(step["owner"], step["session_id"], seq, fingerprint, _words(text, blocks)))
+    return entries
+
+
+def fingerprint_of(text: str | None, blocks: str | None) -> int:
+    """A number that changes with what a message says, as far as it is indexed, and with the way of indexing."""
+    said = f"{VERSION}:{'' if text is None else text[:MOST_CHARACTERS]}\0{'' if blocks is None else blocks}"
+    return int.from_bytes(blake2b(said.encode(), digest_size=8).digest(), signed=True)
+
+
+def _words(text: str | None, blocks: str | None) -> list[str]:
+    if text is not None:
+        return words_of(from_text(text))
+    try:
+        return [] if blocks is None else words_of(spoken(from_json(blocks)))
+    except (ValueError, RecursionError):  # `verify` tells of it
+        return []
+
+
+async def _drop_what_is_gone(conn: Connection, walked: list[dict[str, Any]]) -> None:
+    gone = "e.seq > :done AND e.seq <= :mark AND NOT EXISTS ("
+    gone += "SELECT 1 FROM messages m WHERE m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq)"
+    for step in walked:
+        await _drop(conn, f"e.owner = :owner AND e.session_id = :session_id AND {gone}", step)
+
+
+async def _drop(conn: Connection, which: str, params: dict[str, Any]) -> int:
+    if conn.engine == "sqlite":
+        numbers = f"SELECT e.number FROM search_entries e WHERE {which}"
+        await conn.run(f"DELETE FROM search_index WHERE rowid IN ({numbers})", params)
+    return await conn.run(f"DELETE FROM search_entries AS e WHERE {which}", params)
+
+
+def _token(kind: str, *parts: str) -> str:
+    """What stands for an owner or a session in the index; `=` is in no word that anybody can ask for."""
+    return kind + blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _session_token(owner: str, session_id: str) -> str:
+    return _token("s", owner, session_id)
+
+
+def _scope_tokens(owner: str, session_id: str | None) -> list[str]:
+    tokens = [_token("=o", owner)]
+    return tokens if session_id is None else [*tokens, _token("=s", owner, session_id)]
+
+
+def _numbers(owner: str) -> tuple[int, int]:
+    """The first and the last number for an owner's entries. That two owners may share a range costs time only."""
+    place = int.from_bytes(blake2b(owner.encode(), digest_size=4).digest()) >> 1
+    return place << 32, (place << 32) + 2**32 - 1
+
+
+async def _write_on_sqlite(conn: Connection, entries: list[Entry]) -> None:
+    numbers: dict[str, Iterator[int]] = {}
+    rows: list[tuple[int, Entry]] = []
+    for entry in entries:
+        known = await conn.row(
+            "UPDATE search_entries SET fingerprint = :fingerprint"
+            " WHERE owner = :owner AND session_id = :session_id AND seq = :seq RETURNING number",
+            entry.params,
+        )
+        if entry.owner not in numbers:
+            numbers[entry.owner] = await _free_numbers(conn, entry.owner)
+        rows.append((known[0] if known else next(numbers[entry.owner]), entry))
+    await conn.run_many(
+        "INSERT INTO search_entries (number, owner, session_id, seq, fingerprint)"
+        " VALUES (:number, :owner, :session_id, :seq, :fingerprint) ON CONFLICT (owner, session_id, seq) DO NOTHING",
+        ({**entry.params, "number": number} for number, entry in rows),
+    )
+    # In the order of their numbers, so that the index takes them up in one go.
+    await conn.run_many(
+        "INSERT OR REPLACE INTO search_index (rowid, scope, words) VALUES (:number, :scope, :words)",
+        (
+            {"number": number, "scope": _session_token(entry.owner, entry.session_id), "words": " ".join(entry.words)}
+            for number, entry in sorted(rows, key=lambda row: row[0])
+        ),
+    )
+
+
+async def _free_numbers(conn: Connection, owner: str) -> Iterator[int]:
+    low, high = _numbers(owner)
+    row = await conn.row(
+        "SELECT max(number) FROM search_entries WHERE number BETWEEN :low AND :high", {"low": low, "high": high}
+    )
+    return iter(range(low if row is None or row[0] is None else row[0] + 1, high + 1))
+
+
+async def _write_on_postgres(conn: Connection, entries: list[Entry]) -> None:
+    await conn.run_many(
+        "INSERT INTO search_entries (owner, session_id, seq, fingerprint, words)"
+        " VALUES (:owner, :session_id, :seq, :fingerprint, CAST(:words AS tsvector))"
+        " ON CONFLICT (owner, session_id, seq)"
+        " DO UPDATE SET fingerprint = excluded.fingerprint, words = excluded.words",
+        [{**entry.params, "words": _tsvector(entry)} for entry in entries],
+    )
+
+
+def _tsvector(entry: Entry) -> str:
+    """The words with their places, as PostgreSQL writes a tsvector: its own parser would part them again."""
+    places: dict[str, list[str]] = {}
+    for place, word in enumerate(entry.words, 1):
+        places.setdefault(word, []).append(str(place))
+    scope = [f"'{token}'" for token in _scope_tokens(entry.owner, entry.session_id)]
+    return " ".join([*scope, *(f"'{word}':{','.join(numbers)}" for word, numbers in places.items())])
+
+
+Writer: TypeAlias = Callable[[Connection, list[Entry]], Awaitable[None]]
+
+_WRITERS: dict[str, Writer] = {"sqlite": _write_on_sqlite, "postgres": _write_on_postgres}
+
+
+# Forgetting
+
+
+async def forget(conn: Connection, owner: str, session_id: str | None = None) -> int:
+    """Removes the entries of what stands in no session of the owner any more; returns how many.
+
+    What is in the trash is indexed again when it comes back. On SQLite `sweep` then removes the words from the file.
+    """
+    which = "e.owner = :owner" if session_id is None else "e.owner = :owner AND e.session_id = :session_id"
+    gone = (
+        f"{which} AND (NOT EXISTS (SELECT 1 FROM messages m WHERE m.owner = e.owner AND m.session_id = e.session_id"
+        " AND m.seq = e.seq) OR e.seq > (SELECT s.indexed_seq FROM sessions s WHERE s.owner = e.owner"
+        " AND s.id = e.session_id))"
+    )
+    return await _drop(conn, gone, {"owner": owner, "session_id": session_id})
+
+
+async def sweep(conn: Connection, begin: bool) -> bool:
+    """Writes a part of SQLite's index anew without what was removed; whether there is more to do.
+
+    The first call of a row of them is to `begin`. PostgreSQL has VACUUM for it.
+    """
+    if conn.engine != "sqlite":
+        return False
+    before = await _changes(conn)
+    pages = -SWEPT_AT_ONCE if begin else SWEPT_AT_ONCE
+    await conn.run("INSERT INTO search_index (search_index, rank) VALUES ('merge', :pages)", {"pages": pages})
+    # https://www.sqlite.org/fts5.html#the_merge_command: fewer than two changes mean that it had nothing to do.
+    return await _changes(conn) - before >= 2
+
+
+#: Pages of the index that `sweep` writes in one transaction.
+SWEPT_AT_ONCE = 500
+
+
+async def _changes(conn: Connection) -> int:
+    row = await conn.row("SELECT total_changes()")
+    return 0 if row is None else int(row[0])
