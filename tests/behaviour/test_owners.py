@@ -59,6 +59,9 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "cleanup_empty_sessions": lambda m, _: m.cleanup_empty_sessions(0, 0),
     "close": lambda m, _: m.close(),
     "collect_attachments": lambda m, _: m.collect_attachments(min_age_hours=0),
+    "compact": lambda m, x: m.compact(x.session, "mine", keep_last=0),
+    "context": lambda m, x: m.context(x.session, max_tokens=1_000).messages,
+    "context_info": lambda m, x: m.context_info(x.session, max_tokens=1_000),
     "count_sessions": lambda m, x: m.count_sessions(owner=x.owner),
     "create_document": lambda m, x: m.create_document("mine", session_id=x.session, document_id=x.document),
     "create_session": lambda m, x: m.create_session(x.session, "mine"),
@@ -86,6 +89,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "info": lambda m, _: m.info().sessions,
     "iter_messages": lambda m, x: list(m.iter_messages(x.session)),
     "list_attachments": lambda m, x: [m.list_attachments(), m.list_attachments(x.session, owner=x.owner)],
+    "list_compactions": lambda m, x: m.list_compactions(x.session),
     "list_document_versions": lambda m, x: m.list_document_versions(x.document),
     "list_documents": lambda m, x: [m.list_documents(), m.list_documents(session_id=x.session, owner=x.owner)],
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
@@ -154,7 +158,7 @@ def everything_of(manager: SessionManager) -> list[Any]:
     return [sessions, [session.history for session in sessions], documents, versions, *rest]
 
 
-def test_every_public_call_is_tried(manager: SessionManager) -> None:
+def test_every_public_call_is_tried() -> None:
     public = {name for name in dir(SessionManager) if not name.startswith("_")}
     assert set(CALLS) == public - {"owner"}
 
