@@ -6,7 +6,7 @@ from ithaca.arguments import UNSET, Unset
 from ithaca.content import whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import ChatMessage, Erased, Page, Restored, TrashEntry
-from ithaca.operations import erasure, recovery
+from ithaca.operations import erasure, recovery, search
 
 #: Entries of the trash that are purged in one transaction.
 PURGE_BATCH = 100
@@ -65,7 +65,7 @@ class Recovery(Base):
             before = door.purged_before(older_than)
             while (some := self._storage.write(erasure.purge_older, door.scope, before, PURGE_BATCH)).counts:
                 erased += some
-        self._storage.scrub(whole=False)
+        self._scrub(erased, whole=False)
         return erased
 
     def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
@@ -76,8 +76,14 @@ class Recovery(Base):
         written anew, so that nothing is left in it, which takes as long as copying it.
         """
         erased = self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
-        self._storage.scrub(whole=True)
+        self._scrub(erased, whole=True)
         return erased
+
+    def _scrub(self, erased: Erased, *, whole: bool) -> None:
+        begin = True
+        while search.leaves_traces(erased) and self._storage.write(search.sweep, begin):
+            begin = False
+        self._storage.scrub(whole=whole)
 
 
 @documented_by(Recovery)
@@ -120,10 +126,16 @@ class AsyncRecovery(AsyncBase):
             before = door.purged_before(older_than)
             while (some := await self._storage.write(erasure.purge_older, door.scope, before, PURGE_BATCH)).counts:
                 erased += some
-        await self._storage.scrub(whole=False)
+        await self._scrub(erased, whole=False)
         return erased
 
     async def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
         erased = await self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
-        await self._storage.scrub(whole=True)
+        await self._scrub(erased, whole=True)
         return erased
+
+    async def _scrub(self, erased: Erased, *, whole: bool) -> None:
+        begin = True
+        while search.leaves_traces(erased) and await self._storage.write(search.sweep, begin):
+            begin = False
+        await self._storage.scrub(whole=whole)

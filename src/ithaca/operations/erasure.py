@@ -3,10 +3,16 @@
 The operations delete rows; the storage then scrubs what deleting leaves behind in files (`Storage.scrub`).
 """
 
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from ithaca.columns import Row
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
+from ithaca.operations import attachments
+from ithaca.operations import search
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -42,41 +48,70 @@ _IN_AN_ENTRY = (
 )
 
 
+#: Summaries that tell of messages which are nowhere any more.
+_STALE_SUMMARIES = """
+    DELETE FROM compactions WHERE owner = :owner AND session_id IN (EACH(:sessions))
+        AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.owner = compactions.owner
+            AND m.session_id = compactions.session_id AND m.seq = compactions.through)
+        AND NOT EXISTS (SELECT 1 FROM trashed_messages m WHERE m.owner = compactions.owner
+            AND m.session_id = compactions.session_id AND m.seq = compactions.through)
+"""
+
+_PURGED = "kind <> 'version' AND parent_id IS NULL"
+
+
 async def purge_entry(conn: Connection, scope: Scope, trash_id: str) -> Erased:
     """Erases an entry of the trash with what hangs on it."""
     mine = "" if scope.owner is None else "owner = :owner AND "
-    which = f"{mine}id = :id AND kind <> 'version' AND parent_id IS NULL"
-    entries = await conn.rows(f"SELECT owner, id FROM trash WHERE {which}", {"owner": scope.owner, "id": trash_id})
+    entries = await conn.rows(
+        f"SELECT owner, id FROM trash WHERE {mine}id = :id AND {_PURGED} ORDER BY owner FOR UPDATE",
+        {"owner": scope.owner, "id": trash_id},
+    )
     if not entries:
         raise TrashNotFound(trash_id)
-    return await _purge(conn, [(owner, id) for owner, id in entries])
+    return await _purge(conn, scope, entries)
 
 
 async def purge_older(conn: Connection, scope: Scope, before: int, limit: int) -> Erased:
-    """Erases entries that were made before a time, the oldest first, at most so many."""
+    """Erases entries that were made until a time, the oldest first, at most so many."""
     mine = "" if scope.owner is None else "owner = :owner AND "
     entries = await conn.rows(
-        f"SELECT owner, id FROM trash WHERE {mine}created_at < :before AND kind <> 'version' AND parent_id IS NULL"
-        " ORDER BY created_at LIMIT :limit",
+        f"SELECT owner, id FROM trash WHERE {mine}created_at <= :before AND {_PURGED}"
+        " ORDER BY created_at, owner, id LIMIT :limit FOR UPDATE",
         {"owner": scope.owner, "before": before, "limit": limit},
     )
-    return await _purge(conn, [(owner, id) for owner, id in entries])
+    return await _purge(conn, scope, entries)
 
 
-async def _purge(conn: Connection, entries: list[tuple[str, str]]) -> Erased:
+async def _purge(conn: Connection, scope: Scope, entries: Sequence[Row]) -> Erased:
     counts: dict[str, int] = {}
-    for owner, id in entries:
-        one = {"owner": owner, "id": id}
-        hanging = await conn.rows("SELECT id FROM trash WHERE owner = :owner AND parent_id = :id", one)
-        ids = [id, *(row[0] for row in hanging)]
-        for table in _IN_AN_ENTRY:
-            await _delete(conn, counts, table, "trash_id IN (EACH(:ids))", {"owner": owner, "ids": ids})
-        await _delete(conn, counts, "trash", "id IN (EACH(:ids))", {"owner": owner, "ids": ids})
+    for owner, mine in groupby(sorted(entries), key=itemgetter(0)):
+        await _purge_of_owner(conn, scope, counts, owner, [id for _, id in mine])
     return Erased(counts)
+
+
+async def _purge_of_owner(conn: Connection, scope: Scope, counts: dict[str, int], owner: str, ids: list[str]) -> None:
+    hanging = await conn.rows(
+        "SELECT id FROM trash WHERE owner = :owner AND parent_id IN (EACH(:ids))", {"owner": owner, "ids": ids}
+    )
+    gone = {"owner": owner, "ids": [*ids, *(row[0] for row in hanging)]}
+    digests = await attachments.in_trash(conn, owner, gone["ids"])
+    sessions = await conn.rows(
+        "SELECT DISTINCT session_id FROM trashed_messages WHERE owner = :owner AND trash_id IN (EACH(:ids))", gone
+    )
+    for table in _IN_AN_ENTRY:
+        await _delete(conn, counts, table, "trash_id IN (EACH(:ids))", gone)
+    await _delete(conn, counts, "trash", "id IN (EACH(:ids))", gone)
+    summaries = await conn.run(_STALE_SUMMARIES, {"owner": owner, "sessions": [row[0] for row in sessions]})
+    files = await attachments.remove_if_unused(conn, scope, owner, digests)
+    _add(counts, "compactions", summaries)
+    _add(counts, "attachments", files.count)
 
 
 async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
     """Erases all that an owner has."""
+    for table in ("sessions", "documents"):  # whoever is changing one of them is waited for
+        await conn.rows(f"SELECT 1 FROM {table} WHERE owner = :owner ORDER BY id FOR UPDATE", {"owner": owner})
     counts: dict[str, int] = {}
     for table in _TABLES:
         await _delete(conn, counts, table, "TRUE", {"owner": owner})
@@ -84,5 +119,9 @@ async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
 
 
 async def _delete(conn: Connection, counts: dict[str, int], table: str, which: str, params: dict[str, Any]) -> None:
-    if deleted := await conn.run(f"DELETE FROM {table} WHERE owner = :owner AND {which}", params):
+    _add(counts, table, await conn.run(f"DELETE FROM {table} WHERE owner = :owner AND {which}", params))
+
+
+def _add(counts: dict[str, int], table: str, deleted: int) -> None:
+    if deleted:
         counts[table] = counts.get(table, 0) + deleted

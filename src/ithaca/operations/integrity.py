@@ -6,7 +6,7 @@ from typing import Any
 from ithaca.columns import Row, from_json
 from ithaca.errors import SecretError
 from ithaca.models import DatabaseInfo, Problem
-from ithaca.operations import attachments
+from ithaca.operations import attachments, search
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -23,6 +23,9 @@ _CHECKS = {
     "activity": """
         SELECT owner, id, 'active_at is not the time of the last message' FROM sessions
         WHERE active_at <> coalesce(last_message_at, created_at)""",
+    "indexed_seq": """
+        SELECT owner, id, 'indexed up to ' || indexed_seq || ', next is ' || next_seq FROM sessions
+        WHERE indexed_seq < 0 OR indexed_seq >= next_seq""",
     "revision": "SELECT owner, id, 'revision ' || revision FROM sessions WHERE revision < 1",
     "message_without_session": """
         SELECT m.owner, m.session_id, 'message ' || m.id FROM messages m
@@ -62,6 +65,7 @@ async def verify(conn: Connection, scope: Scope) -> list[Problem]:
     problems += [problem async for problem in _unreadable(conn, scope)]
     problems += [problem async for problem in _sealed(conn, scope)]
     problems += [problem async for problem in attachments.broken(conn, scope)]
+    problems += [problem async for problem in search.broken(conn, scope)]
     return problems + await _engine(conn)
 
 

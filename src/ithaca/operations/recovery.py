@@ -5,22 +5,57 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ithaca.columns import Row, from_json
-from ithaca.errors import NothingToUndo, SessionExists, TrashNotFound
+from ithaca.errors import (
+    AmbiguousId,
+    DocumentExists,
+    InvalidArgument,
+    NothingToUndo,
+    RevisionConflict,
+    SessionExists,
+    SessionNotFound,
+    TrashNotFound,
+)
 from ithaca.models import ChatMessage, Page, Restored, TrashEntry
-from ithaca.operations import trash
+from ithaca.operations import attachments, search, trash, versions
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import advance, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 from ithaca.storage.connection import Connection, one_statement
 
-_ENTRY = "owner, id, kind, session_id, document_id, created_at, sessions, messages, documents"
+# What the session or the document of an entry is called.
+_NAME = """
+    coalesce(
+        (SELECT s.name FROM trashed_sessions s WHERE s.owner = t.owner AND s.trash_id = t.id AND s.id = t.session_id),
+        (SELECT s.name FROM sessions s WHERE s.owner = t.owner AND s.id = t.session_id),
+        (SELECT d.title FROM trashed_documents d
+            WHERE d.owner = t.owner AND d.trash_id = t.id AND d.id = t.document_id))
+"""
+
+_ENTRY = (
+    "t.owner, t.id, t.kind, t.session_id, t.document_id, t.created_at, t.sessions, t.messages, t.documents,"
+    f" {_NAME} AS name"
+)
 
 #: What a cursor of the trash says of its order.
 _ORDER = ("trash",)
 
 # A version that is not shown is no rubbish; and what hangs on another entry comes back with it.
 _LISTED = "kind <> 'version' AND parent_id IS NULL"
+
+# An entry of a session, or of several with it among them.
+_OF_SESSION = """
+    (t.session_id = :session_id OR t.session_id IS NULL AND EXISTS (SELECT 1 FROM trashed_sessions s
+        WHERE s.owner = t.owner AND s.trash_id = t.id AND s.id = :session_id))
+"""
+
+# Of a session that is there, the last operation that can be taken back.
+_LAST = """
+    SELECT owner, id, kind, session_id, detail FROM trash
+    WHERE owner = :owner AND session_id = :session_id AND parent_id IS NULL
+        AND kind NOT IN ('version', 'undo', 'delete session')
+    ORDER BY revision DESC, created_at DESC, id DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +79,15 @@ async def list_trash(
 ) -> Page[TrashEntry]:
     """One page of the trash, the last removed first."""
     asked = {"owner": scope.owner, "of_owner": owner, "session_id": session_id}
-    columns = {"owner": "owner", "of_owner": "owner", "session_id": "session_id"}
-    conditions = [_LISTED, *(f"{columns[name]} = :{name}" for name, value in asked.items() if value is not None)]
+    columns = {"owner": "t.owner = :owner", "of_owner": "t.owner = :of_owner", "session_id": _OF_SESSION}
+    conditions = [_LISTED, *(columns[name] for name, value in asked.items() if value is not None)]
     after: dict[str, Any] = {}
     if cursor is not None:
-        conditions.append("(created_at, owner, id) < (:key0, :key1, :key2)")
+        conditions.append("(t.created_at, t.owner, t.id) < (:key0, :key1, :key2)")
         after = read_cursor(cursor, _ORDER, (int, str, str))
     rows = await conn.rows(
-        f"SELECT {_ENTRY} FROM trash WHERE {' AND '.join(conditions)}"
-        " ORDER BY created_at DESC, owner DESC, id DESC LIMIT :limit",
+        f"SELECT {_ENTRY} FROM trash t WHERE {' AND '.join(conditions)}"
+        " ORDER BY t.created_at DESC, t.owner DESC, t.id DESC LIMIT :limit",
         {**asked, **after, "limit": limit + 1},
     )
     last = rows[limit - 1] if len(rows) > limit else None
@@ -60,60 +95,69 @@ async def list_trash(
     return Page(items, write_cursor(_ORDER, (last[5], last[0], last[1])) if last else None)
 
 
-@one_statement
 async def trashed_messages(
     conn: Connection, scope: Scope, trash_id: str, session_id: str | None, after: int, limit: int
 ) -> list[ChatMessage]:
     """The messages in an entry, in their order."""
-    mine = "" if scope.owner is None else "owner = :owner AND "
+    entries = await _entries(conn, scope, trash_id)
+    if session_id is None and (len(entries) > 1 or entries[0][5] > 1):
+        raise InvalidArgument("session_id", None, "one of the several sessions in this entry")
     of_session = "" if session_id is None else " AND session_id = :session_id"
+    owners = [row[0] for row in entries]
     rows = await conn.rows(
-        f"SELECT {MESSAGE_COLUMNS} FROM trashed_messages WHERE {mine}trash_id = :id{of_session} AND seq > :after"
-        " ORDER BY seq LIMIT :limit",
-        {"owner": scope.owner, "id": trash_id, "session_id": session_id, "after": after, "limit": limit},
+        f"SELECT {MESSAGE_COLUMNS}, owner FROM trashed_messages WHERE owner IN (EACH(:owners)) AND trash_id = :id"
+        f"{of_session} AND seq > :after ORDER BY seq LIMIT :limit",
+        {"owners": owners, "id": trash_id, "session_id": session_id, "after": after, "limit": limit},
     )
-    return list(map(ChatMessage.from_row, rows))
+    return await attachments.messages(conn, rows[0][-1] if rows else "", [row[:-1] for row in rows])
 
 
 async def undo(conn: Connection, scope: Scope, session_id: str, expected: int | None) -> Restored:
     """Takes back the last operation that removed something of a session, or the session itself."""
-    entry = await _last_of_session(conn, scope, session_id)
-    if entry is None:
-        await lock(conn, scope, session_id, expected)  # no such session is another answer
-        raise NothingToUndo(session_id)
-    return await _restore(conn, scope, entry, session_id, expected)
-
-
-async def _last_of_session(conn: Connection, scope: Scope, session_id: str) -> Entry | None:
-    mine = "" if scope.owner is None else "t.owner = :owner AND "
-    params = {"owner": scope.owner, "session_id": session_id}
-    found = await conn.row(
-        f"SELECT t.owner, t.id, t.kind, t.session_id, t.detail FROM trash t WHERE {mine}t.session_id = :session_id"
-        " AND t.kind <> 'version' AND t.kind <> 'undo' AND t.kind <> 'delete session' AND t.parent_id IS NULL"
-        " ORDER BY t.revision DESC, t.created_at DESC, t.id DESC LIMIT 1",
-        params,
-    )
+    try:
+        head = await lock(conn, scope, session_id, expected)
+    except SessionNotFound:
+        entry = await _deleted(conn, scope, session_id)
+        if entry is None:
+            await lock(conn, scope, session_id, expected)  # it is there only if another one has just brought it back
+            raise NothingToUndo(session_id) from None
+        return await _restore(conn, scope, entry, session_id, expected)
+    found = await conn.row(_LAST, {"owner": head.owner, "session_id": session_id})
     if found is None:
-        found = await conn.row(
-            "SELECT t.owner, t.id, t.kind, t.session_id, t.detail FROM trash t"
-            f" JOIN trashed_sessions s ON s.owner = t.owner AND s.trash_id = t.id WHERE {mine}s.id = :session_id"
-            " AND NOT EXISTS (SELECT 1 FROM sessions x WHERE x.owner = s.owner AND x.id = s.id)"
-            " ORDER BY t.created_at DESC, t.id DESC LIMIT 1",
-            params,
-        )
-    return None if found is None else _entry(found)
+        raise NothingToUndo(session_id)
+    return await _restore(conn, scope, _entry(found), session_id, expected)
 
 
-async def restore(conn: Connection, scope: Scope, trash_id: str, expected: int | None) -> Restored:
-    """Takes back one operation; of an unconfined scope, for every owner whom it concerned."""
+async def _deleted(conn: Connection, scope: Scope, session_id: str) -> Entry | None:
+    """The entry with a session that is not there, the last if it was deleted several times."""
+    mine = "" if scope.owner is None else "s.owner = :owner AND "
+    rows = await conn.rows(
+        "SELECT t.owner, t.id, t.kind, t.session_id, t.detail FROM trashed_sessions s JOIN trash t"
+        f" ON t.owner = s.owner AND t.id = s.trash_id WHERE {mine}s.id = :session_id"
+        " ORDER BY t.created_at DESC, t.id DESC FOR UPDATE",
+        {"owner": scope.owner, "session_id": session_id},
+    )
+    if len({row[0] for row in rows}) > 1:
+        raise AmbiguousId(session_id)
+    return _entry(rows[0]) if rows else None
+
+
+async def _entries(conn: Connection, scope: Scope, trash_id: str, locked: str = "") -> list[Row]:
+    """An operation's entries: one for each owner whom it concerned."""
     mine = "" if scope.owner is None else "owner = :owner AND "
     rows = await conn.rows(
-        f"SELECT owner, id, kind, session_id, detail FROM trash WHERE {mine}id = :id AND {_LISTED}"
-        " ORDER BY owner FOR UPDATE",
+        f"SELECT owner, id, kind, session_id, detail, sessions FROM trash WHERE {mine}id = :id AND {_LISTED}"
+        f" ORDER BY owner{locked}",
         {"owner": scope.owner, "id": trash_id},
     )
     if not rows:
         raise TrashNotFound(trash_id)
+    return rows
+
+
+async def restore(conn: Connection, scope: Scope, trash_id: str, expected: int | None) -> Restored:
+    """Takes back one operation; of an unconfined scope, for every owner whom it concerned."""
+    rows = await _entries(conn, scope, trash_id, " FOR UPDATE")
     restored = Restored()
     for row in rows:
         restored += await _restore(conn, scope, _entry(row), None, expected)
@@ -131,54 +175,94 @@ async def _restore(
 
 
 async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | None, expected: int | None) -> Restored:
-    """Puts messages back under their numbers; what had come in their place goes to the trash."""
-    session_id = entry.session_id or ""
-    head = await lock(conn, scope.of(entry.owner), session_id, expected)
-    displaced = await _displace(conn, scope, entry, session_id, head.revision + 1)
-    first = await conn.row(
-        "SELECT min(seq) FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id", entry.bin.params
-    )
+    """Puts messages back under their numbers; what had come in their place goes to the trash.
+
+    A message whose id is in use again stays in the trash.
+    """
+    head = await lock(conn, scope.of(entry.owner), entry.session_id or "", expected)
+    stage = versions.Stage.of(head)
+    if version := entry.detail.get("version"):
+        await versions.show(conn, scope, stage, version)
+    await _displace(conn, scope, stage, entry)
+    await _set_siblings_aside(conn, scope, stage, entry)
+    left = {**entry.bin.params, "left": await _ids_in_use(conn, entry)}
+    which = "owner = :owner AND trash_id = :trash_id AND id NOT IN (EACH(:left))"
+    await search.look_again(conn, {**entry.bin.params, "session_id": head.id})
     restored = await conn.run(
         f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS})"
-        f" SELECT owner, session_id, {MESSAGE_COLUMNS} FROM trashed_messages t"
-        " WHERE owner = :owner AND trash_id = :trash_id AND NOT EXISTS (SELECT 1 FROM messages m"
-        " WHERE m.owner = t.owner AND m.session_id = t.session_id AND m.id = t.id)",
-        entry.bin.params,
+        f" SELECT owner, session_id, {MESSAGE_COLUMNS} FROM trashed_messages WHERE {which}",
+        left,
     )
-    await conn.run(
-        "DELETE FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id AND seq IN (SELECT m.seq"
-        " FROM messages m WHERE m.owner = trashed_messages.owner AND m.session_id = trashed_messages.session_id"
-        " AND m.seq = trashed_messages.seq)",
-        entry.bin.params,
-    )
-    await _drop_if_empty(conn, entry)
-    count, again = head.message_count - displaced + restored, first[0] if first else None
-    await advance(conn, head, scope.clock(), count=count, again=again)
+    await conn.run(f"DELETE FROM trashed_messages WHERE {which}", left)
+    # What could not come back is nothing that undoing would have to try again.
+    await conn.run("UPDATE trash SET kind = 'undo', detail = NULL WHERE owner = :owner AND id = :trash_id", left)
+    await _count_what_is_left(conn, entry)
+    stage.count += restored
+    await stage.end(conn, scope.clock())
     return Restored(messages=restored)
 
 
-async def _displace(conn: Connection, scope: Scope, entry: Entry, session_id: str, revision: int) -> int:
+async def _ids_in_use(conn: Connection, entry: Entry) -> list[str]:
+    rows = await conn.rows(
+        "SELECT t.id FROM trashed_messages t JOIN messages m"
+        " ON m.owner = t.owner AND m.session_id = t.session_id AND m.id = t.id"
+        " WHERE t.owner = :owner AND t.trash_id = :trash_id",
+        entry.bin.params,
+    )
+    return [row[0] for row in rows]
+
+
+async def _displace(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:
     """Moves what stands in the place of removed messages to an entry that would bring it back again."""
-    if "first" not in entry.detail:
-        return 0
-    numbers = await conn.row(
+    put = entry.detail
+    if "first" not in put or not await conn.row(
+        "SELECT 1 FROM messages WHERE owner = :owner AND session_id = :session_id"
+        " AND seq BETWEEN :first AND :last LIMIT 1",
+        {**stage.place, **put},
+    ):
+        return
+    first, last = await _bounds(conn, entry)
+    bin = await trash.open_bin(
+        conn, entry.owner, "undo", scope.clock(), session_id=stage.head.id, revision=stage.head.revision + 1
+    )
+    displaced = await trash.remove_messages(conn, bin, stage.head.id, "seq BETWEEN :first AND :last", put)
+    await trash.close_bin(conn, bin, messages=displaced, detail={"first": first, "last": last})
+    stage.count -= displaced
+
+
+async def _bounds(conn: Connection, entry: Entry) -> tuple[int, int]:
+    row = await conn.row(
         "SELECT min(seq), max(seq) FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id",
         entry.bin.params,
     )
-    bin = await trash.open_bin(conn, entry.owner, "undo", scope.clock(), session_id=session_id, revision=revision)
-    which = "seq BETWEEN :first AND :last"
-    displaced = await trash.remove_messages(conn, bin, session_id, which, entry.detail)
-    first, last = numbers or (0, -1)
-    await trash.close_bin(conn, bin, messages=displaced, detail={"first": first, "last": last})
-    return displaced
+    return (row[0], row[1]) if row else (0, -1)
 
 
-async def _drop_if_empty(conn: Connection, entry: Entry) -> None:
-    await conn.run(
-        "DELETE FROM trash WHERE owner = :owner AND id = :trash_id AND NOT EXISTS (SELECT 1 FROM trashed_messages m"
-        " WHERE m.owner = trash.owner AND m.trash_id = trash.id) AND NOT EXISTS (SELECT 1 FROM trashed_sessions s"
-        " WHERE s.owner = trash.owner AND s.trash_id = trash.id)",
+async def _set_siblings_aside(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:
+    """Keeps a version that is shown instead of one that comes back; of one message, one version is shown."""
+    row = await conn.row(
+        "SELECT m.version_group, m.seq FROM trashed_messages t JOIN messages m"
+        " ON m.owner = t.owner AND m.session_id = t.session_id AND m.version_group = t.version_group"
+        " WHERE t.owner = :owner AND t.trash_id = :trash_id AND t.version_group IS NOT NULL AND NOT EXISTS ("
+        " SELECT 1 FROM messages x WHERE x.owner = t.owner AND x.session_id = t.session_id AND x.id = t.id)"
+        " ORDER BY m.seq LIMIT 1",
         entry.bin.params,
+    )
+    if row is not None:
+        await versions.set_aside(conn, scope, stage, row[0], row[1])
+
+
+async def _count_what_is_left(conn: Connection, entry: Entry) -> None:
+    """Removes an entry that has become empty."""
+    await conn.run(
+        "UPDATE trash SET sessions ="
+        " (SELECT count(*) FROM trashed_sessions s WHERE s.owner = trash.owner AND s.trash_id = trash.id), messages ="
+        " (SELECT count(*) FROM trashed_messages m WHERE m.owner = trash.owner AND m.trash_id = trash.id)"
+        " WHERE owner = :owner AND id = :trash_id",
+        entry.bin.params,
+    )
+    await conn.run(
+        "DELETE FROM trash WHERE owner = :owner AND id = :trash_id AND sessions = 0 AND messages = 0", entry.bin.params
     )
 
 
@@ -186,16 +270,30 @@ async def _sessions_back(
     conn: Connection, scope: Scope, entry: Entry, only_session: str | None, expected: int | None
 ) -> Restored:
     """Puts sessions back with all that hung on them; the documents that are nobody's now are theirs again."""
-    await _refuse_taken_ids(conn, scope, entry, only_session)
     one = {**entry.bin.params, "session_id": only_session, "now": scope.clock()}
+    await _refuse_taken_ids(conn, scope, one)
+    if expected is not None:
+        await _check_revision(conn, "trashed_sessions", one, expected)
     which = "" if only_session is None else " AND {id} = :session_id"
     counts = [await conn.run(sql.replace("{one}", which).replace("{id}", id), one) for sql, id in _SESSIONS_BACK]
-    await _drop_if_empty(conn, entry)
+    await _count_what_is_left(conn, entry)
     return Restored(sessions=counts[0], messages=counts[1])
+
+
+async def _check_revision(conn: Connection, table: str, one: dict[str, Any], expected: int) -> None:
+    only = "" if one.get("session_id") is None else " AND id = :session_id"
+    row = await conn.row(
+        f"SELECT id, revision FROM {table} WHERE owner = :owner AND trash_id = :trash_id{only}"
+        " AND revision <> :expected ORDER BY id LIMIT 1",
+        {**one, "expected": expected},
+    )
+    if row is not None:
+        raise RevisionConflict(row[0], row[1], expected)
 
 
 _MINE = "owner = :owner AND trash_id = :trash_id{one}"
 _SESSION_BACK_COLUMNS = SESSION_COLUMNS.replace("revision", "revision + 1").replace("updated_at", ":now")
+_SESSION_BACK_COLUMNS = _SESSION_BACK_COLUMNS.replace("last_accessed", ":now")
 # Purging may have taken it out of the search meanwhile.
 _SESSION_BACK_COLUMNS = _SESSION_BACK_COLUMNS.replace("indexed_seq", "0")
 
@@ -228,6 +326,14 @@ _SESSIONS_BACK = (
         " WHERE a.owner = :owner AND a.trash_id = :trash_id{one})",
         "a.session_id",
     ),
+    # A document that was deleted since belongs to the session again when it comes back.
+    (
+        "UPDATE trashed_documents SET session_id = (SELECT a.session_id FROM trashed_attachings a"
+        " WHERE a.owner = trashed_documents.owner AND a.trash_id = :trash_id AND a.document_id = trashed_documents.id)"
+        " WHERE owner = :owner AND session_id IS NULL AND id IN (SELECT a.document_id FROM trashed_attachings a"
+        " WHERE a.owner = :owner AND a.trash_id = :trash_id{one})",
+        "a.session_id",
+    ),
     (
         "UPDATE trash SET parent_id = NULL WHERE owner = :owner AND parent_id = :trash_id{one}",
         "session_id",
@@ -239,31 +345,47 @@ _SESSIONS_BACK = (
 )
 
 
-async def _refuse_taken_ids(conn: Connection, scope: Scope, entry: Entry, only_session: str | None) -> None:
-    one = "" if only_session is None else " AND t.id = :session_id"
+async def _refuse_taken_ids(conn: Connection, scope: Scope, one: dict[str, Any]) -> None:
+    only = "" if one["session_id"] is None else " AND t.id = :session_id"
     same_owner = "" if scope.owner is None else " AND s.owner = t.owner"
     taken = await conn.row(
         f"SELECT s.id FROM trashed_sessions t JOIN sessions s ON s.id = t.id{same_owner}"
-        f" WHERE t.owner = :owner AND t.trash_id = :trash_id{one} LIMIT 1",
-        {**entry.bin.params, "session_id": only_session},
+        f" WHERE t.owner = :owner AND t.trash_id = :trash_id{only} ORDER BY s.id LIMIT 1",
+        one,
     )
     if taken is not None:
         raise SessionExists(taken[0])
 
 
 async def _document_back(conn: Connection, scope: Scope, entry: Entry, _: str | None, expected: int | None) -> Restored:
+    place = {**entry.bin.params, "now": scope.clock()}
+    same_owner = "" if scope.owner is None else " AND d.owner = t.owner"
+    taken = await conn.row(
+        f"SELECT d.id FROM trashed_documents t JOIN documents d ON d.id = t.id{same_owner}"
+        " WHERE t.owner = :owner AND t.trash_id = :trash_id",
+        place,
+    )
+    if taken is not None:
+        raise DocumentExists(taken[0])
+    if expected is not None:
+        await _check_revision(conn, "trashed_documents", place, expected)
     for statement in _DOCUMENT_BACK:
-        await conn.run(statement, entry.bin.params)
+        await conn.run(statement, place)
+    await trash.remove_entry(conn, entry.bin)
     return Restored(documents=1)
 
 
 _DOCUMENT_BACK = (
     f"INSERT INTO documents (owner, {trash.DOCUMENT_COLUMNS}) SELECT owner, id, (SELECT s.id FROM sessions s"
     " WHERE s.owner = t.owner AND s.id = t.session_id), title, language, version, archived, revision + 1, created_at,"
-    " updated_at FROM trashed_documents t WHERE owner = :owner AND trash_id = :trash_id",
+    " :now FROM trashed_documents t WHERE owner = :owner AND trash_id = :trash_id",
     f"INSERT INTO document_versions (owner, {trash.VERSION_COLUMNS}) SELECT owner, {trash.VERSION_COLUMNS}"
     " FROM trashed_document_versions WHERE owner = :owner AND trash_id = :trash_id",
-    "DELETE FROM trash WHERE owner = :owner AND id = :trash_id",
+    # Its session may come back later.
+    "INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)"
+    " SELECT s.owner, s.trash_id, s.id, t.id FROM trashed_documents t JOIN trashed_sessions s"
+    " ON s.owner = t.owner AND s.id = t.session_id WHERE t.owner = :owner AND t.trash_id = :trash_id"
+    " AND NOT EXISTS (SELECT 1 FROM sessions x WHERE x.owner = s.owner AND x.id = s.id) ON CONFLICT DO NOTHING",
 )
 
 
@@ -275,7 +397,7 @@ async def _compaction_back(
         "DELETE FROM compactions WHERE owner = :owner AND session_id = :session_id AND id = :id",
         {"owner": entry.owner, "session_id": head.id, "id": entry.detail["compaction"]},
     )
-    await conn.run("DELETE FROM trash WHERE owner = :owner AND id = :trash_id", entry.bin.params)
+    await trash.remove_entry(conn, entry.bin)
     await advance(conn, head, scope.clock(), count=head.message_count)
     return Restored()
 

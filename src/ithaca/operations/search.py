@@ -3,13 +3,14 @@
 Appending writes nothing to the index. `sessions.indexed_seq` tells up to which number a session's messages are
 in it, and a search first indexes what is missing in the part that it looks through. What is indexed keeps the
 fingerprint of what it said. Whoever changes a message, or brings one back from the trash, lowers `indexed_seq` below
-its number (`sessions.advance(again=…)`): from there on everything is looked at again, and what says the same stays.
+its number (`sessions.advance(again=…)`, `look_again`): from there on everything is looked at again, and what says the
+same stays.
 
 An entry whose message lies in the trash finds nothing, since whatever is found is read from `messages`. The index only
 proposes; that a message is its reader's, and that it fits, is decided by the message itself.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from typing import Any, TypeAlias
 from ithaca.columns import Row, from_json, from_text, to_json
 from ithaca.content import spoken
 from ithaca.errors import SessionNotFound
-from ithaca.models import ChatMessage, SearchHit
+from ithaca.models import ChatMessage, Erased, Problem, SearchHit
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.query import Phrase, Query, matches, snippet
@@ -477,6 +478,20 @@ Writer: TypeAlias = Callable[[Connection, list[Entry]], Awaitable[None]]
 _WRITERS: dict[str, Writer] = {"sqlite": _write_on_sqlite, "postgres": _write_on_postgres}
 
 
+async def look_again(conn: Connection, place: Mapping[str, Any], *, shift: int = 0) -> None:
+    """Messages are about to come back from an entry of the trash: what the index says from there on may be wrong.
+
+    `place` holds the owner, the session's id and the entry's; `shift` is added to the numbers that they had.
+    """
+    first = "(SELECT min(t.seq) FROM trashed_messages t WHERE t.owner = :owner AND t.trash_id = :trash_id"
+    first += " AND t.session_id = :session_id) + :shift"
+    await conn.run(
+        f"UPDATE sessions SET indexed_seq = {first} - 1"
+        f" WHERE owner = :owner AND id = :session_id AND indexed_seq >= {first}",
+        {**place, "shift": shift},
+    )
+
+
 # Forgetting
 
 
@@ -494,6 +509,15 @@ async def forget(conn: Connection, owner: str, session_id: str | None = None) ->
     return await _drop(conn, gone, {"owner": owner, "session_id": session_id})
 
 
+def leaves_traces(erased: Erased) -> bool:
+    """Whether words of what was erased may still be in the index, so that it is to be swept."""
+    return not {"messages", "trashed_messages"}.isdisjoint(erased.counts)
+
+
+#: Pages of the index that `sweep` writes in one transaction.
+SWEPT_AT_ONCE = 500
+
+
 async def sweep(conn: Connection, begin: bool) -> bool:
     """Writes a part of SQLite's index anew without what was removed; whether there is more to do.
 
@@ -508,10 +532,43 @@ async def sweep(conn: Connection, begin: bool) -> bool:
     return await _changes(conn) - before >= 2
 
 
-#: Pages of the index that `sweep` writes in one transaction.
-SWEPT_AT_ONCE = 500
-
-
 async def _changes(conn: Connection) -> int:
     row = await conn.row("SELECT total_changes()")
     return 0 if row is None else int(row[0])
+
+
+# Verifying
+
+
+async def broken(conn: Connection, scope: Scope) -> AsyncIterator[Problem]:
+    """Messages of which the index doesn't say what they say, though it should; and entries that say nothing."""
+    mine = "" if scope.owner is None else "m.owner = :owner AND "
+    after: dict[str, Any] = {}
+    while True:
+        past = "(m.owner, m.session_id, m.seq) > (:after_owner, :after_id, :after_seq)" if after else "TRUE"
+        rows = await conn.rows(_INDEXED.format(which=mine + past), {**after, "owner": scope.owner, "page": _PAGE})
+        for owner, session_id, seq, text, blocks, known in rows:
+            if known != fingerprint_of(text, blocks):
+                yield Problem("search", owner, session_id, f"message {seq} is not indexed as it is")
+        if len(rows) < _PAGE:
+            break
+        after = dict(zip(("after_owner", "after_id", "after_seq"), rows[-1], strict=False))
+    for (detail,) in await conn.rows(_WITHOUT_WORDS) if conn.engine == "sqlite" and scope.owner is None else []:
+        yield Problem("search", detail=detail)
+
+
+_PAGE = 500
+
+_INDEXED = f"""
+    SELECT m.owner, m.session_id, m.seq, substr(m.text, 1, {MOST_CHARACTERS}), m.blocks, e.fingerprint
+    FROM messages m JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id AND m.seq <= s.indexed_seq
+    LEFT JOIN search_entries e ON e.owner = m.owner AND e.session_id = m.session_id AND e.seq = m.seq
+    WHERE {{which}} ORDER BY m.owner, m.session_id, m.seq LIMIT :page
+"""
+
+_WITHOUT_WORDS = """
+    SELECT 'entry ' || number || ' is not in the index' FROM search_entries
+    WHERE number NOT IN (SELECT id FROM search_index_docsize)
+    UNION ALL SELECT 'row ' || id || ' of the index has no entry' FROM search_index_docsize
+    WHERE id NOT IN (SELECT number FROM search_entries)
+"""

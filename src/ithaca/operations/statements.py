@@ -21,8 +21,8 @@ TAKE_NUMBERS = """
         last_message_at = CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END,
         active_at = CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END
     WHERE owner = :owner AND id = :session_id
-      AND (CAST(:expected AS BIGINT) IS NULL OR revision = :expected)
-    RETURNING next_seq - :count
+      AND (CAST(:expected AS BIGINT) IS NULL OR revision = :expected) AND in_turn(:owner, :session_id)
+    RETURNING next_seq - :count, revision
 """
 
 INSERT_MESSAGE = """
@@ -36,6 +36,16 @@ INSERT_MESSAGE = """
 INSERT_KNOWN_MESSAGE = INSERT_MESSAGE.replace("created_at)", "created_at, edited_at, version_group)", 1).replace(
     ":created_at)", ":created_at, :edited_at, :version_group)"
 )
+
+RECORD_CHANGE = """
+    INSERT INTO changes (owner, session_id, kind, revision, created_at)
+    VALUES (:owner, :session_id, :kind, :revision, :now)
+"""
+
+#: News that are kept at least; a watcher that was away for longer is told that it missed something.
+CHANGES_KEPT = 100_000
+
+PRUNE_CHANGES = "DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - :kept"
 
 HOLDS_ANY = """
     SELECT 1 FROM messages INDEXED BY messages_by_id

@@ -68,6 +68,8 @@ async def close_bin(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Records what went into the entry, and what the way back needs to know."""
+    if messages and not sessions and (version := await _version_before(conn, bin)):
+        detail = {**(detail or {}), "version": version}
     await conn.run(
         "UPDATE trash SET sessions = :sessions, messages = :messages, documents = :documents, detail = :detail"
         " WHERE owner = :owner AND id = :trash_id",
@@ -76,6 +78,23 @@ async def close_bin(
             "detail": None if detail is None else to_json(detail),
         },
     )  # fmt: skip
+
+
+async def _version_before(conn: Connection, bin: Bin) -> str | None:
+    """The message on which it depends, of several versions, that what was removed was a part of the conversation."""
+    row = await conn.row(
+        "SELECT m.id FROM trash t JOIN messages m ON m.owner = t.owner AND m.session_id = t.session_id"
+        " WHERE t.owner = :owner AND t.id = :trash_id AND t.kind <> 'version' AND m.version_group IS NOT NULL"
+        " AND m.seq <= (SELECT min(f.seq) FROM trashed_messages f WHERE f.owner = t.owner AND f.trash_id = t.id)"
+        " ORDER BY m.seq DESC LIMIT 1",
+        bin.params,
+    )
+    return None if row is None else str(row[0])
+
+
+async def remove_entry(conn: Connection, bin: Bin) -> None:
+    """Removes an entry with what is still in it, when that has come back."""
+    await conn.run("DELETE FROM trash WHERE owner = :owner AND id = :trash_id", bin.params)
 
 
 #: Behind a table's name: find by the id.
@@ -105,6 +124,10 @@ async def remove_messages(
     )
 
 
+#: Which entries hang on a session that is removed: its own, not that of one which had the same id before.
+HANGS = "parent_id IS NULL AND id <> :trash_id AND kind <> 'delete session'"
+
+
 async def remove_session(conn: Connection, bin: Bin, session_id: str) -> int:
     """Moves a locked session with all that hangs on it into the trash; returns how many messages it had."""
     place = {**bin.params, "session_id": session_id}
@@ -124,8 +147,7 @@ _REMOVE_SESSION = (
     "INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)"
     " SELECT owner, :trash_id, session_id, id FROM documents WHERE owner = :owner AND session_id = :session_id",
     "UPDATE documents SET session_id = NULL, revision = revision + 1 WHERE owner = :owner AND session_id = :session_id",
-    "UPDATE trash SET parent_id = :trash_id"
-    " WHERE owner = :owner AND session_id = :session_id AND parent_id IS NULL AND id <> :trash_id",
+    f"UPDATE trash SET parent_id = :trash_id WHERE owner = :owner AND session_id = :session_id AND {HANGS}",
     "DELETE FROM sessions WHERE owner = :owner AND id = :session_id",
 )
 

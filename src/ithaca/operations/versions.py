@@ -9,13 +9,14 @@ therefore brought back in steps, outermost first.
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from ithaca.columns import Row, to_json
 from ithaca.content import Draft, new_id, says_the_same
 from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict
 from ithaca.models import ChatMessage, MessageVersion
-from ithaca.operations import attachments, trash
+from ithaca.operations import attachments, search, trash
 from ithaca.operations.messages import by_id, insert_known
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
@@ -43,10 +44,13 @@ _GROUP_SHOWN = f"""
 """
 
 # The entry that a message which is not shown lies in; the last one, should its id have been used again.
-_ENTRY_WITH = f"SELECT t.id, t.version_group, m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1"
+_ENTRY_WITH = f"SELECT t.id, t.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1"
 
-# The message of a group that lies within the version of another message.
-_WITHIN = f"SELECT m.id {_ASIDE} AND m.version_group = :group AND t.version_group <> :group ORDER BY m.seq DESC LIMIT 1"
+# The entry of a version of another message, within which a message of a group lies.
+_WITHIN = f"""
+    SELECT t.id, t.version_group {_ASIDE} AND m.version_group = :group AND t.version_group <> :group
+    ORDER BY t.revision DESC LIMIT 1
+"""
 
 _SHOWN = "SELECT id, seq FROM messages WHERE owner = :owner AND session_id = :session_id"
 
@@ -161,7 +165,7 @@ async def list_versions(conn: Connection, scope: Scope, session_id: str, message
     which = "id = :id" if group is None else "version_group = :group"
     shown = await conn.rows(f"{_GROUP_SHOWN} AND {which}", {**place, "group": group})
     aside = [] if group is None else await conn.rows(_GROUP_ASIDE, {**place, "group": group})
-    rows = sorted(shown + aside)  # by their numbers
+    rows = sorted(shown + aside, key=itemgetter(0, 1))  # by their numbers
     firsts = await attachments.messages(conn, owner, [row[:-1] for row in rows])
     ids = {row[1] for row in shown}
     return [MessageVersion(first, first.id in ids, row[-1]) for first, row in zip(firsts, rows, strict=True)]
@@ -204,13 +208,17 @@ async def show(conn: Connection, scope: Scope, stage: Stage, message_id: str) ->
     entry = await conn.row(_ENTRY_WITH, {**stage.place, "id": message_id})
     if entry is None:
         return False
+    await _show_entry(conn, scope, stage, entry, set())
+    return True
+
+
+async def _show_entry(conn: Connection, scope: Scope, stage: Stage, entry: Row, on_the_way: set[str]) -> None:
     group = {**stage.place, "group": entry[1]}
     if await conn.row(f"{_SHOWN} AND version_group = :group", group) is None:
         within = await conn.row(_WITHIN, group)
-        if within is not None:
-            await show(conn, scope, stage, within[0])
+        if within is not None and within[0] not in on_the_way:
+            await _show_entry(conn, scope, stage, within, on_the_way | {entry[0]})
     await _bring_back(conn, scope, stage, entry)
-    return True
 
 
 async def _bring_back(conn: Connection, scope: Scope, stage: Stage, entry: Row) -> None:
@@ -221,6 +229,7 @@ async def _bring_back(conn: Connection, scope: Scope, stage: Stage, entry: Row) 
     bin = trash.Bin(stage.head.owner, entry[0])
     await _refuse_ids_in_use(conn, stage, bin)
     shift, end = await _numbers(conn, stage, bin)
+    await search.look_again(conn, {**bin.params, "session_id": stage.head.id}, shift=shift)
     renumbered = MESSAGE_COLUMNS.replace("seq", "seq + :shift", 1)
     stage.count += await conn.run(
         f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS}) SELECT owner, session_id, {renumbered}"
