@@ -11,8 +11,7 @@ from typing import Any
 from ithaca.columns import Row
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
-from ithaca.operations import attachments
-from ithaca.operations import search
+from ithaca.operations import attachments, search
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -103,6 +102,8 @@ async def _purge_of_owner(conn: Connection, scope: Scope, counts: dict[str, int]
         await _delete(conn, counts, table, "trash_id IN (EACH(:ids))", gone)
     await _delete(conn, counts, "trash", "id IN (EACH(:ids))", gone)
     summaries = await conn.run(_STALE_SUMMARIES, {"owner": owner, "sessions": [row[0] for row in sessions]})
+    for (session_id,) in sessions:
+        _add(counts, "search_entries", await search.forget(conn, owner, session_id))
     files = await attachments.remove_if_unused(conn, scope, owner, digests)
     _add(counts, "compactions", summaries)
     _add(counts, "attachments", files.count)
@@ -115,6 +116,7 @@ async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
     counts: dict[str, int] = {}
     for table in _TABLES:
         await _delete(conn, counts, table, "TRUE", {"owner": owner})
+    _add(counts, "search_entries", await search.forget(conn, owner))
     return Erased(counts)
 
 
