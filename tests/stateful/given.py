@@ -73,7 +73,11 @@ named_messages = st.builds(
     ChatMessage, role=st.just("user"), content=texts, id=message_ids, created_at=st.sampled_from([None, ONCE])
 )
 
-FIRST_WORDS = [ChatMessage("user", "hello", id="m0"), ChatMessage("assistant", ["Hello!"], id="m1")]
+FIRST_WORDS = [
+    ChatMessage("user", "hello", {"a": 1, "b": [True, None]}, id="m0"),
+    ChatMessage("assistant", ["Hello!"], id="m1"),
+]
+retry_changes = st.one_of(st.just({}), st.just({}), st.fixed_dictionaries({"metadata": objects}))
 message_changes = st.one_of(
     st.fixed_dictionaries({"content": contents}, optional={"tool_calls": calls, "metadata": objects}),
     st.fixed_dictionaries({}, optional={"tool_calls": calls, "metadata": objects}),
@@ -81,7 +85,14 @@ message_changes = st.one_of(
 
 #: How far the clock moves; it may be set back, and stay behind.
 leaps = st.sampled_from(
-    [timedelta(microseconds=1), timedelta(minutes=20), timedelta(hours=3), timedelta(days=40), -timedelta(minutes=5)]
+    [
+        timedelta(),
+        timedelta(microseconds=1),
+        timedelta(minutes=20),
+        timedelta(hours=3),
+        timedelta(days=40),
+        -timedelta(minutes=5),
+    ]
 )
 
 session_changes = st.fixed_dictionaries(
@@ -92,14 +103,17 @@ session_changes = st.fixed_dictionaries(
         "extra": st.one_of(st.none(), objects),
     },
 )  # fmt: skip
-session_filters = st.fixed_dictionaries(
-    {},
-    optional={
-        "owner": owners, "archived": st.booleans(), "important": st.booleans(), "folder": labels, "model": models,
-        "mode": st.sampled_from([None, "one"]), "name": some_names,
-        "active_since": st.sampled_from([ONCE, ONCE + timedelta(days=40)]),
-    },
-)  # fmt: skip
+_session_filters: dict[str, st.SearchStrategy[Any]] = {
+    "owner": owners, "archived": st.booleans(), "important": st.booleans(), "folder": labels, "model": models,
+    "mode": st.sampled_from([None, "one"]), "name": some_names,
+    "active_since": st.sampled_from([ONCE, ONCE + timedelta(days=40)]),
+}  # fmt: skip
+#: Mostly one or none: what passes all of many is nothing.
+session_filters = st.one_of(
+    st.just({}),
+    *(st.fixed_dictionaries({field: values}) for field, values in _session_filters.items()),
+    st.fixed_dictionaries({}, optional=_session_filters),
+)
 document_changes = st.fixed_dictionaries({}, optional={"content": texts, "title": names, "language": words})
 document_filters = st.fixed_dictionaries(
     {},

@@ -16,9 +16,11 @@ class CleanUpRules(Keep):
 
     @rule(
         at=given.managers,
+        leap=given.leaps,
         days=st.sampled_from([0, 0.5, 30]),
         hours=st.sampled_from([0, 1, 100]),
         dry_run=st.booleans(),
     )
-    def cleanup_empty_sessions(self, at: At, days: float, hours: float, dry_run: bool) -> None:
+    def cleanup_empty_sessions(self, at: At, leap: timedelta, days: float, hours: float, dry_run: bool) -> None:
+        self.clock.time += leap
         self.both(at, "cleanup_empty_sessions", days, hours, dry_run=dry_run)

@@ -44,10 +44,12 @@ class MessageRules(Keep):
     def add_messages(self, at: At, said: list[ChatMessage], expectation: str) -> None:
         self.say(at, "add_messages", said, expectation)
 
-    @rule(at=given.sessions, first=given.few, count=given.few, expectation=given.expectations)
-    def add_again(self, at: At, first: int, count: int, expectation: str) -> None:
-        """What is stored already, as a caller who heard no answer would."""
-        said = [message_again(message) for message in self.stored(at)[first : first + count]]
+    @rule(
+        at=given.sessions, first=given.few, count=given.few, changes=given.retry_changes, expectation=given.expectations
+    )
+    def add_again(self, at: At, first: int, count: int, changes: dict[str, Any], expectation: str) -> None:
+        """What is stored already, as a caller who heard no answer would; or something else under its id."""
+        said = [message_again(message).replace(**changes) for message in self.stored(at)[first : first + count]]
         self.say(at, "add_messages", said, expectation)
 
     @rule(

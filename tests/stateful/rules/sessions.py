@@ -15,8 +15,9 @@ class SessionRules(Keep):
     def begin_with_some(self) -> None:
         for number, (session_id, owner) in enumerate(given.USUAL_OWNERS.items()):
             at = At(number % 2, None, session_id)
-            self.both(at, "create_session", session_id, "Trip to Pylos", owner=owner)
+            self.both(at, "create_session", session_id, f"Trip {number}", owner=owner)
             self.both(at, "add_messages", session_id, given.FIRST_WORDS[:number])
+            self.both(at, "mark_important", session_id, number == 2)
 
     @rule(
         at=given.sessions, name=given.names, url=given.endpoints, model=given.models,
