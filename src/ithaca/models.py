@@ -583,8 +583,8 @@ class TrashEntry(Record):
     """What one operation removed. `Removed.trash_id` names it; `restore(id)` brings it back."""
 
     __slots__ = (
-        "created_at", "document_id", "documents", "expires_at", "id", "kind", "messages", "owner", "session_id",
-        "sessions",
+        "created_at", "document_id", "documents", "expires_at", "id", "kind", "messages", "name", "owner",
+        "session_id", "sessions",
     )  # fmt: skip
 
     owner: str
@@ -598,6 +598,8 @@ class TrashEntry(Record):
     sessions: int
     messages: int
     documents: int
+    #: What the session or the document is called; None for several.
+    name: str | None
     #: From then on it may be purged.
     expires_at: datetime
 
@@ -611,7 +613,8 @@ class TrashEntry(Record):
         "sessions": itemgetter(6),
         "messages": itemgetter(7),
         "documents": itemgetter(8),
-        "expires_at": _time(9),
+        "name": _text(9),
+        "expires_at": _time(10),
     }
 
     @classmethod

@@ -308,6 +308,33 @@ async def remove(conn: Connection, scope: Scope, found: Sequence[Row]) -> Collec
     return collected
 
 
+async def in_trash(conn: Connection, owner: str, trash_ids: Sequence[str]) -> list[str]:
+    """The digests of what messages in entries of the trash refer to."""
+    referred = _REFERRED[conn.engine].format("trashed_messages").replace("m.owner, ", "DISTINCT ")
+    rows = await conn.rows(
+        f"{referred} WHERE m.owner = :owner AND m.trash_id IN (EACH(:ids)) AND {_ANY}",
+        {"owner": owner, "ids": list(trash_ids)},
+    )
+    return [row[0] for row in rows]
+
+
+async def remove_if_unused(conn: Connection, scope: Scope, owner: str, digests: Sequence[str]) -> Collected:
+    """Removes those of the attachments that nothing refers to, however short ago they were used."""
+    if not digests:
+        return Collected()
+    referred = " UNION ".join(
+        f"{_REFERRED[conn.engine].format(table)} WHERE {_ANY} AND m.owner = :owner"
+        for table in ("messages", "trashed_messages")
+    )
+    found = await conn.rows(
+        f"WITH referred (owner, digest) AS MATERIALIZED ({referred})"
+        " SELECT owner, id, size, used_at FROM attachments a WHERE owner = :owner AND digest IN (EACH(:digests))"
+        " AND NOT EXISTS (SELECT 1 FROM referred r WHERE r.digest = a.digest)",
+        {"owner": owner, "digests": list(digests)},
+    )
+    return await remove(conn, scope, found)
+
+
 # Checking
 
 _PAGE = 500

@@ -175,9 +175,7 @@ async def _group(conn: Connection, session_id: str, place: dict[str, Any]) -> st
     """The group of a message, shown or not; None if it is its only version."""
     row = await conn.row(f"SELECT version_group FROM messages WHERE {_MINE} AND id = :id", place)
     if row is None:
-        row = await conn.row(
-            f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place
-        )
+        row = await conn.row(f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place)
     if row is None:
         raise MessageNotFound(session_id, place["id"])
     return None if row[0] is None else str(row[0])
