@@ -5,6 +5,7 @@ microsecond; `count_o200k` gives the exact numbers of OpenAI's o200k_base, offli
 What is not text (images, sounds, documents) counts a flat number for each part, whatever the counter.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import ceil
@@ -124,7 +125,9 @@ def count_o200k(text: str) -> int:
 @lru_cache(maxsize=1)
 def _o200k() -> "Encoding":
     try:
-        import bpe_openai
+        with warnings.catch_warnings():  # it reads its tables in a way that some versions of Python warn of
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import bpe_openai
     except ImportError as error:
         raise ConfigurationError("tokens", "o200k needs `pip install 'ithaca[tokens]'`") from error
     return bpe_openai.get_encoding("o200k_base")

@@ -19,6 +19,7 @@ CHANGES: dict[str, Callable[[SessionManager, Session, int | None], object]] = {
     "delete_messages": lambda m, s, r: m.delete_messages(s.id, [s.history[0].id], expected_revision=r),
     "truncate_messages": lambda m, s, r: m.truncate_messages(s.id, 1, expected_revision=r),
     "replace_messages": lambda m, s, r: m.replace_messages(s.id, texts(1), expected_revision=r),
+    "compact": lambda m, s, r: m.compact(s.id, "summary", keep_last=1, expected_revision=r),
     "delete_session": lambda m, s, r: m.delete_session(s.id, expected_revision=r),
 }
 
@@ -53,6 +54,9 @@ def test_reading_is_no_change(manager: SessionManager) -> None:
         list(manager.iter_messages(before.id))
         manager.list_sessions()
         manager.count_sessions()
+        manager.context(before.id, max_tokens=1_000)
+        manager.context_info(before.id, max_tokens=1_000)
+        manager.list_compactions(before.id)
     assert manager.get_session(before.id) == before
 
 

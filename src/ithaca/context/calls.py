@@ -14,8 +14,8 @@ from ithaca.tokens import TokenCounter, count_message
 #: The roles whose messages are in every context, wherever they stand.
 ALWAYS = ("system", "developer")
 
-#: Parts that say nothing to anybody but the model that wrote them.
-_THOUGHTS = ("thinking", "redacted_thinking")
+#: Parts that say nothing: calls and results are sent as such, and thoughts are for the model that had them.
+_SILENT = ("tool_use", "tool_result", "thinking", "redacted_thinking")
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ def says(content: Content) -> bool:
 
 def _block_says(block: Any) -> bool:
     kind = type_of(block)
-    if not kind or kind in _THOUGHTS:
+    if not kind or kind in _SILENT:
         return False
     text = block if isinstance(block, str) else block.get("text")
     return not isinstance(text, str) or bool(text and not text.isspace())

@@ -22,7 +22,7 @@ SUMMARY_LEAD = "Summary of the conversation up to here, in place of its messages
 
 # The roles as they stand in the condition of the partial index `messages_always_sent`.
 _ALWAYS = f"""
-    SELECT {MESSAGE_COLUMNS} FROM messages
+    SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY messages_always_sent
     WHERE owner = :owner AND session_id = :session_id AND role IN ('system', 'developer') ORDER BY seq
 """
 
