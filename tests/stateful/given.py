@@ -89,7 +89,7 @@ leaps = st.sampled_from(
         timedelta(),
         timedelta(microseconds=1),
         timedelta(minutes=20),
-        timedelta(hours=3),
+        timedelta(hours=1),
         timedelta(days=40),
         -timedelta(minutes=5),
     ]

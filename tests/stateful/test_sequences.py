@@ -61,7 +61,7 @@ def test_on_sqlite(second: str, tmp_path: Path, runner: asyncio.Runner) -> None:
         return f"sqlite:///{file}"
 
     pair = partial(two_managers, fresh_url, runner if second == "awaits" else None)
-    run_state_machine_as_test(partial(Everything, pair), settings=sequences(80))
+    run_state_machine_as_test(partial(Everything, pair), settings=sequences(60))
 
 
 @pytest.mark.parametrize("second", ["waits", "awaits"])
@@ -76,4 +76,4 @@ def test_on_postgres(second: str, servers: Servers, runner: asyncio.Runner) -> N
         return used[0]
 
     pair = partial(two_managers, fresh_url, runner if second == "awaits" else None)
-    run_state_machine_as_test(partial(Everything, pair), settings=sequences(15))
+    run_state_machine_as_test(partial(Everything, pair), settings=sequences(12))
