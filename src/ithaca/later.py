@@ -65,6 +65,78 @@ class Later:
                 note(error)
 
 
+class WhenQuiet:
+    """Work in small steps, done while nobody stores anything; or slowly, if that never is.
+
+    Its thread begins with what is stored first, and ends when nothing is left to do.
+    """
+
+    def __init__(self, step: Callable[[], bool]) -> None:
+        #: Does a little; whether there is more to do.
+        self._step = step
+        self._stored = False
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+
+    def stored(self) -> None:
+        """Something was stored, so there is something to do. This is in the way of every append: it has to be short."""
+        self._stored = True
+        if self._thread is None:
+            self._begin()
+
+    def close(self) -> None:
+        """Returns when the step under way is done; the others are left undone."""
+        self._closing.set()
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._closing.is_set():
+                self._thread = threading.Thread(target=self._run, name="ithaca-when-quiet", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except IthacaError as error:
+            note(error)
+        with self._lock:
+            self._thread = None
+        if self._stored:
+            self._begin()
+
+    def _work(self) -> None:
+        pace = Pace()
+        while not self._closing.wait(pace.pause):
+            stored, self._stored = self._stored, False
+            if pace.may_work(stored) and not self._step():
+                return
+
+
+class Pace:
+    """When to do the next step: at once while all is quiet, else after a while."""
+
+    def __init__(self) -> None:
+        self.pause = QUIET
+        self._waited = 0
+
+    def may_work(self, stored: bool) -> bool:
+        self.pause = QUIET if stored else 0
+        self._waited = self._waited + 1 if stored else 0
+        return not stored or self._waited > PATIENCE
+
+
+#: Seconds without anything stored after which it is quiet.
+QUIET = 2.0
+
+#: So many times it is waited for quiet; then a step is done nevertheless, each time.
+PATIENCE = 15
+
+
 def note(error: IthacaError) -> None:
     """Says in the log what came of work that nobody waits for."""
     if not isinstance(error, NotFound):  # deleted meanwhile: nothing is left to do

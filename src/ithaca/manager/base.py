@@ -8,11 +8,12 @@ from ithaca import columns
 from ithaca.arguments import Door
 from ithaca.config import Durability, Settings, read_settings, without_password
 from ithaca.errors import ManagerClosed
-from ithaca.later import Later, Recently
-from ithaca.operations import sessions
+from ithaca.later import Later, Recently, WhenQuiet
+from ithaca.operations import search, sessions
 from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
 from ithaca.storage import open_async_storage, open_storage
+from ithaca.storage.bell import Bell
 from ithaca.storage.connection import AsyncStorage, Operation, P, Storage
 from ithaca.tokens import TokenCounter, counter
 
@@ -26,6 +27,8 @@ class Common:
     _door: Door
     _read_lately: Recently
     _closes: bool
+    #: How far the search index has got.
+    _indexed: search.Reached | None = None
 
     def _begin(self, settings: Settings, count_tokens: TokenCounter | None, clock: Callable[[], int]) -> None:
         count_tokens = count_tokens or counter(settings.tokens)
@@ -79,10 +82,12 @@ class Base(Common):
         self._begin(settings, count_tokens, clock)
         self._storage = open_storage(settings)
         self._later = Later()
+        self._indexing = WhenQuiet(self._index_some)
 
     def close(self) -> None:
         """Ends all work on the database; calls after it raise `ManagerClosed`. Closing twice is fine."""
         if self._closes:
+            self._indexing.close()
             self._later.close()
             self._storage.close()
 
@@ -100,6 +105,12 @@ class Base(Common):
         if self._first_reading(session_id):
             scope = self._door.scope
             self._later.do(lambda: self._at(session_id).write(sessions.touch, scope, session_id))
+
+    def _index_some(self) -> bool:
+        """Makes something searchable that was stored; whether there is more."""
+        scope, reached = self._door.scope, self._indexed or search.START
+        self._indexed = self._storage.write(search.index, scope, search.Wanted(), reached)
+        return self._indexed is not None
 
 
 class OpenedWhenUsed:
@@ -120,6 +131,13 @@ class OpenedWhenUsed:
             if self._storage is None:
                 self._storage = await open_async_storage(self._settings)
             return self._storage
+
+    @property
+    def bell(self) -> Bell:
+        """The opened storage's."""
+        if self._storage is None:
+            raise ManagerClosed
+        return self._storage.bell
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await (self._storage or await self.open()).read(op, *args, **kwargs)
@@ -150,16 +168,18 @@ class AsyncBase(Common):
         clock: Callable[[], int] = columns.now,
     ) -> None:
         """Reads the settings; the first call opens the database, or `async with`. Arguments as in `SessionManager`."""
-        from ithaca.later_async import AsyncLater
+        from ithaca.later_async import AsyncLater, AsyncWhenQuiet
 
         settings = settings or read_settings(database, durability=durability)
         self._begin(settings, count_tokens, clock)
         self._storage = OpenedWhenUsed(settings)
         self._later = AsyncLater()
+        self._indexing = AsyncWhenQuiet(self._index_some)
 
     async def close(self) -> None:
         """Ends all work on the database; calls after it raise `ManagerClosed`. Closing twice is fine."""
         if self._closes:
+            await self._indexing.close()
             await self._later.close()
             await self._storage.close()
 
@@ -178,6 +198,11 @@ class AsyncBase(Common):
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):
             self._later.do(self._at(session_id).write(sessions.touch, self._door.scope, session_id))
+
+    async def _index_some(self) -> bool:
+        scope, reached = self._door.scope, self._indexed or search.START
+        self._indexed = await self._storage.write(search.index, scope, search.Wanted(), reached)
+        return self._indexed is not None
 
 
 def documented_by(waiting: type[Any]) -> Callable[[type[T]], type[T]]:

@@ -30,6 +30,7 @@ class Messages(Base):
         `RevisionConflict`.
         """
         call = self._door.append(session_id, [message], expected_revision)
+        self._indexing.stored()
         return self._at(call[1]).write(messages.appending(call[2]), *call)[0]
 
     def add_messages(
@@ -37,6 +38,7 @@ class Messages(Base):
     ) -> list[ChatMessage]:
         """The messages as they are stored, in their order and with numbers in a row; all of them, or none."""
         call = self._door.append(session_id, messages_, expected_revision)
+        self._indexing.stored()
         return self._at(call[1]).write(messages.appending(call[2]), *call)
 
     def get_message(self, session_id: str, message_id: str, *, attachments: Reading = "inline") -> ChatMessage:
@@ -114,6 +116,7 @@ class Messages(Base):
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         edit = versions.edit_as_version if flag("branch", branch) else messages.edit
+        self._indexing.stored()
         return self._at(id).write(edit, door.scope, id, message, changes, expected)
 
     def delete_messages(
@@ -148,6 +151,7 @@ class Messages(Base):
         door = self._door
         new = door.drafts(messages_)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
+        self._indexing.stored()
         return self._at(id).write(messages.replace, door.scope, id, new, expected)
 
 
@@ -159,12 +163,14 @@ class AsyncMessages(AsyncBase):
         self, session_id: str, message: ChatMessage, *, expected_revision: int | None = None
     ) -> ChatMessage:
         call = self._door.append(session_id, [message], expected_revision)
+        self._indexing.stored()
         return (await self._at(call[1]).write(messages.appending(call[2]), *call))[0]
 
     async def add_messages(
         self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
         call = self._door.append(session_id, messages_, expected_revision)
+        self._indexing.stored()
         return await self._at(call[1]).write(messages.appending(call[2]), *call)
 
     async def get_message(self, session_id: str, message_id: str, *, attachments: Reading = "inline") -> ChatMessage:
@@ -224,6 +230,7 @@ class AsyncMessages(AsyncBase):
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         edit = versions.edit_as_version if flag("branch", branch) else messages.edit
+        self._indexing.stored()
         return await self._at(id).write(edit, door.scope, id, message, changes, expected)
 
     async def delete_messages(
@@ -248,4 +255,5 @@ class AsyncMessages(AsyncBase):
         door = self._door
         new = door.drafts(messages_)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
+        self._indexing.stored()
         return await self._at(id).write(messages.replace, door.scope, id, new, expected)

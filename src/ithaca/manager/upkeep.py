@@ -58,6 +58,7 @@ class Upkeep(Base):
     def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
         while batch := list(islice(incoming, IMPORT_BATCH)):
+            self._indexing.stored()
             added: ImportReport = self._storage.write(op, self._door.scope, batch)
             report += added
         return report
@@ -98,6 +99,7 @@ class AsyncUpkeep(AsyncBase):
     async def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
         while batch := list(islice(incoming, IMPORT_BATCH)):
+            self._indexing.stored()
             added: ImportReport = await self._storage.write(op, self._door.scope, batch)
             report += added
         return report
