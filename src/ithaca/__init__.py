@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         NotAnIthacaDatabase,
         NotFound,
         NothingToUndo,
+        RetentionNotFound,
         RevisionConflict,
         SchemaError,
         SchemaOutOfDate,
@@ -84,6 +85,11 @@ if TYPE_CHECKING:
         SearchHit,
         Session,
         TrashEntry,
+    )
+    from ithaca.retention import (
+        PolicyOutcome,
+        RetentionPolicy,
+        RetentionReport,
     )
     from ithaca.storage import upgrade as upgrade_database
     from ithaca.usage import (
@@ -134,6 +140,7 @@ _MODULES = {
         "NotAnIthacaDatabase",
         "NotFound",
         "NothingToUndo",
+        "RetentionNotFound",
         "RevisionConflict",
         "SchemaError",
         "SchemaOutOfDate",
@@ -171,6 +178,11 @@ _MODULES = {
         "SearchHit",
         "Session",
         "TrashEntry",
+    ),
+    "retention": (
+        "PolicyOutcome",
+        "RetentionPolicy",
+        "RetentionReport",
     ),
     "usage": (
         "Usage",
@@ -224,9 +236,13 @@ __all__ = [
     "NotFound",
     "NothingToUndo",
     "Page",
+    "PolicyOutcome",
     "Problem",
     "Removed",
     "Restored",
+    "RetentionNotFound",
+    "RetentionPolicy",
+    "RetentionReport",
     "RevisionConflict",
     "SchemaError",
     "SchemaOutOfDate",

@@ -51,6 +51,7 @@ from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.scope import Scope
 from ithaca.operations.search import Wanted
 from ithaca.query import Query, parse
+from ithaca.retention import ages
 from ithaca.usage import day_number, keys, record_columns
 
 #: Messages on either side of a hit that a search brings along.
@@ -333,7 +334,8 @@ class Door:
         if not summary or summary.isspace():
             raise InvalidArgument("summary", summary, "a text that says something")
         if (keep_last is None) == (through is None):
-            raise InvalidArgument("keep_last", keep_last, "given if `through` is not, and only then")
+            given = Described("neither" if keep_last is None else "both")
+            raise InvalidArgument("keep_last", given, "given, or else `through`")
         new = {"summary": text, "tokens": self.scope.count_tokens(SUMMARY_LEAD + summary)}
         last = None if keep_last is None else whole("keep_last", keep_last, 0)
         if isinstance(through, str):
@@ -341,6 +343,26 @@ class Door:
         elif through is not None:
             through = whole("through", through, 1)
         return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
+
+    # Retention
+
+    def retention_place(self, owner: object, folder: object) -> dict[str, Any]:
+        """Whose policy, and for which folder; "" for those without one of their own."""
+        named = optional_label("folder", None if folder == "" else folder, self._limits)
+        return {"owner": self.owner(owner), "folder": named or ""}
+
+    def retention(
+        self, archive_after: object, delete_after: object, keep_starred: object, keep_newest: object
+    ) -> dict[str, Any]:
+        return {
+            **ages(archive_after, delete_after),
+            "keep_starred": flag("keep_starred", keep_starred),
+            "keep_newest": whole("keep_newest", keep_newest, 0),
+        }
+
+    def hold(self, legal_hold: object) -> bool | None:
+        """Whether there shall be a legal hold; None leaves it as it is."""
+        return None if isinstance(legal_hold, Unset) else flag("legal_hold", legal_hold)
 
     # Usage
 

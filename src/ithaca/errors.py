@@ -8,6 +8,7 @@
      │    ├── VersionNotFound
      │    ├── TrashNotFound
      │    ├── AttachmentNotFound
+     │    ├── RetentionNotFound
      │    └── NothingToUndo
      ├── Conflict
      │    ├── SessionExists
@@ -68,6 +69,7 @@ __all__ = [
     "NotAnIthacaDatabase",
     "NotFound",
     "NothingToUndo",
+    "RetentionNotFound",
     "RevisionConflict",
     "SchemaError",
     "SchemaOutOfDate",
@@ -161,6 +163,16 @@ class AttachmentNotFound(NotFound):
 
     def __init__(self, digest: str) -> None:
         super().__init__(digest=digest)
+
+
+class RetentionNotFound(NotFound):
+    """There is no retention policy of owner {owner!r} for folder {folder!r}."""
+
+    owner: str
+    folder: str | None
+
+    def __init__(self, owner: str, folder: str | None) -> None:
+        super().__init__(owner=owner, folder=folder)
 
 
 class NothingToUndo(NotFound):

@@ -9,6 +9,7 @@ from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
+from ithaca.manager.retention import AsyncRetention, Retention
 from ithaca.manager.search import AsyncSearch, Search
 from ithaca.manager.sessions import AsyncSessions, Sessions
 from ithaca.manager.upkeep import AsyncUpkeep, Upkeep
@@ -18,7 +19,18 @@ from ithaca.manager.watching import AsyncWatching, Watching
 
 
 class SessionManager(
-    Sessions, Messages, Documents, Upkeep, Versions, Recovery, Attachments, Contexts, Search, Watching, Accounts
+    Sessions,
+    Messages,
+    Documents,
+    Upkeep,
+    Versions,
+    Recovery,
+    Attachments,
+    Contexts,
+    Search,
+    Watching,
+    Accounts,
+    Retention,
 ):
     """Keeps conversations in a database.
 
@@ -51,6 +63,7 @@ class AsyncSessionManager(
     AsyncContexts,
     AsyncSearch,
     AsyncAccounts,
+    AsyncRetention,
     AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.

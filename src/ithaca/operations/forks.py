@@ -4,6 +4,7 @@ from typing import Any
 
 from ithaca.errors import HeadersUnreadable, MessageNotFound, SessionExists
 from ithaca.models import Session
+from ithaca.operations.changes import record
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import get_bare, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS
@@ -57,6 +58,7 @@ async def fork(conn: Connection, scope: Scope, session_id: str, at: str | None, 
     if not await conn.run(_COPY_SESSION, copy):
         raise SessionExists(new["id"])
     await conn.run(_COPY_MESSAGES, copy)
+    await record(conn, head.owner, new["id"], "created", 1, now)
     await conn.run(_COPY_COMPACTIONS, copy)
     return await get_bare(conn, scope.of(head.owner), new["id"])
 

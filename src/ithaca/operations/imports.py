@@ -13,7 +13,7 @@ from ithaca.models import ImportReport
 from ithaca.operations import attachments
 from ithaca.operations.messages import appending
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import INSERT_MESSAGE
+from ithaca.operations.statements import INSERT_MESSAGE, RECORD_CHANGE
 from ithaca.storage.connection import Connection, repeatable
 
 _INSERT_SESSION = """
@@ -62,6 +62,9 @@ async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Inco
     deleted = await _which(conn, "trashed_sessions", ((c.session["owner"], c.session["id"]) for c in batch))
     new = list({_key(c.session): c for c in reversed(batch) if _key(c.session) not in here | deleted}.values())
     await conn.run_many(_INSERT_SESSION, [_sealed(scope, c) for c in new])
+    news = {"kind": "created", "revision": 1, "now": scope.clock()}
+    places = ({"owner": c.session["owner"], "session_id": c.session["id"]} for c in new)
+    await conn.run_many(RECORD_CHANGE, [news | place for place in places])
     await _keep_attachments(conn, scope, new)
     await conn.run_many(INSERT_MESSAGE, _numbered(new))
     report = ImportReport(sessions=len(new), messages=sum(len(c.drafts) for c in new))

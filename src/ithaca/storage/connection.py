@@ -4,15 +4,17 @@ An operation is a coroutine function over a `Connection`. It opens no transactio
 `Storage.read` and `Storage.write` begin, commit, roll back, retry and translate, in one place a database. It
 may be run again from its start (a deadlock, a connection that broke), so it keeps no state of its own.
 
-SQL names its parameters `:so`. Four forms stand for what the databases write differently: `IN (EACH(:ids))` takes
+SQL names its parameters `:so`. Five forms stand for what the databases write differently: `IN (EACH(:ids))` takes
 a list as its parameter, `position(:text IN column)` finds a text, ` FOR UPDATE` locks the rows it reads (on SQLite a
-writer is alone already), and ` INDEXED BY name` tells SQLite, which keeps no statistics, what PostgreSQL knows.
+writer is alone already), and ` INDEXED BY name` tells SQLite, which keeps no statistics, what PostgreSQL knows, and
+`in_turn(:owner, :id)` makes those who change one session wait for one another before they begin.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from ithaca.columns import Row
+from ithaca.storage.bell import Bell
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +56,10 @@ class Connection(Protocol):
 class Storage(Protocol):
     """A database, for callers that wait in their thread."""
 
+    @property
+    def bell(self) -> Bell:
+        """Rings when something may have been committed, here or by another process."""
+
     def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs an operation on one consistent state of the database."""
 
@@ -68,6 +74,9 @@ class Storage(Protocol):
 
 class AsyncStorage(Protocol):
     """A database, for callers on an event loop."""
+
+    @property
+    def bell(self) -> Bell: ...
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 

@@ -31,6 +31,7 @@ from ithaca.errors import (
     StorageError,
 )
 from ithaca.operations.statements import TAKE_NUMBERS
+from ithaca.storage.bell import Bell
 from ithaca.storage.connection import (
     NOTHING,
     Engine,
@@ -41,6 +42,7 @@ from ithaca.storage.connection import (
     is_one_statement,
     is_repeatable,
 )
+from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.migrate import Migration, check_version, migrations
 
 T = TypeVar("T")
@@ -82,15 +84,22 @@ _UNLESS_HELD = """
 
 _TAKE = TAKE_NUMBERS.replace("RETURNING", _UNLESS_HELD)
 
+_NOTED = """noted AS (
+        INSERT INTO changes (owner, session_id, kind, revision, created_at)
+        SELECT :owner, :session_id, 'messages added', revision, :now FROM taken
+    )"""
+
 APPEND_ONE = f"""
-    WITH taken (first) AS ({_TAKE})
+    WITH taken (first, revision) AS ({_TAKE}),
+    {_NOTED}
     INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
     SELECT :owner, :session_id, first, {", ".join(f":{name}" for name in _COLUMNS)} FROM taken
     RETURNING seq
 """
 
 APPEND_MANY = f"""
-    WITH taken (first) AS ({_TAKE}),
+    WITH taken (first, revision) AS ({_TAKE}),
+    {_NOTED},
     added AS (
         INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
         SELECT :owner, :session_id, first + place - 1, {", ".join(_COLUMNS)}
@@ -160,6 +169,7 @@ class PostgresStorage:
         conninfo, options = connection_options(url, settings)
         prepare_schema(conninfo)
         self._set_up = set_up(url, settings)
+        self._doorbell = Doorbell(conninfo)
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             conninfo,
             kwargs=options,
@@ -177,13 +187,20 @@ class PostgresStorage:
 
     def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         begin = None if is_one_statement(op) else "BEGIN"
-        return self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
+        result = self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
+        self._doorbell.push()
+        return result
 
     def scrub(self, *, whole: bool) -> None:
         """Nothing: what was deleted is in no dump, and its space is reused after the next (auto)vacuum."""
 
+    @property
+    def bell(self) -> Bell:
+        return self._doorbell.bell
+
     def close(self) -> None:
         self._pool.close()
+        self._doorbell.close()  # last: who watches finds the pool closed
 
     def _configure(self, db: psycopg.Connection[Row]) -> None:
         for statement in self._set_up:
@@ -262,6 +279,11 @@ def translated(error: Exception) -> Exception:
     return StorageError(f"{type(error).__name__}: {reason}")
 
 
+# Taken before the statement changes a row, and so before its transaction has a number: changes of one session are
+# numbered in the order in which they are committed.
+_PLACE = r"hashtextextended(CAST(\1 AS TEXT) || '/' || CAST(\2 AS TEXT), 0)"
+_IN_TURN = f"(SELECT count(*) FROM pg_advisory_xact_lock({_PLACE})) = 1"
+
 _SQL: dict[str, LiteralString] = {}
 
 
@@ -273,6 +295,7 @@ def translate(sql: str) -> LiteralString:
 def _translate(sql: str) -> LiteralString:
     text = re.sub(r"IN \(EACH\((:\w+)\)\)", r"= ANY(\1)", sql)
     text = re.sub(r" INDEXED BY \w+", "", text)
+    text = re.sub(r"in_turn\((:\w+), (:\w+)\)", _IN_TURN, text)
     text = re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", text.replace("%", "%%"))
     return _SQL.setdefault(sql, text)
 

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from ithaca.columns import Row
 from ithaca.config import Settings
+from ithaca.storage.bell import Bell
 from ithaca.storage.connection import (
     NOTHING,
     Engine,
@@ -20,6 +21,7 @@ from ithaca.storage.connection import (
     is_one_statement,
     is_repeatable,
 )
+from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.postgres import (
     ANALYZE,
     ATTEMPTS,
@@ -77,8 +79,9 @@ class AsyncPostgresConnection:
 class AsyncPostgresStorage:
     """A PostgreSQL database, through a pool of connections."""
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]], doorbell: Doorbell) -> None:
         self._pool = pool
+        self._doorbell = doorbell
 
     @classmethod
     async def open(cls, url: str, settings: Settings) -> "AsyncPostgresStorage":
@@ -101,7 +104,7 @@ class AsyncPostgresStorage:
             reconnect_timeout=RECONNECT,
         )
         await pool.open()
-        return cls(pool)
+        return cls(pool, Doorbell(conninfo))
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         begin = None if is_one_statement(op) else BEGIN_READ
@@ -109,13 +112,20 @@ class AsyncPostgresStorage:
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         begin = None if is_one_statement(op) else "BEGIN"
-        return await self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
+        result = await self._repeat(op, begin, is_repeatable(op), *args, **kwargs)
+        self._doorbell.push()
+        return result
 
     async def scrub(self, *, whole: bool) -> None:
         """Nothing: see `PostgresStorage.scrub`."""
 
+    @property
+    def bell(self) -> Bell:
+        return self._doorbell.bell
+
     async def close(self) -> None:
         await self._pool.close()
+        await asyncio.to_thread(self._doorbell.close)  # last: who watches finds the pool closed
 
     async def _repeat(
         self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs

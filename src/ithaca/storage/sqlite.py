@@ -34,7 +34,15 @@ from ithaca.errors import (
     NotAnIthacaDatabase,
     StorageError,
 )
-from ithaca.operations.statements import HOLDS_ANY, INSERT_MESSAGE, TAKE_NUMBERS
+from ithaca.operations.statements import (
+    CHANGES_KEPT,
+    HOLDS_ANY,
+    INSERT_MESSAGE,
+    PRUNE_CHANGES,
+    RECORD_CHANGE,
+    TAKE_NUMBERS,
+)
+from ithaca.storage.bell import Bell
 from ithaca.storage.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement
 from ithaca.storage.migrate import check_version, migrations
 
@@ -51,6 +59,13 @@ MOST_IN_ONE_COMMIT = 256
 
 #: Seconds after which a waiting thread looks whether it is first in the queue, though nobody woke it.
 LOOK_AGAIN = 0.5
+
+#: Seconds between two looks at whether another process has committed, while somebody watches; a look takes
+#: a few microseconds.
+LOOK_AT_VERSION = 0.03
+
+#: After so many changes, old news are removed.
+PRUNE_EVERY = 5_000
 
 #: Idle reading connections that are kept.
 IDLE_READERS = 8
@@ -93,6 +108,9 @@ class SQLiteConnection:
         place = {"owner": session["owner"], "session_id": session["session_id"]}
         numbered = ({**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, taken[0]))
         self.db.executemany(INSERT_MESSAGE, numbered)
+        self.db.execute(RECORD_CHANGE, {**session, "kind": "messages added", "revision": taken[1]})
+        if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
+            self.db.execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
         return int(taken[0])
 
 
@@ -114,6 +132,7 @@ def _translated(sql: str) -> Statement:
 def _translate(sql: str) -> Statement:
     lists = tuple(set(re.findall(r"EACH\(:(\w+)\)", sql)))
     text = re.sub(r"EACH\((:\w+)\)", r"SELECT value FROM json_each(\1)", sql).replace(" FOR UPDATE", "")
+    text = re.sub(r" AND in_turn\(:\w+, :\w+\)", "", text)
     text = re.sub(r"position\((:\w+) IN (\w+)\)", r"instr(\2, \1)", text)
     return _SQL.setdefault(sql, Statement(text, lists))
 
@@ -171,7 +190,8 @@ class Writer:
     an interruption (Ctrl-C in the main thread) at any moment leaves a queue that somebody leads.
     """
 
-    def __init__(self, db: apsw.Connection, between_processes: "FileLock", place: "Place") -> None:
+    def __init__(self, db: apsw.Connection, between_processes: "FileLock", place: "Place", bell: Bell) -> None:
+        self._bell = bell
         self._connection = SQLiteConnection(db)
         self._db = db
         self._place = place
@@ -214,6 +234,7 @@ class Writer:
                 if batch.ended:  # else it was interrupted, and the next leader takes the others' again
                     self._wake_head()
                     self.tell(jobs)
+                    self._bell.ring()
 
     def tell(self, jobs: list[Job]) -> None:
         """Wakes those whose operations have ended."""
@@ -378,7 +399,8 @@ class SQLiteStorage:
         except BaseException:
             self.lock.close()
             raise
-        self.writer = Writer(self.db, self.lock, self.place)
+        self.bell = Bell(self._listen)
+        self.writer = Writer(self.db, self.lock, self.place, self.bell)
 
     @property
     def location(self) -> str:
@@ -410,16 +432,20 @@ class SQLiteStorage:
             return
         self.place.check()
         db = self._connect()
+        between_processes = FileLock(Path(self._path + "-lock"), self._settings.busy_timeout)  # not the writer's own
         try:
-            self.lock.acquire()
+            between_processes.acquire()
             if whole:
-                db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                db.execute("PRAGMA temp_store = FILE; VACUUM")  # a copy of the database may not fit into memory
+            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
         except apsw.Error as error:
             raise translated(error) from error
         finally:
-            self.lock.release()
+            between_processes.release()
+            between_processes.close()
             db.close()
+        if busy:
+            raise DatabaseBusy("somebody has been reading for long, so what was erased is still in the log")
 
     def close(self) -> None:
         if self.closed:
@@ -427,10 +453,28 @@ class SQLiteStorage:
         with contextlib.suppress(IthacaError):
             self.writer.submit(lambda _: None)  # what was queued before is done first
         self.closed = True
+        self.bell.close()
         while self._idle:
             self._idle.pop().close()
         self.db.close()
         self.lock.close()
+
+    def _listen(self, bell: Bell) -> None:
+        """Rings when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version)."""
+        if self.in_memory:
+            while bell.wanted:
+                bell.pause(LOOK_AT_VERSION)
+            return
+        db = self._connect()
+        try:
+            version = db.pragma("data_version")
+            while bell.wanted:
+                bell.pause(LOOK_AT_VERSION)
+                version, before = db.pragma("data_version"), version
+                if version != before:
+                    bell.ring()
+        finally:
+            db.close()
 
     def _read(self, db: apsw.Connection, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection = SQLiteConnection(db)

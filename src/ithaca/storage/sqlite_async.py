@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from ithaca.config import Settings
 from ithaca.errors import IthacaError, ManagerClosed
+from ithaca.storage.bell import Bell
 from ithaca.storage.connection import Operation, P, drive
 from ithaca.storage.sqlite import Job, SQLiteConnection, SQLiteStorage, Writer
 
@@ -48,7 +49,7 @@ class AwaitedWriter(Writer):
     """A writer that leads in a thread of its own, so that no event loop ever waits."""
 
     def __init__(self, storage: SQLiteStorage) -> None:
-        super().__init__(storage.db, storage.lock, storage.place)
+        super().__init__(storage.db, storage.lock, storage.place, storage.bell)
         self._thread = ThreadPoolExecutor(1, "ithaca-writer")
         self._busy = False
 
@@ -111,6 +112,10 @@ class AsyncSQLiteStorage:
         if self.storage.closed:
             raise ManagerClosed
         return await self._writer.run(lambda connection: drive(op(connection, *args, **kwargs)))
+
+    @property
+    def bell(self) -> Bell:
+        return self.storage.bell
 
     async def scrub(self, *, whole: bool) -> None:
         await asyncio.to_thread(self.storage.scrub, whole=whole)
