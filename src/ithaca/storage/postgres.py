@@ -293,7 +293,8 @@ def translate(sql: str) -> LiteralString:
 
 
 def _translate(sql: str) -> LiteralString:
-    text = re.sub(r"IN \(EACH\((:\w+)\)\)", r"= ANY(\1)", sql)
+    text = re.sub(r"NOT IN \(EACH\((:\w+)\)\)", r"<> ALL(\1)", sql)
+    text = re.sub(r"IN \(EACH\((:\w+)\)\)", r"= ANY(\1)", text)
     text = re.sub(r" INDEXED BY \w+", "", text)
     text = re.sub(r"in_turn\((:\w+), (:\w+)\)", _IN_TURN, text)
     text = re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", text.replace("%", "%%"))

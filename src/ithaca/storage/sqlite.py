@@ -279,7 +279,7 @@ class Writer:
 
     def _take(self, batch: Batch, jobs: list[Job]) -> list[Job]:
         with self.mutex:
-            first = islice(self.queue, MOST_IN_ONE_COMMIT)
+            first = list(islice(self.queue, MOST_IN_ONE_COMMIT))  # in one go: others append meanwhile
             waiting = [job for job in first if job.batch is not batch and not job.ended and job.wanted]
         for job in waiting:
             job.batch, job.error = batch, None
