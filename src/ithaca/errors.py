@@ -397,9 +397,9 @@ class ManagerClosed(StorageError):
 
 
 class ContextTooSmall(IthacaError):
-    """Session {session_id!r} needs a context of {needed} tokens at least, {limit} are allowed.
+    """Session {session_id!r} needs a context of {needed} tokens, {limit} are allowed.
 
-    The least is: every system and developer message, the summary if there is one, and the newest message (or
+    What is needed: every system and developer message, the summary if there is one, and the newest message (or
     tool call with its results). `limit` is what `max_tokens` leaves beside `reserve`.
     """
 

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ithaca.cli import demo, documents, importing, messages, sessions, upkeep
+from ithaca.cli import context as contexts
+from ithaca.cli import demo, documents, importing, messages, sessions, upkeep, watching
 from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
 
 #: What Typer raises for a wrong command line. It has a public name only for a special case of it.
@@ -15,8 +16,11 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(messages.app, name="messages")
 app.add_typer(documents.app, name="documents")
 app.add_typer(importing.app, name="import")
+command(app, "context")(contexts.context)
+command(app, "compact")(contexts.compact)
 command(app, "cleanup")(upkeep.cleanup)
 app.add_typer(upkeep.database, name="db")
+command(app, "watch")(watching.watch)
 command(app, "demo")(demo.demo)
 
 

@@ -115,7 +115,7 @@ def text_only(content: Any) -> Any:
     """Content where only text may stand: of other parts it is said that they were there."""
     if not isinstance(content, list):
         return content
-    return [part if part["type"] in ("text", "refusal") else _note(part) for part in parts(content)]
+    return [part if part["type"] == "text" else _note(part) for part in parts(content)]
 
 
 def _note(part: Part) -> Part:
@@ -173,6 +173,7 @@ _TRANSLATED: dict[str, Callable[[Part], Part | None]] = {
     "text": lambda block: _text(block.get("text")),
     "input_text": lambda block: _text(block.get("text")),
     "output_text": lambda block: _text(block.get("text")),
+    "refusal": lambda block: _text(block.get("refusal")),
     "image": _image,
     "input_image": _input_image,
     "document": _document,

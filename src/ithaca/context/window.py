@@ -44,7 +44,7 @@ class Window:
         #: Newest first.
         self.units: list[Unit] = []
         self.used = 0
-        #: The tokens that there must be room for, lest nothing is sent.
+        #: The tokens that there would have to be room for, if nothing fits.
         self.needed = 0
         self.full = False
         self.seen = 0
@@ -52,6 +52,7 @@ class Window:
         self.lead: int | None = None
         self._user_begins = user_begins
         self._count = count_tokens
+        self._newest: Unit | None = None
         #: Call id → its results, the newest first: which message, and which block of it.
         self._waiting: dict[str, list[tuple[ChatMessage, int | None]]] = {}
         self._too_old: set[int] = set()
@@ -110,8 +111,7 @@ class Window:
         return piece.tokens(self._count) + TOKENS_PER_MESSAGE
 
     def _add(self, unit: Unit) -> None:
-        if not self.units:
-            self.needed = unit.tokens + self._cost_of_lead(unit)
+        self._newest = self._newest or unit
         if self.used + unit.tokens > self.room:
             self.full = True
             self._drop(unit)
@@ -135,6 +135,8 @@ class Window:
             self._begin_with_user()
         if self.units and (cost := self._cost_of_lead(self.units[-1])):
             self.lead, self.used = self.units[-1].seq, self.used + cost
+        if not self.units and self._newest:
+            self.needed = self._newest.tokens + self._cost_of_lead(self._newest)
         sent = {piece.seq for unit in self.units for piece in unit.pieces}
         self.left_out["too old"] += len(self._too_old - sent)
 

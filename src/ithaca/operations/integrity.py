@@ -48,10 +48,15 @@ _CHECKS = {
     "chunk_without_attachment": """
         SELECT c.owner, c.attachment_id, 'chunk ' || c.number FROM attachment_chunks c
         WHERE NOT EXISTS (SELECT 1 FROM attachments a WHERE a.owner = c.owner AND a.id = c.attachment_id)""",
+    "compaction": """
+        SELECT c.owner, c.session_id, 'compaction ' || c.id || ' through ' || c.through FROM compactions c
+        LEFT JOIN sessions s ON s.owner = c.owner AND s.id = c.session_id
+        WHERE s.id IS NULL OR c.through < 1 OR c.through >= s.next_seq OR c.tokens < 0""",
     "trashed_without_entry": """
         SELECT x.owner, x.trash_id, 'trashed rows without their entry' FROM (
             SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages
             UNION SELECT owner, trash_id FROM trashed_documents
+            UNION SELECT owner, trash_id FROM trashed_compactions
             UNION SELECT owner, trash_id FROM trashed_document_versions) x
         WHERE NOT EXISTS (SELECT 1 FROM trash t WHERE t.owner = x.owner AND t.id = x.trash_id)""",
 }
