@@ -6,13 +6,31 @@ from ithaca.arguments import UNSET, Unset
 from ithaca.content import whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import ChatMessage, Erased, Page, Restored, TrashEntry
-from ithaca.operations import erasure, recovery, search
+from ithaca.operations import erasure, holds, recovery, search
 
 #: Entries of the trash that are purged in one transaction.
 PURGE_BATCH = 100
 
 
-class Recovery(Base):
+class Purging(Base):
+    """What purging comes down to."""
+
+    def _purge_older(self, before: int) -> Erased:
+        """Purges what went to the trash until a time, but for what is on hold, in short transactions."""
+        erased = Erased()
+        while (some := self._storage.write(erasure.purge_older, self._door.scope, before, PURGE_BATCH)).counts:
+            erased += some
+        return erased
+
+    def _scrub(self, erased: Erased, *, anew: bool = True) -> None:
+        """Makes what was erased vanish from files; unless `anew`, without what may keep others waiting for long."""
+        begin = True
+        while search.leaves_traces(erased) and self._storage.write(search.sweep, begin):
+            begin = False
+        self._storage.scrub(whole=anew and erased.total > 0)
+
+
+class Recovery(Purging):
     """The calls about what was removed."""
 
     def trash(
@@ -56,16 +74,16 @@ class Recovery(Base):
         """Erases for good: one entry of the trash; or what is older than given; or what the retention time is up for.
 
         Returns the counts of erased rows by table. On SQLite nothing of it is left in the files; on PostgreSQL nothing
-        that a query or a dump shows, and the pages are reused after the next vacuum. Raises `TrashNotFound`.
+        that a query or a dump shows, and the pages are reused after the next vacuum. What is of an owner on
+        legal hold stays. Raises `TrashNotFound`; `LegalHold` for such an owner's entry, or where that one is asked.
         """
-        door, erased = self._door, Erased()
-        if trash_id is not None:
-            erased = self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+        door = self._door
+        if trash_id is None:
+            self._storage.write(holds.refuse_held_scope, door.scope)
+            erased = self._purge_older(door.purged_before(older_than))
         else:
-            before = door.purged_before(older_than)
-            while (some := self._storage.write(erasure.purge_older, door.scope, before, PURGE_BATCH)).counts:
-                erased += some
-        self._scrub(erased, whole=False)
+            erased = self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+        self._scrub(erased)
         return erased
 
     def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
@@ -73,21 +91,31 @@ class Recovery(Base):
 
         Returns a receipt: the counts of erased rows by table. It cannot be undone. A manager that is confined to
         an owner erases that one's; any other must name the owner, "" for what is nobody's. On SQLite the file is
-        written anew, so that nothing is left in it, which takes as long as copying it.
+        written anew, so that nothing is left in it, which takes as long as copying it. Raises `LegalHold`.
         """
         erased = self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
-        self._scrub(erased, whole=True)
+        self._scrub(erased)
         return erased
 
-    def _scrub(self, erased: Erased, *, whole: bool) -> None:
+
+class AsyncPurging(AsyncBase):
+    """What purging comes down to."""
+
+    async def _purge_older(self, before: int) -> Erased:
+        erased = Erased()
+        while (some := await self._storage.write(erasure.purge_older, self._door.scope, before, PURGE_BATCH)).counts:
+            erased += some
+        return erased
+
+    async def _scrub(self, erased: Erased, *, anew: bool = True) -> None:
         begin = True
-        while search.leaves_traces(erased) and self._storage.write(search.sweep, begin):
+        while search.leaves_traces(erased) and await self._storage.write(search.sweep, begin):
             begin = False
-        self._storage.scrub(whole=whole)
+        await self._storage.scrub(whole=anew and erased.total > 0)
 
 
 @documented_by(Recovery)
-class AsyncRecovery(AsyncBase):
+class AsyncRecovery(AsyncPurging):
     """The calls about what was removed."""
 
     async def trash(
@@ -119,23 +147,16 @@ class AsyncRecovery(AsyncBase):
         return await self._storage.write(recovery.restore, door.scope, id, expected)
 
     async def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
-        door, erased = self._door, Erased()
-        if trash_id is not None:
-            erased = await self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+        door = self._door
+        if trash_id is None:
+            await self._storage.write(holds.refuse_held_scope, door.scope)
+            erased = await self._purge_older(door.purged_before(older_than))
         else:
-            before = door.purged_before(older_than)
-            while (some := await self._storage.write(erasure.purge_older, door.scope, before, PURGE_BATCH)).counts:
-                erased += some
-        await self._scrub(erased, whole=False)
+            erased = await self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+        await self._scrub(erased)
         return erased
 
     async def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
         erased = await self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
-        await self._scrub(erased, whole=True)
+        await self._scrub(erased)
         return erased
-
-    async def _scrub(self, erased: Erased, *, whole: bool) -> None:
-        begin = True
-        while search.leaves_traces(erased) and await self._storage.write(search.sweep, begin):
-            begin = False
-        await self._storage.scrub(whole=whole)

@@ -11,7 +11,7 @@ from typing import Any
 from ithaca.columns import Row
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
-from ithaca.operations import attachments, search
+from ithaca.operations import attachments, holds, search
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -68,15 +68,18 @@ async def purge_entry(conn: Connection, scope: Scope, trash_id: str) -> Erased:
     )
     if not entries:
         raise TrashNotFound(trash_id)
+    for owner, _ in entries:
+        await holds.refuse_held(conn, owner)
     return await _purge(conn, scope, entries)
 
 
 async def purge_older(conn: Connection, scope: Scope, before: int, limit: int) -> Erased:
-    """Erases entries that were made until a time, the oldest first, at most so many."""
+    """Erases entries that were made until a time, the oldest first, at most so many; none of an owner on hold."""
+    await holds.keep_steady(conn)
     mine = "" if scope.owner is None else "owner = :owner AND "
     entries = await conn.rows(
         f"SELECT owner, id FROM trash WHERE {mine}created_at <= :before AND {_PURGED}"
-        " ORDER BY created_at, owner, id LIMIT :limit FOR UPDATE",
+        f" AND {holds.OWNER_NOT_HELD} ORDER BY created_at, owner, id LIMIT :limit FOR UPDATE",
         {"owner": scope.owner, "before": before, "limit": limit},
     )
     return await _purge(conn, scope, entries)
@@ -110,7 +113,8 @@ async def _purge_of_owner(conn: Connection, scope: Scope, counts: dict[str, int]
 
 
 async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
-    """Erases all that an owner has."""
+    """Erases all that an owner has, unless it is on hold."""
+    await holds.refuse_held(conn, owner)
     for table in ("sessions", "documents"):  # whoever is changing one of them is waited for
         await conn.rows(f"SELECT 1 FROM {table} WHERE owner = :owner ORDER BY id FOR UPDATE", {"owner": owner})
     counts: dict[str, int] = {}

@@ -414,6 +414,7 @@ _WAYS_BACK: dict[str, WayBack] = {
     "delete session": _sessions_back,
     "delete sessions": _sessions_back,
     "clean up": _sessions_back,
+    "retention": _sessions_back,
     "delete document": _document_back,
     "compact": _compaction_back,
 }

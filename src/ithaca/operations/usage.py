@@ -92,5 +92,7 @@ _SUMS += ", count(*)"
 
 def _usage(row: Row, by: tuple[str, ...]) -> Usage:
     input_tokens, output_tokens, cost, count, *values = row
-    broken_down = {key: day_of(value) if key == "day" else value for key, value in zip(by, values, strict=True)}
-    return Usage(input_tokens, output_tokens, from_millionths(cost), count, **broken_down)
+    keys: dict[str, Any] = dict(zip(by, values, strict=True))
+    if "day" in keys:
+        keys["day"] = day_of(keys["day"])
+    return Usage(input_tokens, output_tokens, from_millionths(cost), count, **keys)
