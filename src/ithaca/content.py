@@ -273,20 +273,20 @@ def _json(field: str, value: object, limits: Limits, most_bytes: int, refusal: R
     return text
 
 
-def check_json(field: str, value: object, depth: int, refusal: Refusal) -> None:
+def check_json(field: str, value: object, limit: int, refusal: Refusal, depth: int = 0) -> None:
     """Raises unless JSON gives it back as it is: text keys, and nothing but JSON's own types."""
-    if depth < 0:
-        raise refusal(field, Described("something nested deeper"), "nested at most max_depth levels deep")
+    if depth > limit:
+        raise refusal(field, Described("something nested deeper"), f"nested at most {limit} levels deep (max_depth)")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise refusal(field, Described(f"the key {key!r}"), "JSON, whose keys are text")
             if type(item) not in _SCALARS:
-                check_json(field, item, depth - 1, refusal)
+                check_json(field, item, limit, refusal, depth + 1)
     elif isinstance(value, list):
         for item in value:
             if type(item) not in _SCALARS:
-                check_json(field, item, depth - 1, refusal)
+                check_json(field, item, limit, refusal, depth + 1)
     elif not isinstance(value, (str, int, float, type(None))):
         raise refusal(field, Described(f"a {type(value).__name__}"), "made of JSON's types")
 
@@ -301,9 +301,9 @@ def headers(value: object, limits: Limits) -> dict[str, str]:
         good = isinstance(name, str) and isinstance(text, str) and name and not set(name + text) & {"\r", "\n", "\0"}
         if not good:
             raise InvalidSession("headers", Described(f"a bad value for {name!r}"), "text without line breaks")
-        text_size("headers", name + text, InvalidSession)
-    if sum(len(n) + len(t) for n, t in value.items()) > limits.max_metadata_bytes:
-        raise InvalidSession("headers", Described("too much"), f"at most {limits.max_metadata_bytes} bytes")
+    size = text_size("headers", to_json(dict(value)), InvalidSession)
+    if size > limits.max_metadata_bytes:
+        raise InvalidSession("headers", Described(f"{size} bytes"), f"at most {limits.max_metadata_bytes} bytes")
     return dict(value)
 
 

@@ -53,6 +53,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "add_message": lambda m, x: m.add_message(x.session, ChatMessage("user", "mine", id=x.message)),
     "add_messages": lambda m, x: m.add_messages(x.session, texts(2)),
     "add_version": lambda m, x: m.add_version(x.session, x.message, ChatMessage("user", "mine")),
+    "apply_retention": lambda m, _: m.apply_retention(),
     "archive_document": lambda m, x: m.archive_document(x.document),
     "archive_session": lambda m, x: m.archive_session(x.session),
     "attach_document": lambda m, x: m.attach_document(m.create_document("mine").id, x.session),
@@ -67,6 +68,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "create_session": lambda m, x: m.create_session(x.session, "mine"),
     "delete_document": lambda m, x: m.delete_document(x.document),
     "delete_messages": lambda m, x: m.delete_messages(x.session, [x.message]),
+    "delete_retention": lambda m, x: m.delete_retention(owner=x.owner),
     "delete_session": lambda m, x: m.delete_session(x.session),
     "delete_sessions": lambda m, x: m.delete_sessions([x.session], important=True),
     "detach_document": lambda m, x: m.detach_document(x.document),
@@ -92,16 +94,19 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "list_compactions": lambda m, x: m.list_compactions(x.session),
     "list_document_versions": lambda m, x: m.list_document_versions(x.document),
     "list_documents": lambda m, x: [m.list_documents(), m.list_documents(session_id=x.session, owner=x.owner)],
+    "list_retention": lambda m, x: [m.list_retention(), m.list_retention(owner=x.owner)],
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
     "list_versions": lambda m, x: m.list_versions(x.session, x.message),
     "mark_important": lambda m, x: m.mark_important(x.session),
     "purge": lambda m, x: [m.purge(older_than=timedelta(0)), m.purge(x.trash)],
     "put_attachment": lambda m, x: m.put_attachment(bytes_of(x.owner), "text/plain"),
     "read_attachment": lambda m, x: list(m.read_attachment(x.digest)),
+    "record_usage": lambda m, x: m.record_usage(x.session, model="mine", input_tokens=1, output_tokens=1),
     "rename_session": lambda m, x: m.rename_session(x.session, "mine", expected_revision=1),
     "replace_messages": lambda m, x: m.replace_messages(x.session, [ChatMessage("user", "mine", id=x.message)]),
     "restore": lambda m, x: m.restore(x.trash),
     "restore_document_version": lambda m, x: m.restore_document_version(x.document, 1),
+    "set_retention": lambda m, x: m.set_retention(owner=x.owner, delete_after=0),
     "switch_version": lambda m, x: m.switch_version(x.session, x.message),
     "trash": lambda m, x: [m.trash(), m.trash(session_id=x.session, owner=x.owner)],
     "trashed_messages": lambda m, x: m.trashed_messages(x.trash),
@@ -110,7 +115,12 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "unarchive_session": lambda m, x: m.unarchive_session(x.session),
     "undo": lambda m, x: m.undo(x.session),
     "update_session": lambda m, x: m.update_session(x.session, endpoint_url="http://mine"),
+    "usage": lambda m, x: [m.usage(), m.usage(session_id=x.session), m.usage(owner=x.owner, by=["owner"])],
     "verify": lambda m, _: m.verify(),
+    "watch": lambda m, x: [
+        list(m.watch(session=x.session, after=0, timeout=0)),
+        list(m.watch(owner=x.owner, after="0-0", timeout=0)),
+    ],
 }
 
 VARYING = ("created_at", "updated_at", "last_accessed", "last_message_at", "used_at", "trash_id", "id", "cursor")
@@ -201,11 +211,13 @@ def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
 
 #: Calls that work on all that there is, or on what they name otherwise.
 NAMING_NO_SESSION_OR_DOCUMENT = {
+    "apply_retention",
     "attach_document",
     "cleanup_empty_sessions",
     "close",
     "collect_attachments",
     "count_sessions",
+    "delete_retention",
     "erase_owner",
     "for_owner",
     "get_attachment",
@@ -214,14 +226,18 @@ NAMING_NO_SESSION_OR_DOCUMENT = {
     "info",
     "list_attachments",
     "list_documents",
+    "list_retention",
     "list_sessions",
     "purge",
     "put_attachment",
     "read_attachment",
     "restore",
+    "set_retention",
     "trash",
     "trashed_messages",
+    "usage",
     "verify",
+    "watch",
 }
 
 

@@ -43,6 +43,7 @@ NAMES = {
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
+    "LegalHold",
     "LibraryDocument",
     "LibraryVersion",
     "Limits",
@@ -54,9 +55,13 @@ NAMES = {
     "NotFound",
     "NothingToUndo",
     "Page",
+    "PolicyOutcome",
     "Problem",
     "Removed",
     "Restored",
+    "RetentionNotFound",
+    "RetentionPolicy",
+    "RetentionReport",
     "RevisionConflict",
     "SchemaError",
     "SchemaOutOfDate",
@@ -71,6 +76,9 @@ NAMES = {
     "StorageError",
     "TrashEntry",
     "TrashNotFound",
+    "Usage",
+    "UsageConflict",
+    "UsageRecord",
     "VersionNotFound",
     "read_settings",
     "upgrade_database",
@@ -109,7 +117,7 @@ def names_of(call: Callable[..., Any]) -> list[str]:
 
 def test_both_managers_return_the_same() -> None:
     plain, waiting = public(SessionManager), public(AsyncSessionManager)
-    streams = {"iter_messages", "read_attachment"}
+    streams = {"iter_messages", "read_attachment", "watch"}
     calls = {name for name, value in plain.items() if callable(value)} - streams
     assert [name for name in sorted(calls) if returned(plain[name]) != returned(waiting[name])] == []
     straight = {name for name in calls if not inspect.iscoroutinefunction(waiting[name])}

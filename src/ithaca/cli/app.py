@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ithaca.cli import context as contexts
-from ithaca.cli import demo, documents, importing, messages, sessions, upkeep, watching
+from ithaca.cli import demo, documents, importing, messages, search, sessions, upkeep, watching
 from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
 
 #: What Typer raises for a wrong command line. It has a public name only for a special case of it.
@@ -16,6 +16,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(messages.app, name="messages")
 app.add_typer(documents.app, name="documents")
 app.add_typer(importing.app, name="import")
+command(app, "search")(search.search)
 command(app, "context")(contexts.context)
 command(app, "compact")(contexts.compact)
 command(app, "cleanup")(upkeep.cleanup)

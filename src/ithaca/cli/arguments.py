@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,3 +51,14 @@ Cursor = Annotated[str | None, option("--cursor", "Go on where the page with thi
 ExpectedRevision = Annotated[
     int | None, option("--expected-revision", "Change it only if it is at this revision still.", "N")
 ]
+
+
+def time(text: str | None, parameter: str) -> datetime | None:
+    """A time that was given; without a time zone, it is in UTC."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time in ISO 8601.", param_hint=parameter) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)

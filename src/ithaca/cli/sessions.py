@@ -1,13 +1,12 @@
 """`ithaca sessions`."""
 
-from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ithaca.cli.arguments import Cursor, ExpectedRevision, Limit, SessionId, SessionIds, option
+from ithaca.cli.arguments import Cursor, ExpectedRevision, Limit, SessionId, SessionIds, option, time
 from ithaca.cli.here import Here, command, decoded, group, page_json, read_text
 from ithaca.cli.removals import report_removed
 from ithaca.cli.text import as_json, in_a_line
@@ -54,7 +53,8 @@ def list_(
     """List sessions, the last active first."""
     page = here.manager.list_sessions(
         archived=archived, important=starred, folder=folder, model=model, mode=mode, name=name,
-        active_since=_time(active_since), sort=sort, important_first=starred_first, limit=limit, cursor=cursor,
+        active_since=time(active_since, "--active-since"), sort=sort, important_first=starred_first, limit=limit,
+        cursor=cursor,
     )  # fmt: skip
     if here.json:
         here.write_json(page_json(page))
@@ -160,16 +160,6 @@ def delete(
 
 def _report(here: Here, session: "Session", done: str) -> None:
     here.report(session.to_dict(), f"{done} {as_json(session.name)}, session {in_a_line(session.id)}.")
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time in ISO 8601.", param_hint="--active-since") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _headers(file: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A conversation as a person reads it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ithaca.cli.tables import star, when
 from ithaca.cli.text import as_json, counted, in_a_line, in_lines, on_one_line, shortened
 
 if TYPE_CHECKING:
-    from ithaca import ChatMessage, Document, DocumentVersion, Session
+    from ithaca import ChatMessage, Document, DocumentVersion, SearchHit, Session
 
 ROLE_STYLES = {"user": "bold green", "assistant": "bold cyan", "tool": "bold yellow"}
 OTHER_ROLE_STYLE = "bold magenta"
@@ -48,17 +49,54 @@ def show_heading(here: Here, session: "Session") -> None:
 
 
 def show_message(here: Here, message: "ChatMessage") -> None:
-    notes = [message.name, when(message.created_at), *_remarks(message)]
-    heading = Text.assemble(
-        (f"{message.seq:>3}  ", "dim"),
-        (in_a_line(message.role), ROLE_STYLES.get(message.role, OTHER_ROLE_STYLE)),
-        ("  " + in_a_line(" · ".join(note for note in notes if note)), "dim"),
-    )
-    _line(here, heading)
+    _line(here, _heading(message))
     for part in _parts(message.content):
         _body(here, Text(in_lines(part)))
     for call in message.tool_calls or []:
         _body(here, Text(shortened(on_one_line(f"→ {_call(call)}"), CALL_LENGTH), "yellow"))
+
+
+def _heading(message: "ChatMessage") -> Text:
+    notes = [message.name, when(message.created_at), *_remarks(message)]
+    return Text.assemble(
+        (f"{message.seq:>3}  ", "dim"),
+        (in_a_line(message.role), ROLE_STYLES.get(message.role, OTHER_ROLE_STYLE)),
+        ("  " + in_a_line(" · ".join(note for note in notes if note)), "dim"),
+    )
+
+
+def show_hits(here: Here, hits: "list[SearchHit]") -> None:
+    """What a search found, each with the part where it was found."""
+    for number, hit in enumerate(hits):
+        if number:
+            here.console.print()
+        _line(here, Text.assemble((in_a_line(hit.session_name), "bold"), (f"  {in_a_line(hit.session_id)}", "dim")))
+        for message in hit.before:
+            _neighbour(here, message)
+        _line(here, _heading(hit.message))
+        _body(here, _marked(hit))
+        for message in hit.after:
+            _neighbour(here, message)
+    if not hits:
+        here.say("Nothing was found.")
+
+
+def _marked(hit: "SearchHit") -> Text:
+    text, shown = Text(), 0
+    for start, end in hit.highlights:
+        text.append(_in_a_row(hit.snippet[shown:start]))
+        text.append(_in_a_row(hit.snippet[start:end]), "bold yellow")
+        shown = end
+    return text.append(_in_a_row(hit.snippet[shown:]))
+
+
+def _neighbour(here: Here, message: "ChatMessage") -> None:
+    _line(here, _heading(message))
+    _body(here, Text(shortened(on_one_line(" ".join(_parts(message.content))), CALL_LENGTH), "dim"))
+
+
+def _in_a_row(text: str) -> str:
+    return in_a_line(re.sub(r"\s+", " ", text))
 
 
 def show_document(here: Here, document: "Document", old: "DocumentVersion | None") -> None:

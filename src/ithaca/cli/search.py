@@ -1,0 +1,38 @@
+"""`ithaca search`."""
+
+from typing import Annotated
+
+import typer
+
+from ithaca.cli.arguments import option, time
+from ithaca.cli.here import Here
+
+
+def search(
+    here: Here,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help='Words; "words that stand together", begin*, -without, this OR that.')
+    ],
+    session: Annotated[str | None, option("--session", "Only in this session.", "SESSION")] = None,
+    role: Annotated[str | None, option("--role", "Only what this one said: user, assistant …")] = None,
+    since: Annotated[
+        str | None, option("--since", "Only since this time, such as 2026-03-12 or 2026-03-12T09:14Z.", "TIME")
+    ] = None,
+    until: Annotated[str | None, option("--until", "Only before this time.", "TIME")] = None,
+    archived: Annotated[
+        bool | None, typer.Option("--archived/--not-archived", help="Only in such sessions; in both unless told.")
+    ] = None,
+    neighbours: Annotated[int, option("--neighbours", "Show so many messages on either side.", "N")] = 0,
+    limit: Annotated[int, option("--limit", "How many at most; 20 unless told.", "N")] = 20,
+) -> None:
+    """Find messages by their words, the best first."""
+    hits = here.manager.search(
+        text, session=session, role=role, since=time(since, "--since"), until=time(until, "--until"),
+        archived=archived, limit=limit, neighbours=neighbours,
+    )  # fmt: skip
+    if here.json:
+        here.write_json({"items": [hit.to_dict() for hit in hits]})
+    else:
+        from ithaca.cli.transcript import show_hits
+
+        show_hits(here, hits)
