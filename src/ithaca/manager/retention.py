@@ -58,7 +58,7 @@ class Retention(Purging):
         place = self._door.retention_place(owner, folder)
         self._storage.write(policies.delete_policy, self._door.scope, place)
 
-    def apply_retention(self, *, dry_run: bool = False, batch: int = 500) -> RetentionReport:
+    def apply_retention(self, *, dry_run: bool = False, batch: int = 200) -> RetentionReport:
         """Does what all policies say now, and purges the trash of what it has kept for its time.
 
         In transactions of at most `batch` sessions, so that no other writer waits for long; it can be interrupted at
@@ -121,7 +121,7 @@ class AsyncRetention(AsyncPurging):
         place = self._door.retention_place(owner, folder)
         await self._storage.write(policies.delete_policy, self._door.scope, place)
 
-    async def apply_retention(self, *, dry_run: bool = False, batch: int = 500) -> RetentionReport:
+    async def apply_retention(self, *, dry_run: bool = False, batch: int = 200) -> RetentionReport:
         door, batch = self._door, whole("batch", batch, 1, LARGEST_BATCH)
         now, before = door.scope.clock(), door.purged_before(None)
         outcomes = [

@@ -4,7 +4,7 @@ The operations delete rows; the storage then scrubs what deleting leaves behind 
 """
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -56,6 +56,9 @@ _STALE_SUMMARIES = """
             AND m.session_id = compactions.session_id AND m.seq = compactions.through)
 """
 
+#: Sessions, messages and documents that are purged in one transaction, unless a single entry holds more.
+MOST_AT_ONCE = 1_000
+
 _PURGED = "kind <> 'version' AND parent_id IS NULL"
 
 
@@ -78,11 +81,17 @@ async def purge_older(conn: Connection, scope: Scope, before: int, limit: int) -
     await holds.keep_steady(conn)
     mine = "" if scope.owner is None else "owner = :owner AND "
     entries = await conn.rows(
-        f"SELECT owner, id FROM trash WHERE {mine}created_at <= :before AND {_PURGED}"
+        f"SELECT owner, id, sessions + messages + documents FROM trash WHERE {mine}created_at <= :before AND {_PURGED}"
         f" AND {holds.OWNER_NOT_HELD} ORDER BY created_at, owner, id LIMIT :limit FOR UPDATE",
         {"owner": scope.owner, "before": before, "limit": limit},
     )
-    return await _purge(conn, scope, entries)
+    return await _purge(conn, scope, [(owner, id) for owner, id, _ in _at_once(entries)])
+
+
+def _at_once(entries: Sequence[Row]) -> Sequence[Row]:
+    """The first entries, of which others may wait for the purging in one transaction."""
+    sizes = accumulate(size for _, _, size in entries)
+    return entries[: max(1, sum(size <= MOST_AT_ONCE for size in sizes))]
 
 
 async def _purge(conn: Connection, scope: Scope, entries: Sequence[Row]) -> Erased:
