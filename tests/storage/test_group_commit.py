@@ -1,6 +1,8 @@
 """SQLite's writer: one commit for all who wait, and each is told the truth about its own operation."""
 
+import sys
 import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,16 @@ def test_who_waits_shares_a_commit(tmp_path: Path) -> None:
         assert storage.read(notes) == texts
 
 
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """The interpreter goes from thread to thread as often as it can, as it otherwise does now and then."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hasty_threads")
 def test_many_threads_make_fewer_commits_than_operations(tmp_path: Path) -> None:
     with note_storage(tmp_path) as storage:
         commits = count_commits(storage.db)
