@@ -31,8 +31,14 @@ class Expected:
     left_out: dict[str, int]
 
 
-def expect(stored: Sequence[ChatMessage], room: int, *, user_begins: bool) -> Expected | None:
-    """What the context of these messages is; None if not even what must be sent fits."""
+def expect(
+    stored: Sequence[ChatMessage], room: int, *, user_begins: bool, summary: tuple[int, int] | None = None
+) -> Expected | None:
+    """What the context of these messages is; None if not even what must be sent fits.
+
+    A summary is told by the number of its last message and by its tokens.
+    """
+    through, user_begins = (summary[0], False) if summary else (0, user_begins)
     left_out: Counter[str] = Counter()
     always, spoken = [], []
     for message in stored:
@@ -47,9 +53,10 @@ def expect(stored: Sequence[ChatMessage], room: int, *, user_begins: bool) -> Ex
             left_out[reason] += 1
         elif system:
             always.append(message)
-        else:
+        elif (message.seq or 0) > through:
             spoken.append((message, reason))
     used = sum((message.tokens or 0) + TOKENS_PER_MESSAGE for message in always)
+    used += summary[1] + TOKENS_PER_MESSAGE if summary else 0
     units = units_of([message for message, reason in spoken if not reason])
     kept, total, full = [], used, False
     for unit in reversed(units):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from ithaca import AsyncSessionManager, ChatMessage, Document, DocumentVersion, Session, SessionManager
+from ithaca import AsyncSessionManager, ChatMessage, Compaction, Document, DocumentVersion, Session, SessionManager
 from ithaca.errors import InvalidInput, IthacaError
 from ithaca.models import Removed
 from tests.stateful.model import World, kept
@@ -25,6 +25,7 @@ DOCUMENT = (
     "owner", "id", "session_id", "title", "language", "version", "archived", "revision", "created_at", "updated_at",
     "size",
 )  # fmt: skip
+COMPACTION = ("session_id", "through", "summary", "created_at", "counts")
 VERSION = ("document_id", "version", "title", "language", "summary", "source", "created_at", "size")
 
 FIELDS: dict[type, tuple[str, ...]] = {
@@ -34,6 +35,8 @@ FIELDS: dict[type, tuple[str, ...]] = {
     kept.Message: MESSAGE,
     Document: DOCUMENT,
     kept.Document: DOCUMENT,
+    Compaction: COMPACTION,
+    kept.Compaction: COMPACTION,
     DocumentVersion: VERSION,
     kept.Version: VERSION,
 }

@@ -5,8 +5,9 @@ to, or None. It returns or raises what the manager has to. A module holds the ca
 """
 
 from tests.stateful.model.cleanup import CleanUp
+from tests.stateful.model.compactions import Compactions
 from tests.stateful.model.imports import Imports
 
 
-class World(Imports, CleanUp):
+class World(Imports, CleanUp, Compactions):
     """Everybody's sessions and documents."""

@@ -59,6 +59,7 @@ class Session:
     next_seq: int = 1
     #: When it was read since: `last_accessed` may have moved there.
     reads: list[datetime] = field(default_factory=list)
+    compactions: list["Compaction"] = field(default_factory=list)
 
     @property
     def message_count(self) -> int:
@@ -67,6 +68,15 @@ class Session:
     @property
     def active_at(self) -> datetime:
         return self.last_message_at or self.created_at
+
+
+@dataclass
+class Compaction:
+    session_id: str
+    through: int
+    summary: str
+    created_at: datetime
+    counts: bool = True
 
 
 @dataclass

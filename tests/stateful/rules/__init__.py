@@ -1,11 +1,12 @@
 """Every call of a manager as a rule of the state machine."""
 
 from tests.stateful.rules.cleanup import CleanUpRules
+from tests.stateful.rules.contexts import ContextRules
 from tests.stateful.rules.documents import DocumentRules
 from tests.stateful.rules.imports import ImportRules
 from tests.stateful.rules.messages import MessageRules
 from tests.stateful.rules.sessions import SessionRules
 
 
-class Everything(SessionRules, MessageRules, DocumentRules, CleanUpRules, ImportRules):
+class Everything(SessionRules, MessageRules, DocumentRules, CleanUpRules, ImportRules, ContextRules):
     """Calls of all kinds, in any order."""
