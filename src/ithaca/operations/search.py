@@ -12,7 +12,9 @@ proposes; that a message is its reader's, and that it fits, is decided by the me
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from ithaca.columns import Row, from_json, from_text, to_json
@@ -288,6 +290,8 @@ class Entry:
     seq: int
     fingerprint: int
     words: list[str]
+    #: Its number on SQLite, if there is an entry of it already.
+    number: int | None
 
     @property
     def params(self) -> dict[str, Any]:
@@ -356,17 +360,19 @@ async def _reach(conn: Connection, step: dict[str, Any], goal: int, messages: in
 
 async def _changed(conn: Connection, step: dict[str, Any]) -> list[Entry]:
     """What is to be written of the messages up to a mark: nothing of those that say what they said before."""
+    number = "e.number" if conn.engine == "sqlite" else "NULL"
     rows = await conn.rows(
-        "SELECT m.seq, substr(m.text, 1, :longest), m.blocks, e.fingerprint FROM messages m"
+        f"SELECT m.seq, substr(m.text, 1, :longest), m.blocks, e.fingerprint, {number} FROM messages m"
         " LEFT JOIN search_entries e ON e.owner = m.owner AND e.session_id = m.session_id AND e.seq = m.seq"
         " WHERE m.owner = :owner AND m.session_id = :session_id AND m.seq > :done AND m.seq <= :mark",
         {**step, "longest": MOST_CHARACTERS},
     )
     entries = []
-    for seq, text, blocks, known in rows:
+    for seq, text, blocks, known, number in rows:
         fingerprint = fingerprint_of(text, blocks)
         if fingerprint != known:
-            entries.append(Entry(step["owner"], step["session_id"], seq, fingerprint, _words(text, blocks)))
+            words = _words(text, blocks)
+            entries.append(Entry(step["owner"], step["session_id"], seq, fingerprint, words, number))
     return entries
 
 
@@ -388,8 +394,10 @@ def _words(text: str | None, blocks: str | None) -> list[str]:
 async def _drop_what_is_gone(conn: Connection, walked: list[dict[str, Any]]) -> None:
     gone = "e.seq > :done AND e.seq <= :mark AND NOT EXISTS ("
     gone += "SELECT 1 FROM messages m WHERE m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq)"
+    which = f"e.owner = :owner AND e.session_id = :session_id AND {gone}"
     for step in walked:
-        await _drop(conn, f"e.owner = :owner AND e.session_id = :session_id AND {gone}", step)
+        if await conn.row(f"SELECT 1 FROM search_entries e WHERE {which} LIMIT 1", step):
+            await _drop(conn, which, step)
 
 
 async def _drop(conn: Connection, which: str, params: dict[str, Any]) -> int:
@@ -404,13 +412,14 @@ def _token(kind: str, *parts: str) -> str:
     return kind + blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def _session_token(owner: str, session_id: str) -> str:
     return _token("s", owner, session_id)
 
 
 def _scope_tokens(owner: str, session_id: str | None) -> list[str]:
     tokens = [_token("=o", owner)]
-    return tokens if session_id is None else [*tokens, _token("=s", owner, session_id)]
+    return tokens if session_id is None else [*tokens, "=" + _session_token(owner, session_id)]
 
 
 def _numbers(owner: str) -> tuple[int, int]:
@@ -420,29 +429,25 @@ def _numbers(owner: str) -> tuple[int, int]:
 
 
 async def _write_on_sqlite(conn: Connection, entries: list[Entry]) -> None:
-    numbers: dict[str, Iterator[int]] = {}
-    rows: list[tuple[int, Entry]] = []
-    for entry in entries:
-        known = await conn.row(
-            "UPDATE search_entries SET fingerprint = :fingerprint"
-            " WHERE owner = :owner AND session_id = :session_id AND seq = :seq RETURNING number",
-            entry.params,
-        )
-        if entry.owner not in numbers:
-            numbers[entry.owner] = await _free_numbers(conn, entry.owner)
-        rows.append((known[0] if known else next(numbers[entry.owner]), entry))
+    numbers = {owner: await _free_numbers(conn, owner) for owner in {entry.owner for entry in entries}}
+    rows = [
+        {
+            **entry.params,
+            "number": next(numbers[entry.owner]) if entry.number is None else entry.number,
+            "scope": _session_token(entry.owner, entry.session_id),
+            "words": " ".join(entry.words),
+        }
+        for entry in entries
+    ]
+    rows.sort(key=itemgetter("number"))  # so that the index takes them up in one go
     await conn.run_many(
         "INSERT INTO search_entries (number, owner, session_id, seq, fingerprint)"
-        " VALUES (:number, :owner, :session_id, :seq, :fingerprint) ON CONFLICT (owner, session_id, seq) DO NOTHING",
-        ({**entry.params, "number": number} for number, entry in rows),
+        " VALUES (:number, :owner, :session_id, :seq, :fingerprint)"
+        " ON CONFLICT (number) DO UPDATE SET fingerprint = excluded.fingerprint",
+        rows,
     )
-    # In the order of their numbers, so that the index takes them up in one go.
     await conn.run_many(
-        "INSERT OR REPLACE INTO search_index (rowid, scope, words) VALUES (:number, :scope, :words)",
-        (
-            {"number": number, "scope": _session_token(entry.owner, entry.session_id), "words": " ".join(entry.words)}
-            for number, entry in sorted(rows, key=lambda row: row[0])
-        ),
+        "INSERT OR REPLACE INTO search_index (rowid, scope, words) VALUES (:number, :scope, :words)", rows
     )
 
 
