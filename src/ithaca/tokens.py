@@ -1,7 +1,7 @@
 """How many tokens a message holds: counted once, when it is stored.
 
-A counter is any function from a text to a number. `estimate_tokens` needs nothing but the text and takes about a
-microsecond; `count_o200k` gives the exact numbers of OpenAI's o200k_base, offline, and needs `ithaca[tokens]`.
+A counter is any function from a text to a number. `estimate_tokens` needs nothing but the text and takes some
+microseconds; `count_o200k` gives the exact numbers of OpenAI's o200k_base, offline, and needs `ithaca[tokens]`.
 What is not text (images, sounds, documents) counts a flat number for each part, whatever the counter.
 """
 

@@ -181,4 +181,6 @@ def speaks(block: Any) -> bool:
         return bool(block.strip())
     if not isinstance(block, dict) or block.get("type") in (None, "thinking", "tool_use", "tool_result"):
         return False
-    return bool(block["text"].strip()) if "text" in block else True
+    if block["type"] in ("text", "refusal"):
+        return bool(block.get(block["type"], "").strip())
+    return True

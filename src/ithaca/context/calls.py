@@ -11,6 +11,9 @@ from typing import Any
 from ithaca.models import ChatMessage, Content
 from ithaca.tokens import TokenCounter, count_message
 
+#: Where the words of a part stand, by its type. Parts of any other type are taken to say something.
+_WORDS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+
 #: The roles whose messages are in every context, wherever they stand.
 ALWAYS = ("system", "developer")
 
@@ -111,8 +114,9 @@ def _block_says(block: Any) -> bool:
     kind = type_of(block)
     if not kind or kind in _SILENT:
         return False
-    text = block if isinstance(block, str) else block.get("text")
-    return not isinstance(text, str) or bool(text and not text.isspace())
+    if isinstance(block, str):
+        return says(block)
+    return kind not in _WORDS or says(_text(block.get(_WORDS[kind])))
 
 
 def _text(value: Any) -> str:

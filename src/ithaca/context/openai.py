@@ -29,7 +29,8 @@ def to_openai(messages: Iterable[ChatMessage]) -> list[dict[str, Any]]:
 
 
 def _said(message: ChatMessage) -> Iterator[dict[str, Any]]:
-    yield {"role": message.role, "content": text_only(message.content), **_name(message)}
+    if content := text_only(message.content):
+        yield {"role": message.role, "content": content, **_name(message)}
 
 
 def _asked(message: ChatMessage) -> Iterator[dict[str, Any]]:
