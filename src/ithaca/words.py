@@ -93,6 +93,9 @@ def words(text: str) -> list[Word]:
 
 
 def _placed(text: str) -> Iterator[Word]:
+    if text.isascii():
+        yield from ((word[0][:LONGEST], word.start(), word.end()) for word in _ASCII_WORD.finditer(text.lower()))
+        return
     for found in _patterns()[0].finditer(text):
         if found[1]:
             yield from ((word, found.start(), found.end()) for word in _words(found[1]))

@@ -187,9 +187,9 @@ async def _find_on_sqlite(conn: Connection, place: Place, query: Query, wanted: 
             ranked = await conn.rows(_RANKED, floor)
             for start in range(0, len(ranked), 2 * limit):
                 few = ranked[start : start + 2 * limit]
-                hits += await _standing(conn, query, dict(few), filters, params)
-                if len(hits) >= limit:
-                    return hits[:limit]
+                hits += await _standing(conn, query, dict(few), filters, params, limit - len(hits))
+                if len(hits) == limit:
+                    return hits
             if len(ranked) < count:
                 break
         if edge is None:
@@ -206,7 +206,7 @@ _RANKED = f"""
 
 
 async def _standing(
-    conn: Connection, query: Query, scores: dict[int, float], filters: str, params: dict[str, Any]
+    conn: Connection, query: Query, scores: dict[int, float], filters: str, params: dict[str, Any], most: int
 ) -> list[SearchHit]:
     """Those of the entries whose message stands in a session and fits, in their order."""
     rows = await conn.rows(
@@ -214,11 +214,14 @@ async def _standing(
         f"{_OF_ENTRY} AND e.number = j.value{filters} ORDER BY j.key",
         {**params, "numbers": to_json(list(scores))},
     )
-    hits = []
+    hits: list[SearchHit] = []
     for number, owner, session_id, seq, name in rows:
         row = await conn.row(_ONE_MESSAGE, {"owner": owner, "session_id": session_id, "seq": seq})
-        if row and (hit := _hit(query, owner, session_id, name, -scores[number], row)):
+        hit = row and _hit(query, owner, session_id, name, -scores[number], row)
+        if hit:
             hits.append(hit)
+        if len(hits) == most:
+            break
     return hits
 
 
