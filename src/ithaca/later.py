@@ -46,8 +46,9 @@ class Later:
     def do(self, work: Callable[[], object]) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ithaca-later", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="ithaca-later", daemon=True)
+                thread.start()
+                self._thread = thread  # once it runs: who closes waits for it
         self._work.put(work)
 
     def close(self) -> None:
@@ -96,8 +97,9 @@ class WhenQuiet:
     def _begin(self) -> None:
         with self._lock:
             if self._thread is None and not self._closing.is_set():
-                self._thread = threading.Thread(target=self._run, name="ithaca-when-quiet", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="ithaca-when-quiet", daemon=True)
+                thread.start()
+                self._thread = thread  # once it runs: who closes waits for it
 
     def _run(self) -> None:
         try:

@@ -79,15 +79,17 @@ async def _at_home(conn: Connection, scope: Scope, batch: Sequence[Incoming]) ->
     """Trusted code uses an id for one owner only: an id that is here already is that session, whoever owns it."""
     if scope.owner is not None:
         return batch
-    homes = await _homes(conn, "sessions", [c.session["id"] for c in batch])
-    return [replace(c, session={**c.session, "owner": homes.get(c.session["id"], c.session["owner"])}) for c in batch]
+    homes = await _homes(conn, "sessions", [_key(c.session) for c in batch])
+    return [replace(c, session={**c.session, "owner": homes[c.session["id"]]}) for c in batch]
 
 
-async def _homes(conn: Connection, table: str, ids: list[str]) -> dict[str, str]:
+async def _homes(conn: Connection, table: str, keys: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Whose each id is: its owner's here; else the first one's who brings it."""
     rows = await conn.rows(
-        f"SELECT id, min(owner) FROM {table} WHERE id IN (EACH(:ids)) GROUP BY id HAVING count(*) = 1", {"ids": ids}
+        f"SELECT id, min(owner) FROM {table} WHERE id IN (EACH(:ids)) GROUP BY id HAVING count(*) = 1",
+        {"ids": [id for _, id in keys]},
     )
-    return {row[0]: row[1] for row in rows}
+    return {id: owner for owner, id in reversed(keys)} | {row[0]: row[1] for row in rows}
 
 
 def _key(columns: dict[str, Any]) -> tuple[str, str]:
@@ -153,8 +155,8 @@ async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> in
 async def add_documents(conn: Connection, scope: Scope, batch: Sequence[IncomingDocument]) -> ImportReport:
     """Adds documents with their versions, in one transaction. One whose session isn't here belongs to none."""
     if scope.owner is None:
-        owners = await _homes(conn, "documents", [d.document["id"] for d in batch])
-        batch = [_owned(d, owners.get(d.document["id"], d.document["owner"])) for d in batch]
+        owners = await _homes(conn, "documents", [_key(d.document) for d in batch])
+        batch = [_owned(d, owners[d.document["id"]]) for d in batch]
     here = await _which(conn, "documents", (_key(d.document) for d in batch))
     deleted = await _which(conn, "trashed_documents", (_key(d.document) for d in batch))
     new = list({_key(d.document): d for d in reversed(batch) if _key(d.document) not in here | deleted}.values())

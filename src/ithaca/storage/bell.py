@@ -42,8 +42,9 @@ class Bell:
         with self._lock:
             self._callbacks[key] = callback
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ithaca-bell", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="ithaca-bell", daemon=True)
+                thread.start()
+                self._thread = thread  # once it runs: who closes waits for it
         try:
             yield
         finally:

@@ -63,8 +63,9 @@ class Doorbell:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None and not self._closing.is_set():
-                self._thread = threading.Thread(target=self._notify, name="ithaca-doorbell", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._notify, name="ithaca-doorbell", daemon=True)
+                thread.start()
+                self._thread = thread  # once it runs: who closes waits for it
 
     def _connect(self) -> psycopg.Connection[Row]:
         db = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)

@@ -264,6 +264,7 @@ class Writer:
                 job.error = job.error or translated(error)
             batch.ended = True
         except BaseException as interruption:  # of the leading thread; the others' operations go on
+            self._between_processes.release()
             committed = batch.committing and not self._db.in_transaction
             batch.ended = batch.ended or (committed and not isinstance(interruption.__context__, apsw.Error))
             self._roll_back()
@@ -393,6 +394,7 @@ class SQLiteStorage:
         self.lock = FileLock(None if self.in_memory else Path(self._path + "-lock"), settings.busy_timeout)
         self.place = Place(None if self.in_memory else self._path)
         self._idle: deque[apsw.Connection] = deque()
+        self._to_write_anew = False
         self.closed = False
         try:
             self.db = self._prepared()
@@ -427,7 +429,12 @@ class SQLiteStorage:
         return self.writer.submit(lambda connection: drive(op(connection, *args, **kwargs)))
 
     def scrub(self, *, whole: bool) -> None:
-        """Empties the log, which still has what was deleted; deleted rows were overwritten (`secure_delete`)."""
+        """Writes the file anew if anything was deleted since, and empties the log, which still has it.
+
+        `secure_delete` alone is not enough: it overwrites what is deleted, but not the copies that stay behind in a
+        page when what is on it moves to another.
+        """
+        self._to_write_anew = self._to_write_anew or whole
         if self.in_memory:
             return
         self.place.check()
@@ -435,17 +442,21 @@ class SQLiteStorage:
         between_processes = FileLock(Path(self._path + "-lock"), self._settings.busy_timeout)  # not the writer's own
         try:
             between_processes.acquire()
-            if whole:
-                db.execute("PRAGMA temp_store = FILE; VACUUM")  # a copy of the database may not fit into memory
-            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
+            self._scrub(db)
         except apsw.Error as error:
             raise translated(error) from error
         finally:
             between_processes.release()
             between_processes.close()
             db.close()
+
+    def _scrub(self, db: apsw.Connection) -> None:
+        if self._to_write_anew:
+            db.execute("PRAGMA temp_store = FILE; VACUUM")  # a copy of the database may not fit into memory
+        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
         if busy:
             raise DatabaseBusy("somebody has been reading for long, so what was erased is still in the log")
+        self._to_write_anew = False
 
     def close(self) -> None:
         if self.closed:
