@@ -250,3 +250,11 @@ def test_bad_arguments_are_refused_by_name(manager: SessionManager) -> None:
             ask()
     assert (manager.list_compactions(session.id), numbers(manager.get_messages(session.id))) == ([], [1, 2, 3])
     assert manager.get_session(session.id).revision == session.revision
+
+
+def test_an_incognito_session_is_compacted_in_memory(manager: SessionManager) -> None:
+    session = manager.create_session(incognito=True)
+    manager.add_messages(session.id, texts(4))
+    manager.compact(session.id, "They counted.", keep_last=1)
+    assert shown(manager, session) == ["They counted.", "4"]
+    assert [made.through for made in manager.list_compactions(session.id)] == [3]

@@ -25,8 +25,8 @@ class Contexts(Base):
             [{'role': 'user', 'content': 'hello'}]
         """
         ask = self._door.context(session_id, max_tokens, reserve, provider)
-        found = self._storage.read(context.context, *ask)
-        self._was_read(session_id)
+        found = self._at(session_id).read(context.context, *ask)
+        self._was_read(ask[1])
         return found
 
     def context_info(
@@ -37,8 +37,8 @@ class Contexts(Base):
         Where `context` raises `ContextTooSmall`, `used` is what would be needed. Raises `SessionNotFound`.
         """
         ask = self._door.context(session_id, max_tokens, reserve, provider)
-        found = self._storage.read(context.context_info, *ask)
-        self._was_read(session_id)
+        found = self._at(session_id).read(context.context_info, *ask)
+        self._was_read(ask[1])
         return found
 
     def compact(
@@ -58,11 +58,12 @@ class Contexts(Base):
         nothing is left to stand for, `MessageNotFound`, `SessionNotFound`, `RevisionConflict`.
         """
         new = self._door.compaction(session_id, summary, keep_last, through, expected_revision)
-        return self._storage.write(compaction.compact, *new)
+        return self._at(session_id).write(compaction.compact, *new)
 
     def list_compactions(self, session_id: str) -> list[Compaction]:
         """Every compaction of a session; the first whose `counts` is true is in use. Raises `SessionNotFound`."""
-        return self._storage.read(compaction.list_all, self._door.scope, self._door.session_id(session_id))
+        id = self._door.session_id(session_id)
+        return self._at(id).read(compaction.list_all, self._door.scope, id)
 
 
 @documented_by(Contexts)
@@ -73,16 +74,16 @@ class AsyncContexts(AsyncBase):
         self, session_id: str, *, max_tokens: int, reserve: int = 0, provider: Provider = "openai"
     ) -> Context:
         ask = self._door.context(session_id, max_tokens, reserve, provider)
-        found = await self._storage.read(context.context, *ask)
-        self._was_read(session_id)
+        found = await self._at(session_id).read(context.context, *ask)
+        self._was_read(ask[1])
         return found
 
     async def context_info(
         self, session_id: str, *, max_tokens: int, reserve: int = 0, provider: Provider = "openai"
     ) -> ContextInfo:
         ask = self._door.context(session_id, max_tokens, reserve, provider)
-        found = await self._storage.read(context.context_info, *ask)
-        self._was_read(session_id)
+        found = await self._at(session_id).read(context.context_info, *ask)
+        self._was_read(ask[1])
         return found
 
     async def compact(
@@ -95,7 +96,8 @@ class AsyncContexts(AsyncBase):
         expected_revision: int | None = None,
     ) -> Compaction:
         new = self._door.compaction(session_id, summary, keep_last, through, expected_revision)
-        return await self._storage.write(compaction.compact, *new)
+        return await self._at(session_id).write(compaction.compact, *new)
 
     async def list_compactions(self, session_id: str) -> list[Compaction]:
-        return await self._storage.read(compaction.list_all, self._door.scope, self._door.session_id(session_id))
+        id = self._door.session_id(session_id)
+        return await self._at(id).read(compaction.list_all, self._door.scope, id)
