@@ -6,7 +6,7 @@ blocks `tool_use` in an assistant's content, and blocks `tool_result` in a user'
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.models import ChatMessage, Content
 from ithaca.tokens import TokenCounter, count_message
@@ -123,28 +123,17 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stored message, or what of it is sent in one place."""
 
+    seq: int
     message: ChatMessage
     #: The indexes of the blocks and of the entries of `tool_calls` that are sent; None for all.
     blocks: Sequence[int] | None = None
     calls: Sequence[int] | None = None
 
-    @property
-    def seq(self) -> int:
-        return self.message.seq or 0
-
-    def tokens(self, count_tokens: TokenCounter) -> int:
-        """Its tokens: as they were counted, or counted anew if it is not the whole message."""
-        if self.blocks is None and self.calls is None:
-            return self.message.tokens or 0
-        cut = self.of(self.message)
-        return count_message(cut.content, cut.tool_calls, count_tokens)
-
-    def of(self, message: ChatMessage, tokens: int | None = None) -> ChatMessage:
-        """The same piece of the same message, which may have been read anew."""
+    def of(self, message: ChatMessage, count_tokens: TokenCounter) -> ChatMessage:
+        """The same piece of the same message, which may have been read anew; a part is counted anew."""
         if self.blocks is None and self.calls is None:
             return message
         content, calls = message.content, message.tool_calls
@@ -152,4 +141,4 @@ class Piece:
             content = [content[index] for index in self.blocks]
         if self.calls is not None and calls is not None:
             calls = [calls[index] for index in self.calls] or None
-        return message.altered(content=content, tool_calls=calls, tokens=tokens)
+        return message.altered(content=content, tool_calls=calls, tokens=count_message(content, calls, count_tokens))

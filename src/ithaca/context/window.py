@@ -7,8 +7,9 @@ first unit that does not fit ends the window: what is sent has no gaps.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from ithaca.columns import Row
 from ithaca.context.calls import Parts, Piece, parts_of, says
 from ithaca.models import ChatMessage
 from ithaca.tokens import TOKENS_PER_MESSAGE, TokenCounter
@@ -20,20 +21,13 @@ LEAD = "(continue)"
 _SPEAKERS = ("user", "assistant", "tool")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """What is sent together or not at all."""
+class Unit(NamedTuple):
+    """What is sent together or not at all: it begins with the message of this number."""
 
+    seq: int
+    is_users: bool
     pieces: list[Piece]
     tokens: int
-
-    @property
-    def seq(self) -> int:
-        return self.pieces[0].seq
-
-    @property
-    def is_users(self) -> bool:
-        return self.pieces[0].message.role == "user"
 
 
 class Window:
@@ -57,10 +51,13 @@ class Window:
         self._waiting: dict[str, list[tuple[ChatMessage, int | None]]] = {}
         self._too_old: set[int] = set()
 
-    def take(self, message: ChatMessage) -> None:
-        """Considers the next older message; not to be called when the window is full."""
+    def take(self, row: Row) -> None:
+        """Considers the row of the next older message; not to be called when the window is full."""
         self.seen += 1
-        if reason := set_aside(message):
+        message = ChatMessage.from_row(row)
+        if is_plain(row):
+            self._add(Unit(row[0], row[2] == "user", [Piece(row[0], message)], row[9] + TOKENS_PER_MESSAGE))
+        elif reason := set_aside(message):
             self.left_out[reason] += 1
         elif message.role not in _SPEAKERS:
             self.left_out["unknown role"] += 1
@@ -72,7 +69,8 @@ class Window:
             self._waiting.setdefault(id, []).append((message, block))
         pieces, unanswered = self._answered(message, parts)
         if pieces:
-            self._add(Unit(pieces, sum(self._weight(piece) for piece in pieces)))
+            tokens = sum(self._weight(piece) for piece in pieces)
+            self._add(Unit(pieces[0].seq, message.role == "user", pieces, tokens))
         elif not (parts.results or parts.lost_results or unanswered):
             self.left_out["empty"] += 1
         if not self.full:
@@ -91,7 +89,7 @@ class Window:
             used = [index for id, index in parts.called_in_content.items() if id in answered]
             blocks = _unless_all(sorted(parts.words + used), message.content)
         called = [index for id, index in parts.called_in_calls.items() if id in answered]
-        return [Piece(message, blocks, _unless_all(called, message.tool_calls)), *results], unanswered
+        return [Piece(message.seq or 0, message, blocks, _unless_all(called, message.tool_calls)), *results], unanswered
 
     def _results(self, calls: Iterable[str]) -> list[Piece]:
         """The results that waited for these calls: of each the first, in the order in which they came."""
@@ -103,12 +101,12 @@ class Window:
             messages[message.seq or 0] = message
             blocks.setdefault(message.seq or 0, []).extend([] if block is None else [block])
         return [
-            Piece(messages[seq], _unless_all(sorted(blocks[seq]), messages[seq].content) if blocks[seq] else None)
+            Piece(seq, messages[seq], _unless_all(sorted(blocks[seq]), messages[seq].content) if blocks[seq] else None)
             for seq in sorted(messages)
         ]
 
     def _weight(self, piece: Piece) -> int:
-        return piece.tokens(self._count) + TOKENS_PER_MESSAGE
+        return (piece.of(piece.message, self._count).tokens or 0) + TOKENS_PER_MESSAGE
 
     def _add(self, unit: Unit) -> None:
         self._newest = self._newest or unit
@@ -154,6 +152,12 @@ class Window:
 
     def _cost_of_lead(self, oldest: Unit) -> int:
         return self._count(LEAD) + TOKENS_PER_MESSAGE if self._user_begins and not oldest.is_users else 0
+
+
+def is_plain(row: Row) -> bool:
+    """Whether it is the row of a user's or an assistant's text and nothing more, as most are: it is sent as it is."""
+    _, _, role, text, _, calls, _, _, metadata, *_ = row
+    return role in ("user", "assistant") and calls is None and metadata is None and bool(text) and not text.isspace()
 
 
 def set_aside(message: ChatMessage) -> str | None:

@@ -110,7 +110,7 @@ async def _fill(conn: Connection, owner: str, session_id: str, window: Window, a
         if row[2] in ALWAYS:
             continue
         rows[row[0]] = row
-        window.take(ChatMessage.from_row(row))
+        window.take(row)
         if window.full:
             break
     window.close()
@@ -135,7 +135,7 @@ async def _messages(conn: Connection, scope: Scope, selection: Selection) -> lis
 
 
 def _of(unit: Unit, whole: dict[int, ChatMessage], scope: Scope) -> list[ChatMessage]:
-    return [piece.of(whole[piece.seq], piece.tokens(scope.count_tokens)) for piece in unit.pieces]
+    return [piece.of(whole[piece.seq], scope.count_tokens) for piece in unit.pieces]
 
 
 def _said_by_user(text: str, tokens: int) -> ChatMessage:
