@@ -253,6 +253,7 @@ class Session(Record):
         "forked_from",
         "history",
         "id",
+        "incognito",
         "is_important",
         "last_accessed",
         "last_message_at",
@@ -295,6 +296,8 @@ class Session(Record):
     #: The session that it was forked from, and the number of the last message that was copied; None if it wasn't.
     forked_from: str | None
     forked_at: int | None
+    #: Whether it is in memory only, and gone with its manager.
+    incognito: bool
     history: list[ChatMessage]
 
     _open: Callable[[], dict[str, str]]
@@ -324,8 +327,16 @@ class Session(Record):
     }
 
     @classmethod
-    def stored(cls, row: Row, open_headers: Callable[[], dict[str, str]], history: list[ChatMessage]) -> "Session":
+    def stored(
+        cls,
+        row: Row,
+        open_headers: Callable[[], dict[str, str]],
+        history: list[ChatMessage],
+        *,
+        incognito: bool = False,
+    ) -> "Session":
         self = cls.from_row(row)
+        object.__setattr__(self, "incognito", incognito)
         object.__setattr__(self, "_open", open_headers)
         object.__setattr__(self, "history", history)
         return self
@@ -337,6 +348,10 @@ class Session(Record):
         Raises `HeadersUnreadable` when the key that they were encrypted with is lost.
         """
         return self._open()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field but the history as JSON has it: times as ISO 8601 in UTC with `Z`; headers are not among them."""
+        return super().to_dict() | {"incognito": self.incognito}
 
     def __eq__(self, other: object) -> bool:
         same = super().__eq__(other)

@@ -62,6 +62,7 @@ def test_a_new_session_has_what_it_was_given_and_nothing_else(timed: SessionMana
         "last_message_at": None,
         "forked_from": None,
         "forked_at": None,
+        "incognito": False,
     }
     assert session.history == []
     assert session.headers == {}

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ithaca.attached import Attachment, Collected
+from ithaca.errors import AttachmentNotFound
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import Page
 from ithaca.operations import attachments
 from ithaca.operations.attachments import CHUNK, FOUND_AT_ONCE, REMOVED_AT_ONCE
+from ithaca.storage.connection import Storage
 from ithaca.uploads import PIECE, Upload, is_file, pieces
+
+if TYPE_CHECKING:
+    from ithaca.manager.opening import OpenedWhenUsed
 
 #: What can be stored: bytes, a file that is open for reading bytes, or pieces of bytes.
 Bytes: TypeAlias = bytes | BinaryIO | Iterable[bytes]
@@ -21,8 +26,9 @@ class Attachments(Base):
     def put_attachment(self, data: Bytes, media_type: str, *, owner: str | None = None) -> Attachment:
         """Stores bytes, a file's content, or pieces as they come, in constant memory; the same bytes are stored once.
 
-        Nobody finds it before it is complete. Put its `reference` into a message's content: what nothing refers to
-        is collected in time. Raises `InvalidArgument` if it is too large, or clearly not of the media type.
+        Nobody finds it before it is complete. Put its `reference` into a message's content, unless the session is
+        incognito: for that one give the bytes in the message. What nothing refers to is collected in time. Raises
+        `InvalidArgument` if it is too large, or clearly not of the media type.
         """
         door = self._door
         owner = door.owner(owner)
@@ -57,7 +63,9 @@ class Attachments(Base):
         `AttachmentNotFound`, `AmbiguousId`.
         """
         door = self._door
-        return self._storage.read(attachments.get, door.scope, *door.attachment(owner, digest))
+        named = door.attachment(owner, digest)
+        storage = self._with_attachment(named)
+        return storage.read(attachments.get, door.scope, *named)
 
     def read_attachment(
         self, digest: str, *, start: int = 0, stop: int | None = None, owner: str | None = None
@@ -70,11 +78,21 @@ class Attachments(Base):
         named, (start, stop) = door.attachment(owner, digest), door.span(start, stop)
         return self._read(named, start, stop)
 
+    def _with_attachment(self, named: tuple[str | None, str]) -> Storage:
+        """Where an attachment is: stored, or else in memory, if an incognito session ever was."""
+        if self._incognito.used:
+            try:
+                self._storage.read(attachments.get, self._door.scope, *named)
+            except AttachmentNotFound:
+                return self._incognito
+        return self._storage
+
     def _read(self, named: tuple[str | None, str], start: int, stop: int) -> Iterator[bytes]:
-        found = self._storage.read(attachments.get, self._door.scope, *named)
+        storage = self._with_attachment(named)
+        found = storage.read(attachments.get, self._door.scope, *named)
         for number, part in spans(start, min(stop, found.size)):
             place = (found.owner, found.digest, number)
-            yield self._storage.read(attachments.chunk, self._door.scope, *place)[part]
+            yield storage.read(attachments.chunk, self._door.scope, *place)[part]
 
     def list_attachments(
         self,
@@ -91,7 +109,8 @@ class Attachments(Base):
         door = self._door
         id = None if session_id is None else door.session_id(session_id)
         whose = door.whose(owner)
-        return self._storage.read(attachments.page, door.scope, whose, id, door.cursor(cursor), door.page(limit))
+        storage = self._storage if id is None else self._at(id)
+        return storage.read(attachments.page, door.scope, whose, id, door.cursor(cursor), door.page(limit))
 
     def collect_attachments(self, *, min_age_hours: float = 24, dry_run: bool = False) -> Collected:
         """Removes attachments that no message refers to, in the trash neither, and that were not used for that time.
@@ -146,7 +165,9 @@ class AsyncAttachments(AsyncBase):
 
     async def get_attachment(self, digest: str, *, owner: str | None = None) -> Attachment:
         door = self._door
-        return await self._storage.read(attachments.get, door.scope, *door.attachment(owner, digest))
+        named = door.attachment(owner, digest)
+        storage = await self._with_attachment(named)
+        return await storage.read(attachments.get, door.scope, *named)
 
     def read_attachment(
         self, digest: str, *, start: int = 0, stop: int | None = None, owner: str | None = None
@@ -155,11 +176,20 @@ class AsyncAttachments(AsyncBase):
         named, (start, stop) = door.attachment(owner, digest), door.span(start, stop)
         return self._read(named, start, stop)
 
+    async def _with_attachment(self, named: tuple[str | None, str]) -> "OpenedWhenUsed":
+        if self._incognito.used:
+            try:
+                await self._storage.read(attachments.get, self._door.scope, *named)
+            except AttachmentNotFound:
+                return self._incognito
+        return self._storage
+
     async def _read(self, named: tuple[str | None, str], start: int, stop: int) -> AsyncIterator[bytes]:
-        found = await self._storage.read(attachments.get, self._door.scope, *named)
+        storage = await self._with_attachment(named)
+        found = await storage.read(attachments.get, self._door.scope, *named)
         for number, part in spans(start, min(stop, found.size)):
             place = (found.owner, found.digest, number)
-            yield (await self._storage.read(attachments.chunk, self._door.scope, *place))[part]
+            yield (await storage.read(attachments.chunk, self._door.scope, *place))[part]
 
     async def list_attachments(
         self,
@@ -172,7 +202,8 @@ class AsyncAttachments(AsyncBase):
         door = self._door
         id = None if session_id is None else door.session_id(session_id)
         whose = door.whose(owner)
-        return await self._storage.read(attachments.page, door.scope, whose, id, door.cursor(cursor), door.page(limit))
+        storage = self._storage if id is None else self._at(id)
+        return await storage.read(attachments.page, door.scope, whose, id, door.cursor(cursor), door.page(limit))
 
     async def collect_attachments(self, *, min_age_hours: float = 24, dry_run: bool = False) -> Collected:
         door = self._door

@@ -1,21 +1,25 @@
 """What every part of a manager stands on: the door, the storage, and whose manager it is."""
 
 import os
-from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ithaca import columns
 from ithaca.arguments import Door
 from ithaca.config import Durability, Settings, read_settings, without_password
-from ithaca.errors import ManagerClosed
+from ithaca.errors import AmbiguousId, Described, InvalidArgument, InvalidInput, SessionExists, SessionNotFound
 from ithaca.later import Later, Recently, WhenQuiet
+from ithaca.manager.incognito import Incognito, Known
 from ithaca.operations import search, sessions
 from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
-from ithaca.storage import open_async_storage, open_storage
-from ithaca.storage.bell import Bell
-from ithaca.storage.connection import AsyncStorage, Operation, P, Storage
+from ithaca.storage import open_storage
+from ithaca.storage.connection import Storage
 from ithaca.tokens import TokenCounter, counter
+
+if TYPE_CHECKING:
+    from ithaca.manager.incognito_async import AsyncIncognito
+    from ithaca.manager.opening import OpenedWhenUsed
 
 T = TypeVar("T")
 
@@ -27,6 +31,7 @@ class Common:
     _door: Door
     _read_lately: Recently
     _closes: bool
+    _incognito: Known
     #: How far the search index has got.
     _indexed: search.Reached | None = None
 
@@ -55,6 +60,22 @@ class Common:
         """The owner that this manager is confined to; None if it isn't."""
         return self._door.scope.owner
 
+    def _is_hidden(self, session_id: str) -> bool:
+        """Whether a session is incognito, or was."""
+        return self._incognito.holds(self._door.scope.owner, session_id)
+
+    def _are_hidden(self, session_ids: Sequence[str]) -> bool:
+        hidden = sum(map(self._is_hidden, session_ids))
+        if 0 < hidden < len(session_ids):
+            described = Described(f"{hidden} incognito and {len(session_ids) - hidden} others")
+            raise InvalidArgument("session_ids", described, "either all incognito, or none")
+        return hidden > 0
+
+    def _refuse_hidden(self, field: str, session_id: str | None, refusal: type[InvalidInput]) -> None:
+        """Keeps what is stored from belonging to what isn't."""
+        if session_id is not None and self._is_hidden(session_id):
+            raise refusal(field, session_id, "a session that is not incognito")
+
     def _first_reading(self, session_id: str) -> bool:
         scope = self._door.scope
         return self._read_lately.first((scope.owner, session_id), scope.clock())
@@ -62,6 +83,8 @@ class Common:
 
 class Base(Common):
     """A manager for code that waits in its thread."""
+
+    _incognito: Incognito
 
     def __init__(
         self,
@@ -81,6 +104,7 @@ class Base(Common):
         settings = settings or read_settings(database, durability=durability)
         self._begin(settings, count_tokens, clock)
         self._storage = open_storage(settings)
+        self._incognito = Incognito(settings)
         self._later = Later()
         self._indexing = WhenQuiet(self._index_some)
 
@@ -89,6 +113,7 @@ class Base(Common):
         if self._closes:
             self._indexing.close()
             self._later.close()
+            self._incognito.close()
             self._storage.close()
 
     def __enter__(self) -> Self:
@@ -99,7 +124,37 @@ class Base(Common):
 
     def _at(self, session_id: str) -> Storage:
         """Where a session is kept."""
-        return self._storage
+        return self._incognito if self._is_hidden(session_id) else self._storage
+
+    @property
+    def _storages(self) -> list[Storage]:
+        """What is stored, and what is in memory if anything ever was."""
+        return [self._storage, self._incognito] if self._incognito.used else [self._storage]
+
+    def _refuse_taken(self, session_id: str, *, incognito: bool) -> None:
+        """Raises `SessionExists` if the id is taken where the session will not be made."""
+        if incognito:
+            self._storage.read(sessions.refuse_taken, self._door.scope, session_id)
+        elif self._is_in_memory(session_id):
+            raise SessionExists(session_id)
+
+    def _at_one_place(self, session_ids: Sequence[str]) -> Storage:
+        """Where several sessions are kept, to be changed in one transaction."""
+        return self._incognito if self._are_hidden(session_ids) else self._storage
+
+    def _is_in_memory(self, session_id: str) -> bool:
+        """Whether there is an incognito session; if it was deleted, its id is free from now on."""
+        if not self._is_hidden(session_id):
+            return False
+        scope = self._door.scope
+        try:
+            self._incognito.read(sessions.get_bare, scope, session_id)
+        except SessionNotFound:
+            self._incognito.forget(scope.owner, session_id)
+            return False
+        except AmbiguousId:
+            pass
+        return True
 
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):
@@ -113,50 +168,10 @@ class Base(Common):
         return self._indexed is not None
 
 
-class OpenedWhenUsed:
-    """A storage that the first call opens, since a constructor cannot await."""
-
-    def __init__(self, settings: Settings) -> None:
-        import asyncio
-
-        self._settings = settings
-        self._storage: AsyncStorage | None = None
-        self._closed = False
-        self._opening = asyncio.Lock()
-
-    async def open(self) -> AsyncStorage:
-        async with self._opening:
-            if self._closed:
-                raise ManagerClosed
-            if self._storage is None:
-                self._storage = await open_async_storage(self._settings)
-            return self._storage
-
-    @property
-    def bell(self) -> Bell:
-        """The opened storage's."""
-        if self._storage is None:
-            raise ManagerClosed
-        return self._storage.bell
-
-    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await (self._storage or await self.open()).read(op, *args, **kwargs)
-
-    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await (self._storage or await self.open()).write(op, *args, **kwargs)
-
-    async def scrub(self, *, whole: bool) -> None:
-        await (self._storage or await self.open()).scrub(whole=whole)
-
-    async def close(self) -> None:
-        async with self._opening:
-            self._closed = True
-            if self._storage is not None:
-                await self._storage.close()
-
-
 class AsyncBase(Common):
     """A manager for code on an event loop."""
+
+    _incognito: "AsyncIncognito"
 
     def __init__(
         self,
@@ -169,10 +184,13 @@ class AsyncBase(Common):
     ) -> None:
         """Reads the settings; the first call opens the database, or `async with`. Arguments as in `SessionManager`."""
         from ithaca.later_async import AsyncLater, AsyncWhenQuiet
+        from ithaca.manager.incognito_async import AsyncIncognito
+        from ithaca.manager.opening import OpenedWhenUsed
 
         settings = settings or read_settings(database, durability=durability)
         self._begin(settings, count_tokens, clock)
         self._storage = OpenedWhenUsed(settings)
+        self._incognito = AsyncIncognito(settings)
         self._later = AsyncLater()
         self._indexing = AsyncWhenQuiet(self._index_some)
 
@@ -181,6 +199,7 @@ class AsyncBase(Common):
         if self._closes:
             await self._indexing.close()
             await self._later.close()
+            await self._incognito.close()
             await self._storage.close()
 
     async def __aenter__(self) -> Self:
@@ -191,9 +210,35 @@ class AsyncBase(Common):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _at(self, session_id: str) -> AsyncStorage:
+    def _at(self, session_id: str) -> "OpenedWhenUsed":
         """Where a session is kept."""
-        return self._storage
+        return self._incognito if self._is_hidden(session_id) else self._storage
+
+    @property
+    def _storages(self) -> "list[OpenedWhenUsed]":
+        return [self._storage, self._incognito] if self._incognito.used else [self._storage]
+
+    async def _refuse_taken(self, session_id: str, *, incognito: bool) -> None:
+        if incognito:
+            await self._storage.read(sessions.refuse_taken, self._door.scope, session_id)
+        elif await self._is_in_memory(session_id):
+            raise SessionExists(session_id)
+
+    def _at_one_place(self, session_ids: Sequence[str]) -> "OpenedWhenUsed":
+        return self._incognito if self._are_hidden(session_ids) else self._storage
+
+    async def _is_in_memory(self, session_id: str) -> bool:
+        if not self._is_hidden(session_id):
+            return False
+        scope = self._door.scope
+        try:
+            await self._incognito.read(sessions.get_bare, scope, session_id)
+        except SessionNotFound:
+            self._incognito.forget(scope.owner, session_id)
+            return False
+        except AmbiguousId:
+            pass
+        return True
 
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):

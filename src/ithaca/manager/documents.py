@@ -2,6 +2,7 @@
 
 from ithaca.arguments import UNSET, Unset
 from ithaca.content import whole
+from ithaca.errors import InvalidArgument, InvalidDocument
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import (
     Document,
@@ -26,12 +27,13 @@ class Documents(Base):
         source: str | None = None,
         owner: str | None = None,
     ) -> Document:
-        """A new document, at version 1. A session that it shall belong to must be of the same owner.
+        """A new document, at version 1. A session that it shall belong to must be of the same owner, and not incognito.
 
         Raises `DocumentExists`, `SessionNotFound`, `InvalidDocument`.
         """
         door = self._door
         new = door.new_document(title, content, language, session_id, document_id, source, owner)
+        self._refuse_hidden("session_id", session_id, InvalidDocument)
         return self._storage.write(documents.create, door.scope, new, owner is not None)
 
     def get_document(self, document_id: str) -> Document:
@@ -97,9 +99,13 @@ class Documents(Base):
         return self._storage.write(documents.restore, door.scope, id, number, door.expected(expected_revision))
 
     def attach_document(self, document_id: str, session_id: str, *, expected_revision: int | None = None) -> Document:
-        """The document, belonging to a session of its owner. Raises `DocumentNotFound`, `SessionNotFound`."""
+        """The document, belonging to a session of its owner. Raises `DocumentNotFound`, `SessionNotFound`.
+
+        An incognito session has no documents: they are stored.
+        """
         door = self._door
         id, home = door.document_id(document_id), door.session_id(session_id)
+        self._refuse_hidden("session_id", home, InvalidArgument)
         return self._storage.write(documents.attach, door.scope, id, home, door.expected(expected_revision))
 
     def detach_document(self, document_id: str, *, expected_revision: int | None = None) -> Document:
@@ -144,6 +150,7 @@ class AsyncDocuments(AsyncBase):
     ) -> Document:
         door = self._door
         new = door.new_document(title, content, language, session_id, document_id, source, owner)
+        self._refuse_hidden("session_id", session_id, InvalidDocument)
         return await self._storage.write(documents.create, door.scope, new, owner is not None)
 
     async def get_document(self, document_id: str) -> Document:
@@ -200,6 +207,7 @@ class AsyncDocuments(AsyncBase):
     ) -> Document:
         door = self._door
         id, home = door.document_id(document_id), door.session_id(session_id)
+        self._refuse_hidden("session_id", home, InvalidArgument)
         return await self._storage.write(documents.attach, door.scope, id, home, door.expected(expected_revision))
 
     async def detach_document(self, document_id: str, *, expected_revision: int | None = None) -> Document:

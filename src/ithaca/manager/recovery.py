@@ -1,12 +1,17 @@
 """The calls about what was removed: the trash, the way back, and the end of the way."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ithaca.arguments import UNSET, Unset
 from ithaca.content import whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import ChatMessage, Erased, Page, Restored, TrashEntry
 from ithaca.operations import erasure, holds, recovery, search
+from ithaca.storage.connection import Storage
+
+if TYPE_CHECKING:
+    from ithaca.manager.opening import OpenedWhenUsed
 
 #: Entries of the trash that are purged in one transaction.
 PURGE_BATCH = 100
@@ -15,11 +20,18 @@ PURGE_BATCH = 100
 class Purging(Base):
     """What purging comes down to."""
 
+    def _with_entry(self, trash_id: str) -> Storage:
+        """Where an entry of the trash is."""
+        if self._incognito.used and self._incognito.read(recovery.is_there, self._door.scope, trash_id):
+            return self._incognito
+        return self._storage
+
     def _purge_older(self, before: int) -> Erased:
         """Purges what went to the trash until a time, but for what is on hold, in short transactions."""
         erased = Erased()
-        while (some := self._storage.write(erasure.purge_older, self._door.scope, before, PURGE_BATCH)).counts:
-            erased += some
+        for storage in self._storages:
+            while (some := storage.write(erasure.purge_older, self._door.scope, before, PURGE_BATCH)).counts:
+                erased += some
         return erased
 
     def _scrub(self, erased: Erased, *, anew: bool = True) -> None:
@@ -36,13 +48,15 @@ class Recovery(Purging):
     def trash(
         self, *, session_id: str | None = None, owner: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> Page[TrashEntry]:
-        """A page of what was removed, an entry for each operation, the last first."""
+        """A page of what was removed, an entry for each operation, the last first.
+
+        What was removed of incognito sessions is listed only where the session is named.
+        """
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         of_owner = None if owner is None else door.owner_filter(owner)
-        return self._storage.read(
-            recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit)
-        )
+        storage = self._storage if session is None else self._at(session)
+        return storage.read(recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit))
 
     def trashed_messages(
         self, trash_id: str, *, session_id: str | None = None, after: int = 0, limit: int = 50
@@ -51,7 +65,9 @@ class Recovery(Purging):
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         page = whole("after", after, 0), door.page(limit)
-        return self._storage.read(recovery.trashed_messages, door.scope, door.trash_id(trash_id), session, *page)
+        id = door.trash_id(trash_id)
+        storage = self._with_entry(id)
+        return storage.read(recovery.trashed_messages, door.scope, id, session, *page)
 
     def undo(self, session_id: str, *, expected_revision: int | None = None) -> Restored:
         """Takes back the last operation on a session that removed or replaced something, or its deletion.
@@ -68,7 +84,8 @@ class Recovery(Purging):
         """Takes back one operation, whenever it was. Raises `TrashNotFound`, and as `undo` does."""
         door = self._door
         id, expected = door.trash_id(trash_id), door.expected(expected_revision)
-        return self._storage.write(recovery.restore, door.scope, id, expected)
+        storage = self._with_entry(id)
+        return storage.write(recovery.restore, door.scope, id, expected)
 
     def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
         """Erases for good: one entry of the trash; or what is older than given; or what the retention time is up for.
@@ -82,7 +99,9 @@ class Recovery(Purging):
             self._storage.write(holds.refuse_held_scope, door.scope)
             erased = self._purge_older(door.purged_before(older_than))
         else:
-            erased = self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+            id = door.trash_id(trash_id)
+            storage = self._with_entry(id)
+            erased = storage.write(erasure.purge_entry, door.scope, id)
         self._scrub(erased)
         return erased
 
@@ -93,7 +112,10 @@ class Recovery(Purging):
         an owner erases that one's; any other must name the owner, "" for what is nobody's. On SQLite the file is
         written anew, so that nothing is left in it, which takes as long as copying it. Raises `LegalHold`.
         """
-        erased = self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
+        erased, whose = Erased(), self._door.erased_owner(owner)
+        for storage in self._storages:
+            erased += storage.write(erasure.erase_owner, self._door.scope, whose)
+        self._incognito.forget_owner(whose)
         self._scrub(erased)
         return erased
 
@@ -101,10 +123,16 @@ class Recovery(Purging):
 class AsyncPurging(AsyncBase):
     """What purging comes down to."""
 
+    async def _with_entry(self, trash_id: str) -> "OpenedWhenUsed":
+        if self._incognito.used and await self._incognito.read(recovery.is_there, self._door.scope, trash_id):
+            return self._incognito
+        return self._storage
+
     async def _purge_older(self, before: int) -> Erased:
         erased = Erased()
-        while (some := await self._storage.write(erasure.purge_older, self._door.scope, before, PURGE_BATCH)).counts:
-            erased += some
+        for storage in self._storages:
+            while (some := await storage.write(erasure.purge_older, self._door.scope, before, PURGE_BATCH)).counts:
+                erased += some
         return erased
 
     async def _scrub(self, erased: Erased, *, anew: bool = True) -> None:
@@ -124,7 +152,8 @@ class AsyncRecovery(AsyncPurging):
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         of_owner = None if owner is None else door.owner_filter(owner)
-        return await self._storage.read(
+        storage = self._storage if session is None else self._at(session)
+        return await storage.read(
             recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit)
         )
 
@@ -134,7 +163,9 @@ class AsyncRecovery(AsyncPurging):
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         page = whole("after", after, 0), door.page(limit)
-        return await self._storage.read(recovery.trashed_messages, door.scope, door.trash_id(trash_id), session, *page)
+        id = door.trash_id(trash_id)
+        storage = await self._with_entry(id)
+        return await storage.read(recovery.trashed_messages, door.scope, id, session, *page)
 
     async def undo(self, session_id: str, *, expected_revision: int | None = None) -> Restored:
         door = self._door
@@ -144,7 +175,8 @@ class AsyncRecovery(AsyncPurging):
     async def restore(self, trash_id: str, *, expected_revision: int | None = None) -> Restored:
         door = self._door
         id, expected = door.trash_id(trash_id), door.expected(expected_revision)
-        return await self._storage.write(recovery.restore, door.scope, id, expected)
+        storage = await self._with_entry(id)
+        return await storage.write(recovery.restore, door.scope, id, expected)
 
     async def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
         door = self._door
@@ -152,11 +184,16 @@ class AsyncRecovery(AsyncPurging):
             await self._storage.write(holds.refuse_held_scope, door.scope)
             erased = await self._purge_older(door.purged_before(older_than))
         else:
-            erased = await self._storage.write(erasure.purge_entry, door.scope, door.trash_id(trash_id))
+            id = door.trash_id(trash_id)
+            storage = await self._with_entry(id)
+            erased = await storage.write(erasure.purge_entry, door.scope, id)
         await self._scrub(erased)
         return erased
 
     async def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
-        erased = await self._storage.write(erasure.erase_owner, self._door.scope, self._door.erased_owner(owner))
+        erased, whose = Erased(), self._door.erased_owner(owner)
+        for storage in self._storages:
+            erased += await storage.write(erasure.erase_owner, self._door.scope, whose)
+        self._incognito.forget_owner(whose)
         await self._scrub(erased)
         return erased

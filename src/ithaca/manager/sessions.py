@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ithaca.arguments import UNSET, Reading, SortBy, Unset
-from ithaca.content import whole
+from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import (
     Page,
@@ -31,14 +31,21 @@ class Sessions(Base):
         mode: str | None = None,
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        incognito: bool = False,
     ) -> Session:
         """A new session without messages; its id is a UUIDv7 unless one is given.
 
-        Raises `SessionExists`, changing nothing, if the id is taken; `InvalidSession`.
+        An incognito session is never written to disk: it is in memory, known to this manager and to those that
+        `for_owner` makes of it, and gone when that is closed. Raises `SessionExists`, changing nothing, if the id
+        is taken; `InvalidSession`.
         """
         door = self._door
         new = door.new_session(session_id, name, endpoint_url, model, rag, owner, folder, mode, extra)
-        return self._storage.write(sessions.create, door.scope, new, door.headers(headers))
+        headers_, hidden = door.headers(headers), flag("incognito", incognito)
+        if session_id is not None:
+            self._refuse_taken(session_id, incognito=hidden)
+        storage = self._incognito if hidden else self._storage
+        return self._incognito.learn(storage.write(sessions.create, door.scope, new, headers_))
 
     def get_session(self, session_id: str, *, last: int | None = None, attachments: Reading = "inline") -> Session:
         """A session with its history: all messages, the last N, or none for `last=0`; oldest first.
@@ -69,6 +76,7 @@ class Sessions(Base):
         mode: str | None = None,
         name: str | None = None,
         active_since: datetime | None = None,
+        incognito: bool = False,
         sort: SortBy = "activity",
         important_first: bool = False,
         cursor: str | None = None,
@@ -77,7 +85,8 @@ class Sessions(Base):
         """A page of the sessions that match, without their messages; give back its `cursor` for the next one.
 
         A filter that is None lets everything pass; `owner=""` and `folder=""` mean: of none. `name` is found
-        anywhere in the name, whatever its case and accents. Orders: "activity" (the last message, or the
+        anywhere in the name, whatever its case and accents. With `incognito`, only incognito sessions, otherwise all
+        others. Orders: "activity" (the last message, or the
         creation), "created" and "messages" run downward, "name" upward.
         """
         door = self._door
@@ -86,9 +95,8 @@ class Sessions(Base):
             active_since=active_since,
         )  # fmt: skip
         order = door.order(sort, important_first)
-        return self._storage.read(
-            listing.list_sessions, door.scope, wanted, order, door.cursor(cursor), door.page(limit)
-        )
+        storage = self._incognito if flag("incognito", incognito) else self._storage
+        return storage.read(listing.list_sessions, door.scope, wanted, order, door.cursor(cursor), door.page(limit))
 
     def count_sessions(
         self,
@@ -101,13 +109,15 @@ class Sessions(Base):
         mode: str | None = None,
         name: str | None = None,
         active_since: datetime | None = None,
+        incognito: bool = False,
     ) -> int:
         """How many sessions match; the filters are those of `list_sessions`."""
         wanted = self._door.filter(
             owner=owner, archived=archived, important=important, folder=folder, model=model, mode=mode, name=name,
             active_since=active_since,
         )  # fmt: skip
-        return self._storage.read(listing.count_sessions, self._door.scope, wanted)
+        storage = self._incognito if flag("incognito", incognito) else self._storage
+        return storage.read(listing.count_sessions, self._door.scope, wanted)
 
     def update_session(
         self,
@@ -166,11 +176,11 @@ class Sessions(Base):
     def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         """Moves sessions to the trash, in one transaction; the result counts those that were there.
 
-        Starred ones stay, unless `important=True`.
+        Starred ones stay, unless `important=True`. Either all of them are incognito, or none.
         """
         door = self._door
         ids = door.ids("session_ids", session_ids)
-        return self._storage.write(sessions.delete_many, door.scope, ids, important)
+        return self._at_one_place(ids).write(sessions.delete_many, door.scope, ids, important)
 
     def ensure_task_session(
         self,
@@ -183,7 +193,8 @@ class Sessions(Base):
     ) -> Session:
         """The stored session of this id, unchanged; or a new one. Sets `task.session_id` if there is a task."""
         new = self._door.new_session(session_id, name, endpoint_url, model, False, owner)
-        session = self._at(new["id"]).write(sessions.ensure, self._door.scope, new)
+        storage = self._incognito if self._is_in_memory(new["id"]) else self._storage
+        session = storage.write(sessions.ensure, self._door.scope, new)
         if task is not None:
             task.session_id = session.id
         return session
@@ -206,10 +217,15 @@ class AsyncSessions(AsyncBase):
         mode: str | None = None,
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        incognito: bool = False,
     ) -> Session:
         door = self._door
         new = door.new_session(session_id, name, endpoint_url, model, rag, owner, folder, mode, extra)
-        return await self._storage.write(sessions.create, door.scope, new, door.headers(headers))
+        headers_, hidden = door.headers(headers), flag("incognito", incognito)
+        if session_id is not None:
+            await self._refuse_taken(session_id, incognito=hidden)
+        storage = self._incognito if hidden else self._storage
+        return self._incognito.learn(await storage.write(sessions.create, door.scope, new, headers_))
 
     async def get_session(
         self, session_id: str, *, last: int | None = None, attachments: Reading = "inline"
@@ -235,6 +251,7 @@ class AsyncSessions(AsyncBase):
         mode: str | None = None,
         name: str | None = None,
         active_since: datetime | None = None,
+        incognito: bool = False,
         sort: SortBy = "activity",
         important_first: bool = False,
         cursor: str | None = None,
@@ -246,7 +263,8 @@ class AsyncSessions(AsyncBase):
             active_since=active_since,
         )  # fmt: skip
         order = door.order(sort, important_first)
-        return await self._storage.read(
+        storage = self._incognito if flag("incognito", incognito) else self._storage
+        return await storage.read(
             listing.list_sessions, door.scope, wanted, order, door.cursor(cursor), door.page(limit)
         )
 
@@ -261,12 +279,14 @@ class AsyncSessions(AsyncBase):
         mode: str | None = None,
         name: str | None = None,
         active_since: datetime | None = None,
+        incognito: bool = False,
     ) -> int:
         wanted = self._door.filter(
             owner=owner, archived=archived, important=important, folder=folder, model=model, mode=mode, name=name,
             active_since=active_since,
         )  # fmt: skip
-        return await self._storage.read(listing.count_sessions, self._door.scope, wanted)
+        storage = self._incognito if flag("incognito", incognito) else self._storage
+        return await storage.read(listing.count_sessions, self._door.scope, wanted)
 
     async def update_session(
         self,
@@ -312,7 +332,7 @@ class AsyncSessions(AsyncBase):
     async def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         door = self._door
         ids = door.ids("session_ids", session_ids)
-        return await self._storage.write(sessions.delete_many, door.scope, ids, important)
+        return await self._at_one_place(ids).write(sessions.delete_many, door.scope, ids, important)
 
     async def ensure_task_session(
         self,
@@ -324,7 +344,8 @@ class AsyncSessions(AsyncBase):
         task: Any = None,
     ) -> Session:
         new = self._door.new_session(session_id, name, endpoint_url, model, False, owner)
-        session = await self._at(new["id"]).write(sessions.ensure, self._door.scope, new)
+        storage = self._incognito if await self._is_in_memory(new["id"]) else self._storage
+        session = await storage.write(sessions.ensure, self._door.scope, new)
         if task is not None:
             task.session_id = session.id
         return session

@@ -69,7 +69,8 @@ class Upkeep(Base):
 
     def verify(self) -> list[Problem]:
         """Derives every invariant again from what is stored; returns what is broken, by name. Reads everything."""
-        return self._storage.read(integrity.verify, self._door.scope)
+        scope = self._door.scope
+        return [problem for storage in self._storages for problem in storage.read(integrity.verify, scope)]
 
 
 @documented_by(Upkeep)
@@ -108,4 +109,5 @@ class AsyncUpkeep(AsyncBase):
         return await self._storage.read(integrity.describe, self._door.scope, self._database)
 
     async def verify(self) -> list[Problem]:
-        return await self._storage.read(integrity.verify, self._door.scope)
+        scope = self._door.scope
+        return [problem for storage in self._storages for problem in await storage.read(integrity.verify, scope)]

@@ -49,11 +49,15 @@ class Versions(Base):
 
         It is independent: nothing that happens to one of them touches the other. Messages keep their ids, numbers
         and times; attachments are shared; `forked_from` and `forked_at` tell the origin. Documents, and versions that
-        aren't shown, stay with the original. Raises `SessionNotFound`, `MessageNotFound`, `SessionExists`.
+        aren't shown, stay with the original. The copy of an incognito session is incognito. Raises
+        `SessionNotFound`, `MessageNotFound`, `SessionExists`.
         """
         door = self._door
         id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at)
-        return self._at(id).write(forks.fork, door.scope, id, message, door.fork(new_id, name))
+        new = door.fork(new_id, name)
+        if new_id is not None:
+            self._refuse_taken(new_id, incognito=self._is_hidden(id))
+        return self._incognito.learn(self._at(id).write(forks.fork, door.scope, id, message, new))
 
 
 @documented_by(Versions)
@@ -89,4 +93,7 @@ class AsyncVersions(AsyncBase):
     ) -> Session:
         door = self._door
         id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at)
-        return await self._at(id).write(forks.fork, door.scope, id, message, door.fork(new_id, name))
+        new = door.fork(new_id, name)
+        if new_id is not None:
+            await self._refuse_taken(new_id, incognito=self._is_hidden(id))
+        return self._incognito.learn(await self._at(id).write(forks.fork, door.scope, id, message, new))

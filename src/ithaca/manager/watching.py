@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from ithaca.content import whole
 from ithaca.errors import Described, InvalidArgument, ManagerClosed
@@ -10,6 +11,10 @@ from ithaca.manager.base import AsyncBase, Base, Common
 from ithaca.models import Change
 from ithaca.operations import changes
 from ithaca.operations.changes import News, Position
+from ithaca.storage.connection import Storage
+
+if TYPE_CHECKING:
+    from ithaca.manager.opening import OpenedWhenUsed
 
 #: Seconds before another look at news that a transaction under way still holds back.
 HELD_BACK = 0.02
@@ -63,34 +68,40 @@ class Watching(Asked, Base):
         Begins after the change whose `cursor` is given as `after`, or after a session's revision, or with what comes
         from now on. After a reconnect nothing is missed and nothing comes twice; who was away for so long that the
         news are gone gets one of the kind "missed". Ends when the manager is closed, or after `timeout` seconds
-        without news. Raises `InvalidArgument`.
+        without news. Of an incognito session it tells only where that is named. Raises `InvalidArgument`.
         """
         of_owner, session, place = self._asked(owner, session, after, timeout)
         return self._watch(of_owner, session, self._first(of_owner, session, place), timeout)
+
+    def _where(self, session: str | None) -> Storage:
+        return self._storage if session is None else self._at(session)
 
     def _first(self, owner: str | None, session: str | None, place: Position | int | None) -> News:
         scope = self._door.scope
         if isinstance(place, Position):
             return News([], place, True)
         if place is None or session is None:
-            return News([], self._storage.read(changes.latest, scope), True)
-        return self._storage.read(changes.after_revision, scope, owner, session, place)
+            return News([], self._where(session).read(changes.latest, scope), True)
+        return self._at(session).read(changes.after_revision, scope, owner, session, place)
 
     def _watch(self, owner: str | None, session: str | None, news: News, timeout: float | None) -> Iterator[Change]:
         rang = threading.Event()
-        with self._storage.bell.listening(rang.set):
+        storage = self._where(session)
+        with storage.bell.listening(rang.set):
             yield from news.changes
             patience = Patience(timeout)
             while True:
                 rang.clear()
                 try:
-                    news = self._storage.read(changes.read_after, self._door.scope, owner, session, news.position)
+                    news = storage.read(changes.read_after, self._door.scope, owner, session, news.position)
                 except ManagerClosed:
                     return
                 yield from news.changes
                 if news.changes:
                     patience = Patience(timeout)
-                elif not rang.wait(HELD_BACK if news.more else patience.left) and patience.left == 0:
+                    continue
+                rang.wait(HELD_BACK if news.more else patience.left)
+                if patience.left == 0:
                     return
 
 
@@ -108,13 +119,16 @@ class AsyncWatching(Asked, AsyncBase):
         of_owner, session, place = self._asked(owner, session, after, timeout)
         return self._watch(of_owner, session, place, timeout)
 
+    def _where(self, session: str | None) -> "OpenedWhenUsed":
+        return self._storage if session is None else self._at(session)
+
     async def _first(self, owner: str | None, session: str | None, place: Position | int | None) -> News:
         scope = self._door.scope
         if isinstance(place, Position):
             return News([], place, True)
         if place is None or session is None:
-            return News([], await self._storage.read(changes.latest, scope), True)
-        return await self._storage.read(changes.after_revision, scope, owner, session, place)
+            return News([], await self._where(session).read(changes.latest, scope), True)
+        return await self._at(session).read(changes.after_revision, scope, owner, session, place)
 
     async def _watch(
         self, owner: str | None, session: str | None, place: Position | int | None, timeout: float | None
@@ -122,7 +136,8 @@ class AsyncWatching(Asked, AsyncBase):
         from ithaca.later_async import Rung
 
         rang = Rung()
-        with (await self._storage.open()).bell.listening(rang.ring):
+        storage = self._where(session)
+        with (await storage.open()).bell.listening(rang.ring):
             news = await self._first(owner, session, place)
             for change in news.changes:
                 yield change
@@ -130,14 +145,16 @@ class AsyncWatching(Asked, AsyncBase):
             while True:
                 rang.clear()
                 try:
-                    news = await self._storage.read(changes.read_after, self._door.scope, owner, session, news.position)
+                    news = await storage.read(changes.read_after, self._door.scope, owner, session, news.position)
                 except ManagerClosed:
                     return
                 for change in news.changes:
                     yield change
                 if news.changes:
                     patience = Patience(timeout)
-                elif not await rang.wait(HELD_BACK if news.more else patience.left) and patience.left == 0:
+                    continue
+                await rang.wait(HELD_BACK if news.more else patience.left)
+                if patience.left == 0:
                     return
 
 

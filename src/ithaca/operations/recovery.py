@@ -155,6 +155,13 @@ async def _entries(conn: Connection, scope: Scope, trash_id: str, locked: str = 
     return rows
 
 
+async def is_there(conn: Connection, scope: Scope, trash_id: str) -> bool:
+    """Whether there is an entry of this id."""
+    mine = "" if scope.owner is None else "owner = :owner AND "
+    sql = f"SELECT 1 FROM trash WHERE {mine}id = :id AND {_LISTED} LIMIT 1"
+    return await conn.row(sql, {"owner": scope.owner, "id": trash_id}) is not None
+
+
 async def restore(conn: Connection, scope: Scope, trash_id: str, expected: int | None) -> Restored:
     """Takes back one operation; of an unconfined scope, for every owner whom it concerned."""
     rows = await _entries(conn, scope, trash_id, " FOR UPDATE")

@@ -23,6 +23,8 @@ class Scope:
     count_tokens: TokenCounter = estimate_tokens
     #: Microseconds that what was removed can be brought back for.
     trash_lifetime: int = 30 * 24 * 3600 * 1_000_000
+    #: Whether the sessions are in memory only.
+    incognito: bool = False
 
     def of(self, owner: str) -> "Scope":
         """The same rules, confined to an owner."""

@@ -51,7 +51,7 @@ class Head:
 def session_from(scope: Scope, row: Row, history: list[ChatMessage] | None = None) -> Session:
     """The value of a row that was read with the columns of `SESSION`."""
     opener = partial(scope.vault.open, row[19], row[0], row[1])
-    return Session.stored(row, opener, [] if history is None else history)
+    return Session.stored(row, opener, [] if history is None else history, incognito=scope.incognito)
 
 
 async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: dict[str, str]) -> Session:
@@ -81,6 +81,15 @@ async def get(conn: Connection, scope: Scope, session_id: str, last: int | None,
     """A session with all of its messages, the last N, or none."""
     row = await _row(conn, scope, session_id)
     return session_from(scope, row, await _history(conn, row[0], session_id, last, inline))
+
+
+@one_statement
+async def refuse_taken(conn: Connection, scope: Scope, session_id: str) -> None:
+    """Raises `SessionExists` if there is a session of this id, for trusted code anybody's."""
+    owned = "" if scope.owner is None else "owner = :owner AND "
+    sql = f"SELECT 1 FROM sessions WHERE {owned}id = :id LIMIT 1"
+    if await conn.row(sql, {"owner": scope.owner, "id": session_id}):
+        raise SessionExists(session_id)
 
 
 @one_statement

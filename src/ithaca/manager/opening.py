@@ -1,0 +1,52 @@
+"""A storage on an event loop that the first call opens, since a constructor cannot await."""
+
+import asyncio
+from typing import TypeVar
+
+from ithaca.config import Settings
+from ithaca.errors import ManagerClosed
+from ithaca.storage import open_async_storage
+from ithaca.storage.bell import Bell
+from ithaca.storage.connection import AsyncStorage, Operation, P
+
+T = TypeVar("T")
+
+
+class OpenedWhenUsed:
+    """An `AsyncStorage` that is opened when it is first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._storage: AsyncStorage | None = None
+        self._closed = False
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> AsyncStorage:
+        async with self._opening:
+            if self._closed:
+                raise ManagerClosed
+            if self._storage is None:
+                self._storage = await open_async_storage(self._settings)
+            return self._storage
+
+    @property
+    def bell(self) -> Bell:
+        """The opened storage's."""
+        if self._storage is None:
+            raise ManagerClosed
+        return self._storage.bell
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await (self._storage or await self.open()).read(op, *args, **kwargs)
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await (self._storage or await self.open()).write(op, *args, **kwargs)
+
+    async def scrub(self, *, whole: bool) -> None:
+        await (self._storage or await self.open()).scrub(whole=whole)
+
+    async def close(self) -> None:
+        async with self._opening:
+            self._closed = True
+            if self._storage is not None:
+                await self._storage.close()
