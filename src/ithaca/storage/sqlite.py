@@ -227,14 +227,15 @@ class Writer:
     def lead(self) -> None:
         """Runs and commits what is queued, and tells those who wait."""
         with self._leading:
-            batch, jobs = Batch(), list[Job]()
+            batch, jobs, before = Batch(), list[Job](), self._db.total_changes()
             try:
                 self._transact(batch, jobs)
             finally:
                 if batch.ended:  # else it was interrupted, and the next leader takes the others' again
                     self._wake_head()
                     self.tell(jobs)
-                    self._bell.ring()
+                    if self._db.total_changes() != before:
+                        self._bell.ring()
 
     def tell(self, jobs: list[Job]) -> None:
         """Wakes those whose operations have ended."""
