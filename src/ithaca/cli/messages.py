@@ -8,7 +8,7 @@ import typer
 from ithaca.cli.arguments import ExpectedRevision, MessageId, MessageIds, SessionId, Text, option
 from ithaca.cli.here import Here, command, group, read_text
 from ithaca.cli.removals import report_moved, report_removed
-from ithaca.cli.text import in_a_line
+from ithaca.cli.text import counted, in_a_line
 
 if TYPE_CHECKING:
     from ithaca import ChatMessage
@@ -41,11 +41,60 @@ def add(
 
 @command(app, "edit")
 def edit(
-    here: Here, session: SessionId, message: MessageId, text: Text, expected_revision: ExpectedRevision = None
+    here: Here,
+    session: SessionId,
+    message: MessageId,
+    text: Text,
+    branch: Annotated[
+        bool, typer.Option("--branch", help="Keep the old message, and all that followed it, as a version.")
+    ] = False,
+    expected_revision: ExpectedRevision = None,
 ) -> None:
     """Change what a message says; what it said before goes to the trash."""
-    edited = here.manager.edit_message(session, message, read_text(text), expected_revision=expected_revision)
+    edited = here.manager.edit_message(
+        session, message, read_text(text), branch=branch, expected_revision=expected_revision
+    )
     _report(here, edited, "Edited")
+
+
+@command(app, "regenerate")
+def regenerate(
+    here: Here,
+    session: SessionId,
+    message: MessageId,
+    text: Text,
+    role: Annotated[str, option("--role", "Who says it: assistant (unless told), user …", "ROLE")] = "assistant",
+    id: Annotated[str | None, option("--id", "An id of your own.", "ID")] = None,
+    expected_revision: ExpectedRevision = None,
+) -> None:
+    """Put another answer in the place of a message; the old one, and all that followed it, is kept as a version."""
+    from ithaca import ChatMessage
+
+    new = ChatMessage(role, read_text(text), id=id)
+    _report(here, here.manager.add_version(session, message, new, expected_revision=expected_revision), "Added")
+
+
+@command(app, "versions")
+def versions(here: Here, session: SessionId, message: MessageId) -> None:
+    """List the versions of a message, the oldest first."""
+    found = here.manager.list_versions(session, message)
+    if here.json:
+        items = [{"message": v.message.to_dict(), "shown": v.shown, "messages": v.messages} for v in found]
+        here.write_json({"items": items})
+    else:
+        from ithaca.cli.tables import show_message_versions
+
+        show_message_versions(here, found)
+
+
+@command(app, "switch")
+def switch(here: Here, session: SessionId, message: MessageId, expected_revision: ExpectedRevision = None) -> None:
+    """Show another version of a message, with the conversation that followed it."""
+    shown = here.manager.switch_version(session, message, expected_revision=expected_revision)
+    here.report(
+        {"messages": [it.to_dict() for it in shown]},
+        f"Shown now: {counted(len(shown), 'message')} from number {shown[0].seq} on.",
+    )
 
 
 @command(app, "delete")

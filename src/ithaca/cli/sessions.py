@@ -103,6 +103,18 @@ def create(
     _report(here, session, "Created")
 
 
+@command(app, "fork")
+def fork(
+    here: Here,
+    session: SessionId,
+    at: Annotated[str | None, option("--at", "The id of the last message to copy; all unless told.", "MESSAGE")] = None,
+    name: Annotated[str | None, option("--name", "What the copy is called; the same unless told.")] = None,
+    id: Annotated[str | None, option("--id", "An id of your own; otherwise one is made.", "ID")] = None,
+) -> None:
+    """Copy a session, or its beginning up to a message, into a new one."""
+    _report(here, here.manager.fork_session(session, at=at, name=name, new_id=id), "Forked")
+
+
 @command(app, "rename")
 def rename(
     here: Here,

@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ithaca.cli.here import Here
-from ithaca.cli.text import in_a_line
+from ithaca.cli.text import as_json, in_a_line, on_one_line, shortened
 
 if TYPE_CHECKING:
-    from ithaca import Document, DocumentVersion, Page, Problem, Session
+    from ithaca import Document, DocumentVersion, MessageVersion, Page, Problem, Session, TrashEntry
+    from ithaca.models import Content
 
 #: The width of a terminal from which on a table has room for what is merely good to know.
 ROOMY = 120
@@ -71,6 +72,29 @@ VERSIONS = [
     Column("What changed", lambda version: version.summary, yields=True),
 ]
 
+def _says(content: "Content") -> str:
+    return shortened(on_one_line(content if isinstance(content, str) else as_json(content)), 200)
+
+
+TRASH = [
+    Column("Removed", lambda entry: when(entry.created_at)),
+    Column("By", lambda entry: entry.kind),
+    Column("Of", lambda entry: entry.name, yields=True),
+    Column("Owner", lambda entry: entry.owner, spare=True),
+    Column("Sessions", lambda entry: f"{entry.sessions:,}", right=True, spare=True),
+    Column("Messages", lambda entry: f"{entry.messages:,}", right=True),
+    Column("Until", lambda entry: when(entry.expires_at), spare=True),
+    Column("Entry", lambda entry: entry.id),
+]
+
+MESSAGE_VERSIONS = [
+    Column("", lambda version: "●" if version.shown else "○"),
+    Column("Made", lambda version: when(version.message.created_at)),
+    Column("Messages", lambda version: f"{version.messages:,}", right=True),
+    Column("Says", lambda version: _says(version.message.content), yields=True),
+    Column("Message", lambda version: version.message.id),
+]
+
 PROBLEMS = [
     Column("What is broken", lambda problem: problem.name),
     Column("Owner", lambda problem: problem.owner, spare=True),
@@ -91,6 +115,15 @@ def show_documents(here: Here, page: "Page[Document]") -> None:
 
 def show_versions(here: Here, versions: "list[DocumentVersion]") -> None:
     show(here, VERSIONS, versions, "No versions.")
+
+
+def show_trash(here: Here, page: "Page[TrashEntry]") -> None:
+    show(here, TRASH, page.items, "Nothing is in the trash.")
+    show_way_on(here, page.cursor)
+
+
+def show_message_versions(here: Here, versions: "list[MessageVersion]") -> None:
+    show(here, MESSAGE_VERSIONS, versions, "No versions.", faint=lambda version: not version.shown)
 
 
 def show_problems(here: Here, problems: "list[Problem]") -> None:

@@ -32,6 +32,14 @@ def show_transcript(here: Here, session: "Session", messages: "Iterable[ChatMess
         show_message(here, message)
 
 
+def show_messages(here: Here, messages: "Iterable[ChatMessage]") -> None:
+    """Messages one by one as they come."""
+    for number, message in enumerate(messages):
+        if number:
+            here.console.print()
+        show_message(here, message)
+
+
 def show_heading(here: Here, session: "Session") -> None:
     facts = [
         session.model,
