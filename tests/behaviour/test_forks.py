@@ -16,7 +16,7 @@ from ithaca import (
     read_settings,
 )
 from tests.behaviour.meters import sqlite_meter
-from tests.support.factories import history, make_session, numbers, texts
+from tests.support.factories import history, make_session, numbers, store_session, texts
 from tests.support.managers import FakeClock, Opener
 
 
@@ -165,7 +165,7 @@ def test_headers_that_cannot_be_read_stay_behind(
 def test_a_fork_takes_as_many_statements_however_long_the_session(tmp_path: Path) -> None:
     def statements(count: int) -> int:
         with sqlite_meter() as meter, SessionManager(tmp_path / f"{count}.db") as manager:
-            make_session(manager, texts(count), "s-1")
+            store_session(manager, texts(count), "s-1")
             meter.reset()
             manager.fork_session("s-1")
             return sum(meter.statements.values())

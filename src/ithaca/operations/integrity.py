@@ -6,7 +6,7 @@ from typing import Any
 from ithaca.columns import Row, from_json
 from ithaca.errors import SecretError
 from ithaca.models import DatabaseInfo, Problem
-from ithaca.operations import attachments, search
+from ithaca.operations import attachment_checks, search
 from ithaca.operations.scope import Scope
 from ithaca.storage.connection import Connection
 
@@ -57,8 +57,38 @@ _CHECKS = {
             SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages
             UNION SELECT owner, trash_id FROM trashed_documents
             UNION SELECT owner, trash_id FROM trashed_compactions
-            UNION SELECT owner, trash_id FROM trashed_document_versions) x
+            UNION SELECT owner, trash_id FROM trashed_document_versions
+            UNION SELECT owner, trash_id FROM trashed_attachings) x
         WHERE NOT EXISTS (SELECT 1 FROM trash t WHERE t.owner = x.owner AND t.id = x.trash_id)""",
+    "trash_count": """
+        SELECT t.owner, t.id, 'counted ' || t.sessions || ' sessions, ' || t.messages || ' messages, '
+            || t.documents || ' documents, holds others'
+        FROM trash t
+        WHERE t.sessions <> (SELECT count(*) FROM trashed_sessions x WHERE x.owner = t.owner AND x.trash_id = t.id)
+            OR t.messages <> (SELECT count(*) FROM trashed_messages x WHERE x.owner = t.owner AND x.trash_id = t.id)
+            OR t.documents <>
+                (SELECT count(*) FROM trashed_documents x WHERE x.owner = t.owner AND x.trash_id = t.id)""",
+    "trash_parent": """
+        SELECT t.owner, t.id, 'the entry that it hangs on, ' || t.parent_id || ', does not exist' FROM trash t
+        WHERE t.parent_id IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM trash p WHERE p.owner = t.owner AND p.id = t.parent_id)""",
+    "trash_without_session": """
+        SELECT t.owner, t.id, 'its session ' || t.session_id || ' does not exist' FROM trash t
+        WHERE t.session_id IS NOT NULL AND t.parent_id IS NULL AND t.kind <> 'delete session'
+            AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.owner = t.owner AND s.id = t.session_id)""",
+    "trashed_number": """
+        SELECT t.owner, t.id, 'message ' || m.id || ' has a number that is yet to be given'
+        FROM trash t JOIN sessions s ON s.owner = t.owner AND s.id = t.session_id
+            JOIN trashed_messages m ON m.owner = t.owner AND m.trash_id = t.id
+        WHERE t.parent_id IS NULL AND t.kind <> 'delete session' AND m.seq >= s.next_seq""",
+    "version_shown": """
+        SELECT owner, session_id, count(*) || ' versions of one message are shown' FROM messages
+        WHERE version_group IS NOT NULL GROUP BY owner, session_id, version_group HAVING count(*) > 1""",
+    "version_aside": """
+        SELECT t.owner, t.id, 'does not begin with a version of its message' FROM trash t
+        WHERE t.kind = 'version' AND NOT EXISTS (SELECT 1 FROM trashed_messages m
+            WHERE m.owner = t.owner AND m.trash_id = t.id AND m.version_group = t.version_group AND m.seq = (
+                SELECT min(f.seq) FROM trashed_messages f WHERE f.owner = t.owner AND f.trash_id = t.id))""",
 }
 
 _PAGE = 1_000
@@ -69,7 +99,7 @@ async def verify(conn: Connection, scope: Scope) -> list[Problem]:
     problems = [problem for name, sql in _CHECKS.items() for problem in await _found(conn, scope, name, sql)]
     problems += [problem async for problem in _unreadable(conn, scope)]
     problems += [problem async for problem in _sealed(conn, scope)]
-    problems += [problem async for problem in attachments.broken(conn, scope)]
+    problems += [problem async for problem in attachment_checks.broken(conn, scope)]
     problems += [problem async for problem in search.broken(conn, scope)]
     return problems + await _engine(conn)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ithaca.columns import Row, to_json
 from ithaca.content import Draft, new_id, says_the_same
-from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict
+from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
 from ithaca.models import ChatMessage, MessageVersion
 from ithaca.operations import attachments, search, trash
 from ithaca.operations.messages import by_id, insert_known
@@ -177,7 +177,8 @@ async def _group(conn: Connection, session_id: str, place: dict[str, Any]) -> st
     if row is None:
         row = await conn.row(f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place)
     if row is None:
-        raise MessageNotFound(session_id, place["id"])
+        there = await conn.row("SELECT 1 FROM sessions WHERE owner = :owner AND id = :session_id", place)
+        raise SessionNotFound(session_id) if there is None else MessageNotFound(session_id, place["id"])
     return None if row[0] is None else str(row[0])
 
 
