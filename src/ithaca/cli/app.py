@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ithaca.cli import context as contexts
-from ithaca.cli import demo, documents, importing, messages, search, sessions, trash, upkeep, watching
+from ithaca.cli import demo, documents, importing, messages, retention, search, sessions, trash, upkeep, usage, watching
 from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
 
 #: What Typer raises for a wrong command line. It has a public name only for a special case of it.
@@ -22,6 +22,8 @@ command(app, "compact")(contexts.compact)
 command(app, "undo")(trash.undo)
 app.add_typer(trash.app, name="trash")
 command(app, "cleanup")(upkeep.cleanup)
+app.add_typer(retention.app, name="retention")
+command(app, "usage")(usage.usage)
 command(app, "erase")(trash.erase)
 app.add_typer(upkeep.database, name="db")
 command(app, "watch")(watching.watch)
