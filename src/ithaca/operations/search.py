@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from ithaca.columns import Row, from_json, from_text, to_json
-from ithaca.content import spoken
+from ithaca.content import MOST, spoken
 from ithaca.errors import SessionNotFound
 from ithaca.models import ChatMessage, Erased, Problem, SearchHit
 from ithaca.operations.scope import Scope
@@ -252,28 +252,47 @@ async def _find_on_postgres(
     """Ranked by how often and how near to one another the words stand, long messages somewhat lower."""
     filters, params = _filters(place, wanted)
     tsquery = _tsquery(query)
-    asked = {**params, "query": tsquery, "scoped": _scoped(tsquery, place), "limit": limit, "skip": 0}
+    asked = {**params, "query": tsquery, "scoped": _scoped(tsquery, place)}
+    ranked = _RANKED_ON_POSTGRES.format(filters=filters, place=_filters(place, Wanted())[0])
     hits: list[SearchHit] = []
-    while len(hits) < limit:
-        rows = await conn.rows(_RANKED_ON_POSTGRES.format(filters=filters), asked)
-        found = (_hit(query, row[0], row[1], row[2], row[3], row[4:]) for row in rows)
-        hits += [hit for hit in found if hit is not None]
-        if len(rows) < limit:
+    for skip, count in ((0, 4 * limit + 100), (4 * limit + 100, MOST)):
+        rows = await conn.rows(ranked, {**asked, "skip": skip, "count": count})
+        standing = [row for row in rows if row[4] is not None]
+        while standing and len(hits) < limit:
+            few, standing = standing[: limit - len(hits)], standing[limit - len(hits) :]
+            hits += await _hits_on_postgres(conn, query, few)
+        if len(rows) < count or len(hits) == limit:
             break
-        asked = {**asked, "skip": asked["skip"] + limit}
-    return hits[:limit]
+    return hits
 
 
-# The density of covers grows with every repetition of a word; as BM25 does, so that neither repeating a word nor
-# length alone wins: it nears 1, the more slowly the longer the message is beside an average one of 60 words.
-_COVERS = "ts_rank_cd(e.words, CAST(:query AS tsquery))"
-_SCORE = f"{_COVERS} / ({_COVERS} + 0.12 * (0.25 + 0.75 * length(e.words) / 60))"
+async def _hits_on_postgres(conn: Connection, query: Query, rows: Sequence[Row]) -> list[SearchHit]:
+    owners, ids, numbers = ([row[column] for row in rows] for column in range(3))
+    messages = await conn.rows(_THESE_MESSAGES, {"owners": owners, "ids": ids, "numbers": numbers})
+    hits = [_hit(query, row[0], row[1], row[4], row[3], message) for row, message in zip(rows, messages, strict=True)]
+    return [hit for hit in hits if hit is not None]
 
-_RANKED_ON_POSTGRES = f"""
-    SELECT e.owner, e.session_id, s.name, {_SCORE} AS score,
-           {", ".join(f"m.{column.strip()}" for column in MESSAGE_COLUMNS.split(","))}
-    FROM search_entries e {_OF_ENTRY} AND e.words @@ CAST(:scoped AS tsquery){{filters}}
-    ORDER BY score DESC, m.created_at DESC, m.seq DESC LIMIT :limit OFFSET :skip
+
+# Long messages hold a word more often than short ones: one of 20 different words counts half as much.
+# Ranked before anything else is read, as everything that fits is. Of equals, the rows that were written last.
+_RANKED_ON_POSTGRES = """
+    WITH ranked AS MATERIALIZED (
+        SELECT owner, session_id, seq,
+               ts_rank_cd(words, CAST(:query AS tsquery)) / (1 + CAST(length(words) AS float8) / 20) AS score
+        FROM search_entries e WHERE e.words @@ CAST(:scoped AS tsquery){place}
+        ORDER BY score DESC, ctid DESC LIMIT :count OFFSET :skip
+    )
+    SELECT e.owner, e.session_id, e.seq, e.score, s.name
+    FROM ranked e LEFT JOIN (messages m JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id)
+      ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq{filters}
+    ORDER BY e.score DESC, m.created_at DESC, e.seq DESC
+"""
+
+_THESE_MESSAGES = f"""
+    SELECT {", ".join(f"m.{column.strip()}" for column in MESSAGE_COLUMNS.split(","))}
+    FROM unnest(CAST(:owners AS TEXT[]), CAST(:ids AS TEXT[]), CAST(:numbers AS BIGINT[]))
+        WITH ORDINALITY AS e (owner, session_id, seq, place)
+    JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq ORDER BY e.place
 """
 
 Finder: TypeAlias = Callable[[Connection, Place, Query, Wanted, int], Awaitable[list[SearchHit]]]
