@@ -7,15 +7,14 @@ Collection and a message that refers to an attachment just then don't meet: whoe
 the row's lock, and collection removes only what is as it was when nothing referred to it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ithaca.attached import Attached, Attachment, Collected, Place, places_of
-from ithaca.columns import Row, from_json, from_time
+from ithaca.columns import Row, from_time
 from ithaca.content import new_id
 from ithaca.errors import AmbiguousId, AttachmentNotFound, InvalidMessage, StorageError
-from ithaca.models import ChatMessage, Page, Problem
+from ithaca.models import ChatMessage, Page
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
@@ -32,8 +31,11 @@ FOUND_AT_ONCE, REMOVED_AT_ONCE = 2_000, 50
 
 _ATTACHMENT = "owner, digest, media_type, size, used_at"
 
-_USE = """
-    UPDATE attachments SET used_at = CASE WHEN used_at < :now THEN :now ELSE used_at + 1 END
+#: Finds attachments by their names.
+NAMED = " INDEXED BY attachments_of_owner"
+
+_USE = f"""
+    UPDATE attachments{NAMED} SET used_at = CASE WHEN used_at < :now THEN :now ELSE used_at + 1 END
     WHERE owner = :owner AND digest IN (EACH(:digests)) RETURNING digest, size
 """
 
@@ -47,12 +49,22 @@ _INSERT_CHUNK = """
     ON CONFLICT DO NOTHING
 """
 
-_CHUNKS = "attachments a JOIN attachment_chunks c ON c.owner = a.owner AND c.attachment_id = a.id"
+_CHUNKS = f"attachments a{NAMED} JOIN attachment_chunks c ON c.owner = a.owner AND c.attachment_id = a.id"
+
+#: Which of the messages `m` have any; the index of them is for these words.
+ANY = "m.attachments IS NOT NULL"
 
 # What is referred to: the owner and the digest of each place of the rows `m`.
 _REFERRED = {
-    "sqlite": "SELECT m.owner, place.value ->> 1 FROM {} m, json_each(m.attachments) place",
-    "postgres": "SELECT m.owner, place ->> 1 FROM {} m, json_array_elements(CAST(m.attachments AS json)) place",
+    "sqlite": "SELECT m.owner, place.value ->> 1 FROM {0} m INDEXED BY {0}_with_attachments,"
+    " json_each(m.attachments) place",
+    "postgres": "SELECT m.owner, place ->> 1 FROM {0} m, json_array_elements(CAST(m.attachments AS json)) place",
+}
+
+# Each database in the words for which it makes an index, or a hash, of all that is referred to.
+_NOT_REFERRED = {
+    "sqlite": "(a.digest IS NULL OR (a.owner, a.digest) NOT IN (SELECT owner, digest FROM referred))",
+    "postgres": "NOT EXISTS (SELECT 1 FROM referred r WHERE r.owner = a.owner AND r.digest = a.digest)",
 }
 
 
@@ -249,7 +261,7 @@ async def page(
     if session_id is not None:
         owner = await scope.owner_of_session(conn, session_id)
         used = _REFERRED[conn.engine].format("messages").replace("m.owner, ", "")
-        conditions.append(f"digest IN ({used} WHERE m.owner = :owner AND session_id = :session_id AND {_ANY})")
+        conditions.append(f"digest IN ({used} WHERE m.owner = :owner AND session_id = :session_id AND {ANY})")
     if owner is not None:
         conditions.append("owner = :owner")
         params["owner"] = owner
@@ -266,9 +278,6 @@ async def page(
     return Page(items, write_cursor(["attachments"], [last[0], last[5]]) if last else None)
 
 
-_ANY = "m.attachments IS NOT NULL"
-
-
 # Removing
 
 
@@ -276,16 +285,16 @@ async def unused(conn: Connection, scope: Scope, owner: str | None, before: int,
     """The next attachments that nothing refers to and that were not used since: owner, id, size, when used."""
     mine = "" if owner is None else " AND {}.owner = :owner"
     referred = " UNION ".join(
-        f"{_REFERRED[conn.engine].format(table)} WHERE {_ANY}{mine.format('m')}"
+        f"{_REFERRED[conn.engine].format(table)} WHERE {ANY}{mine.format('m')}"
         for table in ("messages", "trashed_messages")
     )
     past = "" if after is None else " AND (a.owner, a.id) > (:after_owner, :after_id)"
     return await conn.rows(
         f"WITH referred (owner, digest) AS MATERIALIZED ({referred})"
         " SELECT a.owner, a.id, a.size, a.used_at FROM attachments a"
-        " WHERE a.used_at < CASE WHEN a.digest IS NULL THEN CAST(:abandoned AS BIGINT) ELSE :before END"
+        f" WHERE {_NOT_REFERRED[conn.engine]}"
+        " AND a.used_at < CASE WHEN a.digest IS NULL THEN CAST(:abandoned AS BIGINT) ELSE :before END"
         f"{mine.format('a')}{past}"
-        " AND NOT EXISTS (SELECT 1 FROM referred r WHERE r.owner = a.owner AND r.digest = a.digest)"
         " ORDER BY a.owner, a.id LIMIT :limit",
         {
             "owner": owner, "before": before, "abandoned": min(before, scope.clock() - ABANDONED),
@@ -312,7 +321,7 @@ async def in_trash(conn: Connection, owner: str, trash_ids: Sequence[str]) -> li
     """The digests of what messages in entries of the trash refer to."""
     referred = _REFERRED[conn.engine].format("trashed_messages").replace("m.owner, ", "DISTINCT ")
     rows = await conn.rows(
-        f"{referred} WHERE m.owner = :owner AND m.trash_id IN (EACH(:ids)) AND {_ANY}",
+        f"{referred} WHERE m.owner = :owner AND m.trash_id IN (EACH(:ids)) AND {ANY}",
         {"owner": owner, "ids": list(trash_ids)},
     )
     return [row[0] for row in rows]
@@ -323,99 +332,13 @@ async def remove_if_unused(conn: Connection, scope: Scope, owner: str, digests: 
     if not digests:
         return Collected()
     referred = " UNION ".join(
-        f"{_REFERRED[conn.engine].format(table)} WHERE {_ANY} AND m.owner = :owner"
+        f"{_REFERRED[conn.engine].format(table)} WHERE {ANY} AND m.owner = :owner"
         for table in ("messages", "trashed_messages")
     )
     found = await conn.rows(
         f"WITH referred (owner, digest) AS MATERIALIZED ({referred})"
-        " SELECT owner, id, size, used_at FROM attachments a WHERE owner = :owner AND digest IN (EACH(:digests))"
-        " AND NOT EXISTS (SELECT 1 FROM referred r WHERE r.digest = a.digest)",
+        f" SELECT a.owner, a.id, a.size, a.used_at FROM attachments a{NAMED}"
+        f" WHERE {_NOT_REFERRED[conn.engine]} AND a.owner = :owner AND a.digest IN (EACH(:digests))",
         {"owner": owner, "digests": list(digests)},
     )
     return await remove(conn, scope, found)
-
-
-# Checking
-
-_PAGE = 500
-
-_KEYS = {"messages": "owner, session_id, seq", "trashed_messages": "owner, trash_id, session_id, seq"}
-
-
-async def broken(conn: Connection, scope: Scope) -> AsyncIterator[Problem]:
-    """References without an attachment, and attachments that are not what they are named after."""
-    for table, key in _KEYS.items():
-        async for row in _walk(conn, scope, table, key, _ANY, "id, blocks, attachments"):
-            async for detail in _faults(conn, row[0], *row[-2:]):
-                yield Problem("attachment_reference", row[0], row[-5], f"message {row[-3]}: {detail}")
-    async for owner, id, digest, size in _walk(
-        conn, scope, "attachments", "owner, id", "m.digest IS NOT NULL", "digest, size"
-    ):
-        if fault := await _fault_of_chunks(conn, {"owner": owner, "id": id}, digest, size):
-            yield Problem("attachment", owner, digest, fault)
-
-
-async def _walk(conn: Connection, scope: Scope, table: str, key: str, which: str, columns: str) -> AsyncIterator[Row]:
-    mine = "" if scope.owner is None else " AND owner = :owner"
-    params: dict[str, Any] = {"owner": scope.owner, "page": _PAGE}
-    past, width = "", key.count(",") + 1
-    while True:
-        rows = await conn.rows(
-            f"SELECT {key}, {columns} FROM {table} m WHERE {which}{mine}{past} ORDER BY {key} LIMIT :page", params
-        )
-        for row in rows:
-            yield row
-        if len(rows) < _PAGE:
-            return
-        params |= {f"key{i}": value for i, value in enumerate(rows[-1][:width])}
-        past = f" AND ({key}) > ({', '.join(f':key{i}' for i in range(width))})"
-
-
-async def _faults(conn: Connection, owner: str, blocks: str | None, column: str) -> AsyncIterator[str]:
-    try:
-        places, inside = places_of(column), from_json(blocks or "null")
-    except (TypeError, ValueError):
-        yield "the column cannot be read"
-        return
-    rows = await conn.rows(
-        "SELECT digest, size FROM attachments WHERE owner = :owner AND digest IN (EACH(:digests))",
-        {"owner": owner, "digests": [place.digest for place in places]},
-    )
-    sizes: dict[str, int] = dict(rows)
-    for place in places:
-        if place.digest not in sizes:
-            yield f"there is no attachment {place.digest}"
-        elif sizes[place.digest] != place.size:
-            yield f"attachment {place.digest} has {sizes[place.digest]} bytes, not {place.size}"
-        if not _is_empty_at(inside, place.path):
-            yield f"there is no empty place at {place.path}"
-
-
-def _is_empty_at(value: Any, path: Iterable[str | int]) -> bool:
-    try:
-        for step in path:
-            value = value[step]
-    except (LookupError, TypeError):
-        return False
-    return bool(value == "")
-
-
-async def _fault_of_chunks(conn: Connection, place: Mapping[str, Any], digest: str, size: int) -> str | None:
-    found, length, number = sha256(), 0, 0
-    while length < size:
-        rows = await conn.rows(
-            "SELECT data FROM attachment_chunks WHERE owner = :owner AND attachment_id = :id AND number = :number",
-            {**place, "number": number},
-            binary=True,
-        )
-        if not rows or len(rows[0][0]) != min(CHUNK, size - length):
-            return f"chunk {number} is missing or has another length"
-        found.update(rows[0][0])
-        length, number = length + len(rows[0][0]), number + 1
-    extra = await conn.row(
-        "SELECT 1 FROM attachment_chunks WHERE owner = :owner AND attachment_id = :id AND number >= :number",
-        {**place, "number": number},
-    )
-    if extra is not None:
-        return "it has chunks too many"
-    return None if found.hexdigest() == digest else "the bytes have another digest"

@@ -76,9 +76,9 @@ CREATE TABLE attachments (
     media_type TEXT NOT NULL,
     size       INTEGER NOT NULL,                      -- in bytes
     used_at    INTEGER NOT NULL,                      -- when it was last stored or referred to anew
-    PRIMARY KEY (owner, id),
-    UNIQUE (owner, digest)
+    PRIMARY KEY (owner, id)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX attachments_of_owner ON attachments (owner, digest);
 CREATE INDEX attachments_by_digest ON attachments (digest);
 
 CREATE TABLE attachment_chunks (
