@@ -61,7 +61,10 @@ class Recovery(Purging):
     def trashed_messages(
         self, trash_id: str, *, session_id: str | None = None, after: int = 0, limit: int = 50
     ) -> list[ChatMessage]:
-        """Messages in an entry of the trash with a number above `after`, oldest first."""
+        """Messages in an entry of the trash with a number above `after`, oldest first.
+
+        Of an entry with several sessions, `session_id` says which. Raises `TrashNotFound`.
+        """
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         page = whole("after", after, 0), door.page(limit)
@@ -72,16 +75,22 @@ class Recovery(Purging):
     def undo(self, session_id: str, *, expected_revision: int | None = None) -> Restored:
         """Takes back the last operation on a session that removed or replaced something, or its deletion.
 
-        What comes back stands where it was, before what came later. What had taken its place (the new text of an
-        edited message) goes to the trash in turn, as an entry of kind "undo" that `restore` brings back. Raises
-        `NothingToUndo`, `SessionNotFound`, `RevisionConflict`; `SessionExists` if a deleted session's id is taken.
+        What comes back stands where it was, before what came later; if that was in another version of the
+        conversation, that version is shown. What had taken its place (the new text of an edited message) goes to the
+        trash in turn, as an entry of kind "undo" that `restore` brings back; so does a message whose id is in use
+        again. Raises `NothingToUndo`, `SessionNotFound`, `RevisionConflict`; `AmbiguousId`; and, for trusted code,
+        `SessionExists` if the id of a deleted session is another owner's now.
         """
         door = self._door
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         return self._at(id).write(recovery.undo, door.scope, id, expected)
 
     def restore(self, trash_id: str, *, expected_revision: int | None = None) -> Restored:
-        """Takes back one operation, whenever it was. Raises `TrashNotFound`, and as `undo` does."""
+        """Takes back one operation, whenever it was, for all whom it concerned.
+
+        Raises `TrashNotFound`, `RevisionConflict`; `SessionExists` or `DocumentExists` if an id is taken by now: then
+        nothing comes back, though `undo` brings back the others of several sessions one by one.
+        """
         door = self._door
         id, expected = door.trash_id(trash_id), door.expected(expected_revision)
         storage = self._with_entry(id)
@@ -90,9 +99,12 @@ class Recovery(Purging):
     def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
         """Erases for good: one entry of the trash; or what is older than given; or what the retention time is up for.
 
-        Returns the counts of erased rows by table. On SQLite nothing of it is left in the files; on PostgreSQL nothing
-        that a query or a dump shows, and the pages are reused after the next vacuum. What is of an owner on
-        legal hold stays. Raises `TrashNotFound`; `LegalHold` for such an owner's entry, or where that one is asked.
+        Returns the counts of erased rows by table; summaries, search entries and attachments that nothing is left of
+        go too. On SQLite nothing of it is left in the files: they are written anew if anything was erased, which takes
+        as long as copying them, and writers wait. On PostgreSQL nothing is left that a query or a dump shows, and the
+        pages are reused after the next vacuum. What is of an owner on legal hold stays. Raises `TrashNotFound`;
+        `LegalHold` for such an owner's entry, or where that one is asked; `DatabaseBusy` if a reader kept traces from
+        being removed from the files: then it is erased all the same, and the next call removes them.
         """
         door = self._door
         if trash_id is None:
@@ -109,8 +121,8 @@ class Recovery(Purging):
         """Erases all that an owner has: sessions, messages, documents, attachments, trash, usage, search entries.
 
         Returns a receipt: the counts of erased rows by table. It cannot be undone. A manager that is confined to
-        an owner erases that one's; any other must name the owner, "" for what is nobody's. On SQLite the file is
-        written anew, so that nothing is left in it, which takes as long as copying it. Raises `LegalHold`.
+        an owner erases that one's; any other must name the owner, "" for what is nobody's. What is left in files, and
+        what `DatabaseBusy` means, is as with `purge`. Raises `LegalHold`.
         """
         erased, whose = Erased(), self._door.erased_owner(owner)
         for storage in self._storages:

@@ -13,8 +13,9 @@ class Versions(Base):
     ) -> ChatMessage:
         """The message, stored in the place of another one: an answer that was generated anew.
 
-        The other one and all that followed it are kept as a version; `switch_version` shows them again. Raises
-        `MessageNotFound`, `SessionNotFound`, `InvalidMessage`, `RevisionConflict`.
+        The other one and all that followed it are kept as a version; `switch_version` shows them again. A message
+        that brings an id may be added again, as with `add_message`. Raises `MessageNotFound`, `SessionNotFound`,
+        `InvalidMessage`, `MessageConflict`, `RevisionConflict`.
         """
         door = self._door
         draft = door.drafts([message])[0]
@@ -22,9 +23,10 @@ class Versions(Base):
         return self._at(id).write(versions.add_version, door.scope, id, old, draft, door.expected(expected_revision))
 
     def list_versions(self, session_id: str, message_id: str) -> list[MessageVersion]:
-        """Every version of a message, the oldest first; one of them is shown, unless it was removed.
+        """Every version of a message, the oldest first.
 
-        `message_id` is that of any of the versions. Raises `MessageNotFound`, `SessionNotFound`.
+        One of them is shown, unless it was removed or lies in a version of an earlier message. `message_id` is that of
+        any of the versions. Raises `MessageNotFound`, `SessionNotFound`.
         """
         door = self._door
         id = door.session_id(session_id)
@@ -33,10 +35,11 @@ class Versions(Base):
     def switch_version(
         self, session_id: str, message_id: str, *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
-        """Shows the version that begins with this message; returns it and what follows it.
+        """Shows the version of the conversation that this message is in; returns it and what follows it.
 
-        The version that was shown is kept with what follows it. Raises `MessageNotFound`, `SessionNotFound`,
-        `RevisionConflict`.
+        The version that was shown is kept with what follows it. If that was removed, the other one comes at the
+        end. The cost is that of the messages that go and come. Raises `MessageNotFound`, `SessionNotFound`,
+        `RevisionConflict`; `MessageConflict` if the id of one of its messages is in use again.
         """
         door = self._door
         id, message = door.session_id(session_id), door.message_id(session_id, message_id)
