@@ -28,7 +28,11 @@ check: $(VENV)/dev.stamp ## run the linters, the type checker, the layer rules a
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) test
+	$(MAKE) docs test
+
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## run the tests that break things for long, at random
+	SOAK=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 tests/stateful tests/processes tests/storage $(ARGS)
 
 .PHONY: test-lowest
 test-lowest: ## run the tests with the oldest supported dependencies
@@ -36,6 +40,7 @@ test-lowest: ## run the tests with the oldest supported dependencies
 	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: docs
+docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/dev.stamp ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 

@@ -94,7 +94,7 @@ def estimate_tokens(text: str) -> int:
     """A fast estimate for today's models, which rarely is more than a tenth too low.
 
     >>> estimate_tokens("What is the way home?")
-    7
+    6
     """
     if not text:
         return 0

@@ -117,6 +117,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "update_session": lambda m, x: m.update_session(x.session, endpoint_url="http://mine"),
     "usage": lambda m, x: [m.usage(), m.usage(session_id=x.session), m.usage(owner=x.owner, by=["owner"])],
     "verify": lambda m, _: m.verify(),
+    "search": lambda m, x: [list(m.search("mine", session=x.session)), list(m.search("mine", owner=x.owner))],
     "watch": lambda m, x: [
         list(m.watch(session=x.session, after=0, timeout=0)),
         list(m.watch(owner=x.owner, after="0-0", timeout=0)),
@@ -236,6 +237,7 @@ NAMING_NO_SESSION_OR_DOCUMENT = {
     "trash",
     "trashed_messages",
     "usage",
+    "search",
     "verify",
     "watch",
 }
