@@ -15,7 +15,7 @@ from ithaca import (
     TrashNotFound,
 )
 from tests.support.factories import history, store_session
-from tests.support.managers import FakeClock, Opener
+from tests.support.managers import FakeClock, Opener, execute
 
 DAY = timedelta(days=1)
 
@@ -208,6 +208,13 @@ def test_an_owner_applies_only_what_is_that_owners(timed: SessionManager, clock:
     with pytest.raises(InvalidArgument, match="owner"):
         ann.delete_retention(owner="bob")
     assert len(timed.list_retention()) == 2
+
+
+def test_a_policy_that_contradicts_itself_is_found(manager: SessionManager, database_url: str) -> None:
+    manager.set_retention(folder="work", archive_after=0, delete_after=1)
+    execute(database_url, "UPDATE retention_policies SET delete_after = archive_after")
+    assert [(problem.name, problem.id) for problem in manager.verify()] == [("retention", "work")]
+    execute(database_url, "UPDATE retention_policies SET delete_after = 1")
 
 
 # Legal holds

@@ -231,10 +231,18 @@ def test_many_of_the_largest_records_are_summed_up(manager: SessionManager) -> N
     assert manager.usage(by=())[0] == Usage(20 * 10**9, 200, Decimal(20 * 10**6), 20)
 
 
+def test_a_record_of_another_day_is_found(manager: SessionManager, database_url: str) -> None:
+    record(manager, store_session(manager), id="u-1")
+    execute(database_url, "UPDATE usage SET day = day - 1")
+    assert [(problem.name, problem.id) for problem in manager.verify()] == [("usage", "u-1")]
+    execute(database_url, "UPDATE usage SET day = day + 1")
+
+
 MUCH_USAGE = """
     INSERT INTO usage (owner, session_id, id, day, model, input_tokens, output_tokens, cost, created_at)
     WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)
-    SELECT 'owner ' || (n % 10), 's-' || (n % 100), 'u-' || n, 20000 + n % 500, 'qwen3', n, n, n, n FROM n
+    SELECT 'owner ' || (n % 10), 's-' || (n % 100), 'u-' || n, 20000 + n % 500, 'qwen3', n, n, n,
+           (20000 + n % 500) * 86400000000 FROM n
 """
 
 

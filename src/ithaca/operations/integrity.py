@@ -52,6 +52,13 @@ _CHECKS = {
         SELECT c.owner, c.session_id, 'compaction ' || c.id || ' through ' || c.through FROM compactions c
         LEFT JOIN sessions s ON s.owner = c.owner AND s.id = c.session_id
         WHERE s.id IS NULL OR c.through < 1 OR c.through >= s.next_seq OR c.tokens < 0""",
+    "retention": """
+        SELECT owner, folder, 'the policy contradicts itself' FROM retention_policies
+        WHERE archive_after < 0 OR delete_after <= coalesce(archive_after, -1) OR keep_newest < 0""",
+    "usage": """
+        SELECT owner, id, 'of day ' || day || ', made at ' || created_at FROM usage
+        WHERE input_tokens < 0 OR output_tokens < 0 OR cost < 0
+           OR day * 86400000000 > created_at OR (day + 1) * 86400000000 <= created_at""",
     "trashed_without_entry": """
         SELECT x.owner, x.trash_id, 'trashed rows without their entry' FROM (
             SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages
