@@ -542,7 +542,7 @@ def leaves_traces(erased: Erased) -> bool:
 
 
 #: Pages of the index that `sweep` writes in one transaction.
-SWEPT_AT_ONCE = 500
+SWEPT_AT_ONCE = 100
 
 
 async def sweep(conn: Connection, begin: bool) -> bool:

@@ -7,7 +7,9 @@ to, or None. It returns or raises what the manager has to. A module holds the ca
 from tests.stateful.model.cleanup import CleanUp
 from tests.stateful.model.compactions import Compactions
 from tests.stateful.model.imports import Imports
+from tests.stateful.model.recovery import Recovery
+from tests.stateful.model.search import Search
 
 
-class World(Imports, CleanUp, Compactions):
+class World(Imports, CleanUp, Compactions, Search):
     """Everybody's sessions and documents."""

@@ -5,8 +5,11 @@ from tests.stateful.rules.contexts import ContextRules
 from tests.stateful.rules.documents import DocumentRules
 from tests.stateful.rules.imports import ImportRules
 from tests.stateful.rules.messages import MessageRules
+from tests.stateful.rules.search import SearchRules
 from tests.stateful.rules.sessions import SessionRules
+from tests.stateful.rules.trash import TrashRules
+from tests.stateful.rules.versions import VersionRules
 
 
-class Everything(SessionRules, MessageRules, DocumentRules, CleanUpRules, ImportRules, ContextRules):
+class Everything(SessionRules, MessageRules, DocumentRules, CleanUpRules, ImportRules, ContextRules, SearchRules):
     """Calls of all kinds, in any order."""
