@@ -57,6 +57,7 @@ calls: st.SearchStrategy[Any] = st.sampled_from(
     [None, [], [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}]]
 )
 few = st.integers(0, 6)
+places = st.integers(0, 12)
 
 messages = st.builds(
     ChatMessage,
@@ -71,6 +72,15 @@ messages = st.builds(
 )
 named_messages = st.builds(
     ChatMessage, role=st.just("user"), content=texts, id=message_ids, created_at=st.sampled_from([None, ONCE])
+)
+
+#: Some under ids that are in use, or come to be.
+versions = st.builds(
+    ChatMessage,
+    role=st.just("assistant"),
+    content=contents,
+    id=st.sampled_from([*(f"v{number}" for number in range(12)), "m0", "m3"]),
+    created_at=st.sampled_from([None, None, ONCE]),
 )
 
 FIRST_WORDS = [

@@ -9,7 +9,8 @@ from tests.stateful.model.compactions import Compactions
 from tests.stateful.model.imports import Imports
 from tests.stateful.model.recovery import Recovery
 from tests.stateful.model.search import Search
+from tests.stateful.model.usage import Accounts
 
 
-class World(Imports, CleanUp, Compactions, Search):
+class World(Imports, CleanUp, Compactions, Search, Recovery, Accounts):
     """Everybody's sessions and documents."""

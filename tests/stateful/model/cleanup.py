@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from tests.stateful.model.kept import Session
-from tests.stateful.model.sessions import Sessions
+from tests.stateful.model.retention import Policies
 
 
-class CleanUp(Sessions):
+class CleanUp(Policies):
     def cleanup_empty_sessions(
         self,
         scope: str | None,
@@ -15,7 +14,7 @@ class CleanUp(Sessions):
         *,
         dry_run: bool = False,
     ) -> dict[str, int]:
-        checked = [session for session in self.in_scope(scope) if not session.is_important]
+        checked = [s for s in self.in_scope(scope) if not s.is_important and not self.is_held(s)]
         empty = [s for s in checked if not s.history and s.updated_at < self.now - timedelta(hours=min_age_hours)]
         unused_since = self.now - timedelta(days=auto_archive_days)
         forgotten = [s for s in checked if s.history and not s.archived and s.last_accessed < unused_since]
@@ -25,13 +24,6 @@ class CleanUp(Sessions):
             "total_checked": len(self.in_scope(scope)),
         }
         if not dry_run:
-            self.remove(empty)
+            self.remove(empty, "clean up")
             self.archive_forgotten(forgotten)
         return counts
-
-    def archive_forgotten(self, sessions: list[Session]) -> None:
-        """A change, though not a use."""
-        for session in sessions:
-            session.archived = True
-            session.revision += 1
-            session.updated_at = self.now

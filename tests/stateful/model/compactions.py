@@ -29,6 +29,7 @@ class Compactions(Messages):
             last = named[0]
         made = Compaction(session_id, last.seq, summary, self.now)
         session.compactions.append(made)
+        self.throw_away(session.owner, "compact", session_id=session_id, revision=session.revision + 1, compaction=made)
         self.changed(session)
         return made
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ithaca import Removed
 from ithaca.errors import DocumentExists, DocumentNotFound, InvalidArgument, SessionNotFound, VersionNotFound
-from tests.stateful.model.kept import Document, Trashed, Version, check_revision, owner_of_new, the_only
+from tests.stateful.model.kept import Document, Version, check_revision, owner_of_new, the_only
 from tests.stateful.model.sessions import Sessions
 
 
@@ -81,16 +81,18 @@ class Documents(Sessions):
         if not changes:
             raise InvalidArgument("content", None, "given")
         document = self.find_document_at(scope, document_id, expected_revision)
-        return self.add_version(document, replace(document.current, **changes), summary, source)
+        return self.add_document_version(document, replace(document.current, **changes), summary, source)
 
     def restore_document_version(
         self, scope: str | None, document_id: str, version: int, *, expected_revision: int | None = None
     ) -> Document:
         document = self.find_document_at(scope, document_id, expected_revision)
         old = self.get_document_version(document.owner, document_id, version)
-        return self.add_version(document, old, f"restored version {version}", "restore")
+        return self.add_document_version(document, old, f"restored version {version}", "restore")
 
-    def add_version(self, document: Document, says: Version, summary: str | None, source: str | None) -> Document:
+    def add_document_version(
+        self, document: Document, says: Version, summary: str | None, source: str | None
+    ) -> Document:
         number = document.version + 1
         new = replace(says, version=number, summary=summary, source=source, created_at=self.now)
         document.versions.append(new)
@@ -142,5 +144,5 @@ class Documents(Sessions):
     def delete_document(self, scope: str | None, document_id: str, *, expected_revision: int | None = None) -> Removed:
         document = self.find_document_at(scope, document_id, expected_revision)
         del self.documents[document.owner, document_id]
-        self.trash.append(Trashed(document.owner, documents=[document]))
+        self.throw_away(document.owner, "delete document", documents=[document])
         return Removed("an entry", documents=1)

@@ -12,9 +12,9 @@ class Imports(Messages, Documents):
     """Conversations that are imported here have all their times, and their messages ids."""
 
     def import_conversations(self, scope: str | None, conversations: Sequence[Conversation]) -> ImportReport:
-        report = ImportReport()
+        report, homes = ImportReport(), dict[str, str]()
         for conversation in conversations:
-            owner = self.home(scope, conversation, self.sessions)
+            owner = homes.setdefault(conversation.id, self.home(scope, conversation, self.sessions))
             if known := self.sessions.get((owner, conversation.id)):
                 report += self.add_missing(known, conversation)
             elif self.was_deleted(owner, conversation.id):
@@ -27,7 +27,10 @@ class Imports(Messages, Documents):
     def home(
         self, scope: str | None, coming: Conversation | LibraryDocument, here: Mapping[tuple[str, str], object]
     ) -> str:
-        """Whose it will be. Trusted code uses an id for one owner only: what is here already stays whose it is."""
+        """Whose it will be. Trusted code uses an id for one owner only: what is here already stays whose it is.
+
+        Of several that one call brings under an id, the first decides.
+        """
         if scope is not None:
             return scope
         owners = [owner for owner, id in here if id == coming.id]
@@ -67,9 +70,9 @@ class Imports(Messages, Documents):
         )  # fmt: skip
 
     def import_documents(self, scope: str | None, documents: Sequence[LibraryDocument]) -> ImportReport:
-        report = ImportReport()
+        report, homes = ImportReport(), dict[str, str]()
         for document in documents:
-            owner = self.home(scope, document, self.documents)
+            owner = homes.setdefault(document.id, self.home(scope, document, self.documents))
             gone = any((d.owner, d.id) == (owner, document.id) for entry in self.trash for d in entry.documents)
             if gone or (owner, document.id) in self.documents:
                 report += ImportReport(unchanged=1)

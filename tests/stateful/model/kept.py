@@ -1,10 +1,14 @@
 """What is kept, and the rules that every noun shares: whose it is, and at which revision."""
 
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import wraps
+from itertools import count
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ithaca.errors import AmbiguousId, InvalidArgument, RevisionConflict
+from ithaca.errors import AmbiguousId, InvalidArgument, IthacaError, RevisionConflict
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +36,8 @@ class Message:
     created_at: datetime
     seq: int = 0
     edited_at: datetime | None = None
+    #: The same in all versions of one message.
+    version_group: str | None = None
 
 
 @dataclass
@@ -131,15 +137,37 @@ class Document:
         return self.current.size
 
 
-@dataclass
+@dataclass(eq=False)
 class Trashed:
     """What one operation removed from one owner."""
 
     owner: str
+    kind: str
+    #: Later operations have higher ones; the entries of several owners share it.
+    number: int
+    created_at: datetime
+    session_id: str | None = None
+    #: Of the session, after the operation.
+    revision: int = 0
     sessions: list[Session] = field(default_factory=list)
     #: By the session that they were removed from, which is still there or was removed with them.
     messages: dict[str, list[Message]] = field(default_factory=dict)
     documents: list[Document] = field(default_factory=list)
+    #: By session, the documents that were attached to it.
+    attached: dict[str, list[str]] = field(default_factory=dict)
+    compaction: Compaction | None = None
+    #: The numbers of what the operation put in the place of what it removed.
+    put: tuple[int, int] | None = None
+    #: The message, one of several versions, that was the last before what was removed.
+    version: str | None = None
+    #: Of a version that is not shown.
+    group: str | None = None
+    #: The entry that took this one along with its session.
+    parent: "Trashed | None" = None
+
+    @property
+    def removed(self) -> list[Message]:
+        return [message for of_session in self.messages.values() for message in of_session]
 
 
 class Kept:
@@ -150,10 +178,17 @@ class Kept:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.documents: dict[tuple[str, str], Document] = {}
         self.trash: list[Trashed] = []
+        self._numbers = count(1)
 
     @property
     def now(self) -> datetime:
         return self.clock.time
+
+    def throw_away(self, owner: str, kind: str, **entry: Any) -> Trashed:
+        """A new entry in the trash."""
+        made = Trashed(owner, kind, entry.pop("number", None) or next(self._numbers), self.now, **entry)
+        self.trash.append(made)
+        return made
 
 
 def owner_of_new(scope: str | None, owner: str | None) -> str:
@@ -177,3 +212,23 @@ def the_only(found: list[Any], id: str, missing: type[Exception]) -> Any:
 def check_revision(thing: Session | Document, expected: int | None) -> None:
     if expected is not None and thing.revision != expected:
         raise RevisionConflict(thing.id, thing.revision, expected)
+
+
+Model = TypeVar("Model", bound=Kept)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def all_or_nothing(call: Callable[Concatenate[Model, P], T]) -> Callable[Concatenate[Model, P], T]:
+    """What raises has changed nothing."""
+
+    @wraps(call)
+    def careful(model: Model, *args: P.args, **kwargs: P.kwargs) -> T:
+        before = deepcopy((model.sessions, model.documents, model.trash))
+        try:
+            return call(model, *args, **kwargs)
+        except IthacaError:
+            model.sessions, model.documents, model.trash = before
+            raise
+
+    return careful

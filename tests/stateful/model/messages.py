@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +102,7 @@ class Messages(Sessions):
             raise InvalidArgument("content", None, "given")
         session = self.find_at(scope, session_id, expected_revision)
         message = self.find_message(session, message_id)
+        self.throw_messages(session, "edit message", [copy(message)], put=(message.seq, message.seq))
         changes = {"content": content, "tool_calls": tool_calls, "metadata": metadata}
         for field, value in changes.items():
             if value is not UNSET:
@@ -114,21 +116,31 @@ class Messages(Sessions):
         self, scope: str | None, session_id: str, message_ids: Sequence[str], *, expected_revision: int | None = None
     ) -> Removed:
         session = self.find_at(scope, session_id, expected_revision)
-        return self.cut(session, [message for message in session.history if message.id in message_ids])
+        return self.cut(session, "delete messages", [m for m in session.history if m.id in message_ids])
 
     def truncate_messages(
         self, scope: str | None, session_id: str, keep_count: int, *, expected_revision: int | None = None
     ) -> Removed:
         session = self.find_at(scope, session_id, expected_revision)
-        return self.cut(session, session.history[keep_count:])
+        return self.cut(session, "truncate messages", session.history[keep_count:])
 
-    def cut(self, session: Session, gone: list[Message]) -> Removed:
+    def cut(self, session: Session, kind: str, gone: list[Message]) -> Removed:
         if not gone:
             return Removed()
-        session.history = [message for message in session.history if message not in gone]
-        self.trash.append(Trashed(session.owner, messages={session.id: gone}))
+        self.throw_messages(session, kind, gone)
         self.changed(session)
         return Removed("an entry", messages=len(gone))
+
+    def throw_messages(
+        self, session: Session, kind: str, gone: list[Message], put: tuple[int, int] | None = None
+    ) -> Trashed:
+        """Those to the trash that are in the history, as copies are not."""
+        session.history = [message for message in session.history if not any(message is it for it in gone)]
+        versions = [m for m in session.history if m.version_group and m.seq <= min(it.seq for it in gone)]
+        return self.throw_away(
+            session.owner, kind, session_id=session.id, revision=session.revision + 1, put=put,
+            messages={session.id: gone}, version=versions[-1].id if versions and kind != "version" else None,
+        )  # fmt: skip
 
     def replace_messages(
         self, scope: str | None, session_id: str, said: Sequence[ChatMessage], *, expected_revision: int | None = None
@@ -144,9 +156,10 @@ class Messages(Sessions):
         for message in new:
             if message.id in old:
                 message.created_at, message.edited_at = old[message.id].created_at, old[message.id].edited_at
+                message.version_group = old[message.id].version_group
         if gone:
-            self.trash.append(Trashed(session.owner, messages={session.id: gone}))
-        session.history = session.history[:kept]
+            put = (session.next_seq, session.next_seq + len(new) - 1)
+            self.throw_messages(session, "replace messages", gone, put)
         self.append(session, new, max((m.created_at for m in new if m.id not in old), default=None))
         return session.history
 

@@ -110,26 +110,41 @@ class Sessions(Kept):
         return self.update_session(scope, session_id, is_important=important, **expected)
 
     def delete_session(self, scope: str | None, session_id: str, *, expected_revision: int | None = None) -> Removed:
-        return self.remove([self.find_at(scope, session_id, expected_revision)])
+        return self.remove([self.find_at(scope, session_id, expected_revision)], "delete session")
 
     def delete_sessions(self, scope: str | None, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         there = [session for session in self.in_scope(scope) if session.id in set(session_ids)]
         for session in there:
             if sum(other.id == session.id for other in there) > 1:
                 raise AmbiguousId(session.id)
-        return self.remove([session for session in there if important or not session.is_important])
+        return self.remove([s for s in there if important or not s.is_important], "delete sessions")
 
-    def remove(self, sessions: list[Session]) -> Removed:
-        """To the trash with their messages; documents stay, with no session."""
-        for session in sessions:
-            del self.sessions[session.owner, session.id]
-            self.trash.append(Trashed(session.owner, [session], {session.id: session.history}))
-            for document in self.documents.values():
-                if (document.owner, document.session_id) == (session.owner, session.id):
-                    document.session_id = None
-                    document.revision += 1
+    def remove(self, sessions: list[Session], kind: str) -> Removed:
+        """To the trash with their messages and all that was removed of them before; documents stay, with no session."""
+        number: int | None = None
+        for owner in sorted({session.owner for session in sessions}):
+            mine = [session for session in sessions if session.owner == owner]
+            entry = self.throw_away(owner, kind, number=number, sessions=mine)
+            number = entry.number
+            if kind == "delete session":
+                entry.session_id = mine[0].id
+            for session in mine:
+                self.take_along(entry, session)
         messages = sum(session.message_count for session in sessions)
         return Removed("an entry" if sessions else None, len(sessions), messages)
+
+    def take_along(self, entry: Trashed, session: Session) -> None:
+        del self.sessions[session.owner, session.id]
+        entry.messages[session.id] = session.history
+        for other in self.trash:
+            of_it = (other.owner, other.session_id, other.parent) == (session.owner, session.id, None)
+            if of_it and other is not entry and other.kind != "delete session":
+                other.parent = entry
+        for document in self.documents.values():
+            if (document.owner, document.session_id) == (session.owner, session.id):
+                entry.attached.setdefault(session.id, []).append(document.id)
+                document.session_id = None
+                document.revision += 1
 
     def list_sessions(
         self, scope: str | None, sort: str = "activity", important_first: bool = False, **wanted: Any

@@ -5,11 +5,25 @@ from tests.stateful.rules.contexts import ContextRules
 from tests.stateful.rules.documents import DocumentRules
 from tests.stateful.rules.imports import ImportRules
 from tests.stateful.rules.messages import MessageRules
+from tests.stateful.rules.retention import RetentionRules
 from tests.stateful.rules.search import SearchRules
 from tests.stateful.rules.sessions import SessionRules
 from tests.stateful.rules.trash import TrashRules
+from tests.stateful.rules.usage import UsageRules
 from tests.stateful.rules.versions import VersionRules
 
 
-class Everything(SessionRules, MessageRules, DocumentRules, CleanUpRules, ImportRules, ContextRules, SearchRules):
+class Everything(
+    SessionRules,
+    MessageRules,
+    DocumentRules,
+    CleanUpRules,
+    ImportRules,
+    ContextRules,
+    SearchRules,
+    TrashRules,
+    VersionRules,
+    RetentionRules,
+    UsageRules,
+):
     """Calls of all kinds, in any order."""
