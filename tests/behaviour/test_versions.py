@@ -128,6 +128,10 @@ def test_a_message_that_was_never_changed_is_its_only_version(manager: SessionMa
     assert said(manager.switch_version("s-1", "a")) == ["a", "b"]
 
 
+def test_a_message_behind_a_version_that_is_not_shown(answered: SessionManager) -> None:
+    assert versions(answered, "d") == [("d", False, 1)]
+
+
 def test_many_versions_in_their_order(manager: SessionManager) -> None:
     make_session(manager, named("a", "v0"), "s-1")
     for n in range(1, 6):

@@ -9,7 +9,6 @@ therefore brought back in steps, outermost first.
 """
 
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 from ithaca.columns import Row, to_json
@@ -34,7 +33,7 @@ _GROUP_ASIDE = f"""
         CASE WHEN t.version_group = m.version_group THEN t.messages ELSE (
             SELECT count(*) FROM trashed_messages l
             WHERE l.owner = m.owner AND l.trash_id = m.trash_id AND l.session_id = m.session_id AND l.seq >= m.seq) END
-    {_ASIDE} AND m.version_group = :group ORDER BY m.seq, m.id
+    {_ASIDE}
 """
 
 _GROUP_SHOWN = f"""
@@ -44,12 +43,12 @@ _GROUP_SHOWN = f"""
 """
 
 # The entry that a message which is not shown lies in; the last one, should its id have been used again.
-_ENTRY_WITH = f"SELECT t.id, t.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1"
+_ENTRY_WITH = f"SELECT t.id, t.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1"
 
 # The entry of a version of another message, within which a message of a group lies.
 _WITHIN = f"""
     SELECT t.id, t.version_group {_ASIDE} AND m.version_group = :group AND t.version_group <> :group
-    ORDER BY t.revision DESC LIMIT 1
+    ORDER BY t.revision DESC, t.id DESC LIMIT 1
 """
 
 _SHOWN = "SELECT id, seq FROM messages WHERE owner = :owner AND session_id = :session_id"
@@ -96,7 +95,9 @@ async def _stored_before(conn: Connection, head: Head, message_id: str, draft: D
     """The version that a caller who heard no answer adds again. Any other message of that id is a conflict."""
     place = {"owner": head.owner, "session_id": head.id, "id": draft["id"]}
     row = await conn.row(f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE {_MINE} AND id = :id", place)
-    row = row or await conn.row(f"SELECT {_OF_M} {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place)
+    row = row or await conn.row(
+        f"SELECT {_OF_M} {_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1", place
+    )
     if row is None:
         return None
     stored = ChatMessage.from_row(row)
@@ -160,22 +161,28 @@ async def set_aside(conn: Connection, scope: Scope, stage: Stage, group: str, fi
 async def list_versions(conn: Connection, scope: Scope, session_id: str, message_id: str) -> list[MessageVersion]:
     """Every version of a message in their order; a message that was never changed is its only one."""
     owner = await scope.owner_of_session(conn, session_id)
-    place = {"owner": owner, "session_id": session_id, "id": message_id}
+    place: dict[str, Any] = {"owner": owner, "session_id": session_id, "id": message_id}
     group = await _group(conn, session_id, place)
+    place["group"] = group
     which = "id = :id" if group is None else "version_group = :group"
-    shown = await conn.rows(f"{_GROUP_SHOWN} AND {which}", {**place, "group": group})
-    aside = [] if group is None else await conn.rows(_GROUP_ASIDE, {**place, "group": group})
-    rows = sorted(shown + aside, key=itemgetter(0, 1))  # by their numbers
-    firsts = await attachments.messages(conn, owner, [row[:-1] for row in rows])
-    ids = {row[1] for row in shown}
-    return [MessageVersion(first, first.id in ids, row[-1]) for first, row in zip(firsts, rows, strict=True)]
+    found = [(row, True) for row in await conn.rows(f"{_GROUP_SHOWN} AND {which}", place)]
+    if group is not None:
+        found += [(row, False) for row in await conn.rows(f"{_GROUP_ASIDE} AND m.version_group = :group", place)]
+    elif not found:
+        last = f"{_GROUP_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1"
+        found = [(row, False) for row in await conn.rows(last, place)]
+    found.sort(key=lambda version: version[0][:2])  # by their numbers
+    firsts = await attachments.messages(conn, owner, [row[:-1] for row, _ in found])
+    return [MessageVersion(first, shown, row[-1]) for first, (row, shown) in zip(firsts, found, strict=True)]
 
 
 async def _group(conn: Connection, session_id: str, place: dict[str, Any]) -> str | None:
     """The group of a message, shown or not; None if it is its only version."""
     row = await conn.row(f"SELECT version_group FROM messages WHERE {_MINE} AND id = :id", place)
     if row is None:
-        row = await conn.row(f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC LIMIT 1", place)
+        row = await conn.row(
+            f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1", place
+        )
     if row is None:
         there = await conn.row("SELECT 1 FROM sessions WHERE owner = :owner AND id = :session_id", place)
         raise SessionNotFound(session_id) if there is None else MessageNotFound(session_id, place["id"])
@@ -243,7 +250,7 @@ async def _refuse_ids_in_use(conn: Connection, stage: Stage, bin: trash.Bin) -> 
     row = await conn.row(
         "SELECT m.id FROM trashed_messages t JOIN messages m"
         " ON m.owner = t.owner AND m.session_id = t.session_id AND m.id = t.id"
-        " WHERE t.owner = :owner AND t.trash_id = :trash_id LIMIT 1",
+        " WHERE t.owner = :owner AND t.trash_id = :trash_id ORDER BY t.seq LIMIT 1",
         bin.params,
     )
     if row is not None:
