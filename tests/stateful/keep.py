@@ -8,10 +8,20 @@ from typing import Any, NamedTuple
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from ithaca import AsyncSessionManager, ChatMessage, Compaction, Document, DocumentVersion, Session, SessionManager
+from ithaca import (
+    AsyncSessionManager,
+    ChatMessage,
+    Compaction,
+    Document,
+    DocumentVersion,
+    RetentionPolicy,
+    Session,
+    SessionManager,
+)
 from ithaca.errors import InvalidInput, IthacaError
 from ithaca.models import Removed
 from tests.stateful.model import World, kept
+from tests.stateful.model.retention import Policy
 
 #: What a session is compared by. `last_accessed` is bounded, not foretold: readings move it in their own time.
 SESSION = (
@@ -26,6 +36,9 @@ DOCUMENT = (
     "size",
 )  # fmt: skip
 COMPACTION = ("session_id", "through", "summary", "created_at", "counts")
+POLICY = (
+    "owner", "folder", "archive_after", "delete_after", "keep_starred", "keep_newest", "legal_hold", "updated_at",
+)  # fmt: skip
 VERSION = ("document_id", "version", "title", "language", "summary", "source", "created_at", "size")
 
 FIELDS: dict[type, tuple[str, ...]] = {
@@ -37,6 +50,8 @@ FIELDS: dict[type, tuple[str, ...]] = {
     kept.Document: DOCUMENT,
     Compaction: COMPACTION,
     kept.Compaction: COMPACTION,
+    RetentionPolicy: POLICY,
+    Policy: POLICY,
     DocumentVersion: VERSION,
     kept.Version: VERSION,
 }
