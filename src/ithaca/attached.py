@@ -141,6 +141,11 @@ class Attached(str):
     #: By digest; None where only a reference was given.
     data: Mapping[str, bytes | None]
 
+    @property
+    def size(self) -> int:
+        """How many bytes are at hand."""
+        return sum(len(data) for data in self.data.values() if data is not None)
+
     @classmethod
     def of(cls, places: Iterable[Place], data: Mapping[str, bytes | None]) -> "Attached":
         return cls.with_bytes(to_json(list(places)), data)

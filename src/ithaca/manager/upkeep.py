@@ -1,7 +1,6 @@
 """The calls about everything that is kept: clean-up, imports, checks."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from ithaca.manager.base import AsyncBase, Base, documented_by
@@ -16,8 +15,8 @@ from ithaca.operations import imports, integrity, retention
 
 HOUR = 3600 * 1_000_000
 
-#: Conversations, or documents, that are imported in one transaction.
-IMPORT_BATCH = 500
+#: Conversations, or documents, that are imported in one transaction, and the bytes of their attachments.
+IMPORT_BATCH, IMPORT_BYTES = 500, 32 * 1024 * 1024
 
 
 class Upkeep(Base):
@@ -57,7 +56,7 @@ class Upkeep(Base):
 
     def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
-        while batch := list(islice(incoming, IMPORT_BATCH)):
+        for batch in batches(incoming):
             self._indexing.stored()
             added: ImportReport = self._storage.write(op, self._door.scope, batch)
             report += added
@@ -99,7 +98,7 @@ class AsyncUpkeep(AsyncBase):
 
     async def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
-        while batch := list(islice(incoming, IMPORT_BATCH)):
+        for batch in batches(incoming):
             self._indexing.stored()
             added: ImportReport = await self._storage.write(op, self._door.scope, batch)
             report += added
@@ -111,3 +110,17 @@ class AsyncUpkeep(AsyncBase):
     async def verify(self) -> list[Problem]:
         scope = self._door.scope
         return [problem for storage in self._storages for problem in await storage.read(integrity.verify, scope)]
+
+
+def batches(incoming: Iterable[Any]) -> Iterator[list[Any]]:
+    """What is imported in one transaction each."""
+    batch: list[Any] = []
+    size = 0
+    for one in incoming:
+        batch.append(one)
+        size += one.attached_bytes
+        if len(batch) == IMPORT_BATCH or size > IMPORT_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -6,7 +6,7 @@ stays deleted.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ithaca.content import Draft
 from ithaca.models import ImportReport
@@ -45,6 +45,10 @@ class Incoming:
     headers: dict[str, str]
     drafts: list[Draft]
 
+    @property
+    def attached_bytes(self) -> int:
+        return sum(draft["attachments"].size for draft in self.drafts if draft["attachments"])
+
 
 @dataclass(frozen=True, slots=True)
 class IncomingDocument:
@@ -52,6 +56,8 @@ class IncomingDocument:
 
     document: dict[str, Any]
     versions: list[dict[str, Any]]
+
+    attached_bytes: ClassVar = 0
 
 
 @repeatable
