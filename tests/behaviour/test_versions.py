@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from ithaca import (
     SessionManager,
     SessionNotFound,
 )
-from tests.support.factories import history, make_session, numbers, said
+from tests.behaviour.meters import sqlite_meter
+from tests.support.factories import history, make_session, numbers, said, store_session, texts
 from tests.support.managers import FakeClock
 
 
@@ -339,6 +341,30 @@ def test_what_is_not_there(answered: SessionManager) -> None:
             call("s-2", "b")
     with pytest.raises(MessageNotFound):  # it isn't shown
         answered.add_version("s-1", "b", one("x"))
+
+
+def steps_with_versions(directory: Path, hidden: int) -> dict[str, int]:
+    """What calls cost on a session of fifty messages, with so many in versions of the last one that are not shown."""
+    with sqlite_meter() as meter, SessionManager(directory / f"{hidden}.db") as manager:
+        store_session(manager, [*texts(49), one("last")], "s-1")
+        manager.add_messages("s-1", texts(hidden))
+        manager.add_version("s-1", "last", one("answer"))
+        calls: dict[str, Callable[[], object]] = {
+            "read": lambda: manager.get_messages("s-1"),
+            "add": lambda: manager.add_message("s-1", one("new")),
+            "list sessions": manager.list_sessions,
+            "list versions": lambda: manager.list_versions("s-1", "last"),
+            "list the trash": lambda: manager.trash(session_id="s-1"),
+            "edit": lambda: manager.edit_message("s-1", "new", "newer"),
+            "cut": lambda: manager.truncate_messages("s-1", 48),
+            "undo": lambda: manager.undo("s-1"),
+        }
+        return {name: meter.steps_of(call) for name, call in calls.items()}
+
+
+def test_versions_that_are_not_shown_cost_the_shown_one_nothing(tmp_path: Path) -> None:
+    few, many = steps_with_versions(tmp_path, 10), steps_with_versions(tmp_path, 5_000)
+    assert {name: many[name] for name in many if many[name] > few[name] * 1.5 + 100} == {}
 
 
 def test_another_owners_versions_do_not_exist(manager: SessionManager) -> None:

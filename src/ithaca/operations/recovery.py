@@ -43,15 +43,15 @@ _ORDER = ("trash",)
 # A version that is not shown is no rubbish; and what hangs on another entry comes back with it.
 _LISTED = "kind <> 'version' AND parent_id IS NULL"
 
-# An entry of a session, or of several with it among them.
+# The entries of a session, and of several with it among them; these first, as they are few.
 _OF_SESSION = """
-    (t.session_id = :session_id OR t.session_id IS NULL AND EXISTS (SELECT 1 FROM trashed_sessions s
-        WHERE s.owner = t.owner AND s.trash_id = t.id AND s.id = :session_id))
+    (SELECT owner, id FROM trash WHERE {mine}session_id = :session_id
+     UNION SELECT owner, trash_id FROM trashed_sessions WHERE {mine}id = :session_id) o CROSS JOIN
 """
 
 # Of a session that is there, the last operation that can be taken back.
 _LAST = """
-    SELECT owner, id, kind, session_id, detail FROM trash
+    SELECT owner, id, kind, session_id, detail FROM trash INDEXED BY trash_by_session
     WHERE owner = :owner AND session_id = :session_id AND parent_id IS NULL
         AND kind NOT IN ('version', 'undo', 'delete session')
     ORDER BY revision DESC, created_at DESC, id DESC LIMIT 1
@@ -79,14 +79,19 @@ async def list_trash(
 ) -> Page[TrashEntry]:
     """One page of the trash, the last removed first."""
     asked = {"owner": scope.owner, "of_owner": owner, "session_id": session_id}
-    columns = {"owner": "t.owner = :owner", "of_owner": "t.owner = :of_owner", "session_id": _OF_SESSION}
+    of_session = _OF_SESSION.format(mine="" if scope.owner is None else "owner = :owner AND ")
+    columns = {
+        "owner": "t.owner = :owner",
+        "of_owner": "t.owner = :of_owner",
+        "session_id": "t.owner = o.owner AND t.id = o.id",
+    }
     conditions = [_LISTED, *(columns[name] for name, value in asked.items() if value is not None)]
     after: dict[str, Any] = {}
     if cursor is not None:
         conditions.append("(t.created_at, t.owner, t.id) < (:key0, :key1, :key2)")
         after = read_cursor(cursor, _ORDER, (int, str, str))
     rows = await conn.rows(
-        f"SELECT {_ENTRY} FROM trash t WHERE {' AND '.join(conditions)}"
+        f"SELECT {_ENTRY} FROM {of_session if session_id is not None else ''} trash t WHERE {' AND '.join(conditions)}"
         " ORDER BY t.created_at DESC, t.owner DESC, t.id DESC LIMIT :limit",
         {**asked, **after, "limit": limit + 1},
     )
@@ -248,9 +253,9 @@ async def _bounds(conn: Connection, entry: Entry) -> tuple[int, int]:
 async def _set_siblings_aside(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:
     """Keeps a version that is shown instead of one that comes back; of one message, one version is shown."""
     row = await conn.row(
-        "SELECT m.version_group, m.seq FROM trashed_messages t JOIN messages m"
-        " ON m.owner = t.owner AND m.session_id = t.session_id AND m.version_group = t.version_group"
-        " WHERE t.owner = :owner AND t.trash_id = :trash_id AND t.version_group IS NOT NULL AND NOT EXISTS ("
+        "SELECT m.version_group, m.seq FROM trashed_messages t CROSS JOIN messages m INDEXED BY messages_versions"
+        " WHERE m.owner = t.owner AND m.session_id = t.session_id AND m.version_group = t.version_group"
+        " AND t.owner = :owner AND t.trash_id = :trash_id AND t.version_group IS NOT NULL AND NOT EXISTS ("
         " SELECT 1 FROM messages x WHERE x.owner = t.owner AND x.session_id = t.session_id AND x.id = t.id)"
         " ORDER BY m.seq LIMIT 1",
         entry.bin.params,
@@ -335,14 +340,16 @@ _SESSIONS_BACK = (
     ),
     # A document that was deleted since belongs to the session again when it comes back.
     (
-        "UPDATE trashed_documents SET session_id = (SELECT a.session_id FROM trashed_attachings a"
+        "UPDATE trashed_documents INDEXED BY trashed_documents_by_id SET session_id ="
+        " (SELECT a.session_id FROM trashed_attachings a"
         " WHERE a.owner = trashed_documents.owner AND a.trash_id = :trash_id AND a.document_id = trashed_documents.id)"
         " WHERE owner = :owner AND session_id IS NULL AND id IN (SELECT a.document_id FROM trashed_attachings a"
         " WHERE a.owner = :owner AND a.trash_id = :trash_id{one})",
         "a.session_id",
     ),
     (
-        "UPDATE trash SET parent_id = NULL WHERE owner = :owner AND parent_id = :trash_id{one}",
+        "UPDATE trash INDEXED BY trash_by_parent SET parent_id = NULL"
+        " WHERE owner = :owner AND parent_id = :trash_id{one}",
         "session_id",
     ),
     (f"DELETE FROM trashed_messages WHERE {_MINE}", "session_id"),

@@ -83,7 +83,8 @@ async def close_bin(
 async def _version_before(conn: Connection, bin: Bin) -> str | None:
     """The message on which it depends, of several versions, that what was removed was a part of the conversation."""
     row = await conn.row(
-        "SELECT m.id FROM trash t JOIN messages m ON m.owner = t.owner AND m.session_id = t.session_id"
+        "SELECT m.id FROM trash t JOIN messages m INDEXED BY messages_versions"
+        " ON m.owner = t.owner AND m.session_id = t.session_id"
         " WHERE t.owner = :owner AND t.id = :trash_id AND t.kind <> 'version' AND m.version_group IS NOT NULL"
         " AND m.seq <= (SELECT min(f.seq) FROM trashed_messages f WHERE f.owner = t.owner AND f.trash_id = t.id)"
         " ORDER BY m.seq DESC LIMIT 1",
@@ -146,8 +147,10 @@ _REMOVE_SESSION = (
     # The documents stay; what the session is brought back with is written down.
     "INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)"
     " SELECT owner, :trash_id, session_id, id FROM documents WHERE owner = :owner AND session_id = :session_id",
-    "UPDATE documents SET session_id = NULL, revision = revision + 1 WHERE owner = :owner AND session_id = :session_id",
-    f"UPDATE trash SET parent_id = :trash_id WHERE owner = :owner AND session_id = :session_id AND {HANGS}",
+    "UPDATE documents INDEXED BY documents_by_session SET session_id = NULL, revision = revision + 1"
+    " WHERE owner = :owner AND session_id = :session_id",
+    "UPDATE trash INDEXED BY trash_by_session SET parent_id = :trash_id"
+    f" WHERE owner = :owner AND session_id = :session_id AND {HANGS}",
     "DELETE FROM sessions WHERE owner = :owner AND id = :session_id",
 )
 

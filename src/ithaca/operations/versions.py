@@ -22,36 +22,44 @@ from ithaca.operations.sessions import Head, advance, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.storage.connection import Connection
 
-# The messages of a session that are set aside as versions, or behind one.
-_ASIDE = """
-    FROM trashed_messages m JOIN trash t ON t.owner = m.owner AND t.id = m.trash_id
-    WHERE m.owner = :owner AND m.session_id = :session_id AND t.kind = 'version' AND t.parent_id IS NULL
-"""
+_MINE = "owner = :owner AND session_id = :session_id"
+_OF_M = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))
 
-_GROUP_ASIDE = f"""
-    SELECT {", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))},
-        CASE WHEN t.version_group = m.version_group THEN t.messages ELSE (
+# A message of a session that is set aside as a version, or behind one: by its id, or those of a group.
+_ASIDE = """
+    FROM trashed_messages m INDEXED BY {index} JOIN trash t ON t.owner = m.owner AND t.id = m.trash_id
+    WHERE m.owner = :owner AND m.session_id = :session_id AND t.kind = 'version' AND t.parent_id IS NULL
+        AND m.{column} = :{param}
+"""
+_BY_ID = _ASIDE.format(index="trashed_messages_by_session", column="id", param="id")
+_BY_GROUP = _ASIDE.format(index="trashed_messages_versions", column="version_group", param="group")
+
+# Of several entries, the one that was set aside last.
+_LAST = " ORDER BY t.revision DESC, t.id DESC LIMIT 1"
+
+_WITH_COUNT = f"""
+    SELECT {_OF_M}, CASE WHEN t.version_group = m.version_group THEN t.messages ELSE (
             SELECT count(*) FROM trashed_messages l
             WHERE l.owner = m.owner AND l.trash_id = m.trash_id AND l.session_id = m.session_id AND l.seq >= m.seq) END
-    {_ASIDE}
 """
 
-_GROUP_SHOWN = f"""
+_SHOWN_WITH_COUNT = f"""
     SELECT {MESSAGE_COLUMNS}, (SELECT count(*) FROM messages l
         WHERE l.owner = m.owner AND l.session_id = m.session_id AND l.seq >= m.seq)
-    FROM messages m WHERE owner = :owner AND session_id = :session_id
+    FROM messages m INDEXED BY {{index}} WHERE {_MINE} AND {{column}} = :{{param}}
 """
+_SHOWN_BY_ID = _SHOWN_WITH_COUNT.format(index="messages_by_id", column="id", param="id")
+_SHOWN_BY_GROUP = _SHOWN_WITH_COUNT.format(index="messages_versions", column="version_group", param="group")
 
 # The entry that a message which is not shown lies in; the last one, should its id have been used again.
-_ENTRY_WITH = f"SELECT t.id, t.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1"
+_ENTRY_WITH = f"SELECT t.id, t.version_group {_BY_ID}{_LAST}"
 
 # The entry of a version of another message, within which a message of a group lies.
-_WITHIN = f"""
-    SELECT t.id, t.version_group {_ASIDE} AND m.version_group = :group AND t.version_group <> :group
-    ORDER BY t.revision DESC, t.id DESC LIMIT 1
-"""
+_WITHIN = f"SELECT t.id, t.version_group {_BY_GROUP} AND t.version_group <> :group{_LAST}"
 
-_SHOWN = "SELECT id, seq FROM messages WHERE owner = :owner AND session_id = :session_id"
+_SHOWN = f"SELECT seq FROM messages INDEXED BY messages_versions WHERE {_MINE} AND version_group = :group"
+
+_IS_SHOWN = f"SELECT 1 FROM messages INDEXED BY messages_by_id WHERE {_MINE} AND id = :id"
 
 
 @dataclass(slots=True)
@@ -94,10 +102,8 @@ async def add_version(
 async def _stored_before(conn: Connection, head: Head, message_id: str, draft: Draft) -> ChatMessage | None:
     """The version that a caller who heard no answer adds again. Any other message of that id is a conflict."""
     place = {"owner": head.owner, "session_id": head.id, "id": draft["id"]}
-    row = await conn.row(f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE {_MINE} AND id = :id", place)
-    row = row or await conn.row(
-        f"SELECT {_OF_M} {_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1", place
-    )
+    row = await conn.row(f"SELECT {MESSAGE_COLUMNS} FROM messages{trash.BY_ID} WHERE {_MINE} AND id = :id", place)
+    row = row or await conn.row(f"SELECT {_OF_M} {_BY_ID}{_LAST}", place)
     if row is None:
         return None
     stored = ChatMessage.from_row(row)
@@ -105,10 +111,6 @@ async def _stored_before(conn: Connection, head: Head, message_id: str, draft: D
     if stored.id == message_id or group is None or stored.version_group != group or not says_the_same(draft, stored):
         raise MessageConflict(head.id, draft["id"])
     return stored
-
-
-_MINE = "owner = :owner AND session_id = :session_id"
-_OF_M = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))
 
 
 async def edit_as_version(
@@ -164,13 +166,11 @@ async def list_versions(conn: Connection, scope: Scope, session_id: str, message
     place: dict[str, Any] = {"owner": owner, "session_id": session_id, "id": message_id}
     group = await _group(conn, session_id, place)
     place["group"] = group
-    which = "id = :id" if group is None else "version_group = :group"
-    found = [(row, True) for row in await conn.rows(f"{_GROUP_SHOWN} AND {which}", place)]
+    found = [(row, True) for row in await conn.rows(_SHOWN_BY_ID if group is None else _SHOWN_BY_GROUP, place)]
     if group is not None:
-        found += [(row, False) for row in await conn.rows(f"{_GROUP_ASIDE} AND m.version_group = :group", place)]
+        found += [(row, False) for row in await conn.rows(f"{_WITH_COUNT} {_BY_GROUP}", place)]
     elif not found:
-        last = f"{_GROUP_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1"
-        found = [(row, False) for row in await conn.rows(last, place)]
+        found = [(row, False) for row in await conn.rows(f"{_WITH_COUNT} {_BY_ID}{_LAST}", place)]
     found.sort(key=lambda version: version[0][:2])  # by their numbers
     firsts = await attachments.messages(conn, owner, [row[:-1] for row, _ in found])
     return [MessageVersion(first, shown, row[-1]) for first, (row, shown) in zip(firsts, found, strict=True)]
@@ -178,11 +178,9 @@ async def list_versions(conn: Connection, scope: Scope, session_id: str, message
 
 async def _group(conn: Connection, session_id: str, place: dict[str, Any]) -> str | None:
     """The group of a message, shown or not; None if it is its only version."""
-    row = await conn.row(f"SELECT version_group FROM messages WHERE {_MINE} AND id = :id", place)
+    row = await conn.row(f"SELECT version_group FROM messages{trash.BY_ID} WHERE {_MINE} AND id = :id", place)
     if row is None:
-        row = await conn.row(
-            f"SELECT m.version_group {_ASIDE} AND m.id = :id ORDER BY t.revision DESC, t.id DESC LIMIT 1", place
-        )
+        row = await conn.row(f"SELECT m.version_group {_BY_ID}{_LAST}", place)
     if row is None:
         there = await conn.row("SELECT 1 FROM sessions WHERE owner = :owner AND id = :session_id", place)
         raise SessionNotFound(session_id) if there is None else MessageNotFound(session_id, place["id"])
@@ -199,7 +197,7 @@ async def switch_version(
         await stage.end(conn, scope.clock())
     rows = await conn.rows(
         f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE {_MINE} AND seq >="
-        f" (SELECT seq FROM messages WHERE {_MINE} AND id = :id) ORDER BY seq",
+        f" (SELECT seq FROM messages{trash.BY_ID} WHERE {_MINE} AND id = :id) ORDER BY seq",
         {**stage.place, "id": message_id},
     )
     if not rows:
@@ -209,7 +207,7 @@ async def switch_version(
 
 async def show(conn: Connection, scope: Scope, stage: Stage, message_id: str) -> bool:
     """Brings a message back that is set aside, in a version or behind one; whether there was anything to do."""
-    if await conn.row(f"{_SHOWN} AND id = :id", {**stage.place, "id": message_id}) is not None:
+    if await conn.row(_IS_SHOWN, {**stage.place, "id": message_id}) is not None:
         return False
     entry = await conn.row(_ENTRY_WITH, {**stage.place, "id": message_id})
     if entry is None:
@@ -220,7 +218,7 @@ async def show(conn: Connection, scope: Scope, stage: Stage, message_id: str) ->
 
 async def _show_entry(conn: Connection, scope: Scope, stage: Stage, entry: Row, on_the_way: set[str]) -> None:
     group = {**stage.place, "group": entry[1]}
-    if await conn.row(f"{_SHOWN} AND version_group = :group", group) is None:
+    if await conn.row(_SHOWN, group) is None:
         within = await conn.row(_WITHIN, group)
         if within is not None and within[0] not in on_the_way:
             await _show_entry(conn, scope, stage, within, on_the_way | {entry[0]})
@@ -229,9 +227,9 @@ async def _show_entry(conn: Connection, scope: Scope, stage: Stage, entry: Row, 
 
 async def _bring_back(conn: Connection, scope: Scope, stage: Stage, entry: Row) -> None:
     """Puts a version in the place of the one that is shown; at the end, if that one was removed."""
-    shown = await conn.row(f"{_SHOWN} AND version_group = :group", {**stage.place, "group": entry[1]})
+    shown = await conn.row(_SHOWN, {**stage.place, "group": entry[1]})
     if shown is not None:
-        await set_aside(conn, scope, stage, entry[1], shown[1])
+        await set_aside(conn, scope, stage, entry[1], shown[0])
     bin = trash.Bin(stage.head.owner, entry[0])
     await _refuse_ids_in_use(conn, stage, bin)
     shift, end = await _numbers(conn, stage, bin)

@@ -67,6 +67,7 @@ ALTER TABLE trash ADD COLUMN documents INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE trash ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; -- of the session, after the operation
 CREATE INDEX trash_by_parent ON trash (owner, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX trash_by_time ON trash (owner, created_at, id);
+CREATE INDEX trash_by_time_of_all ON trash (created_at, owner, id);
 CREATE INDEX trash_by_id ON trash (id);
 
 CREATE TABLE attachments (
