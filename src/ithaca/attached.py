@@ -6,13 +6,13 @@ content is never looked at to find out. It is a JSON list of `Place`, and in the
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import reduce
 from operator import getitem
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from ithaca.columns import from_json, to_json
+from ithaca.columns import from_json, iso, to_json
 from ithaca.errors import AttachmentNotFound, Described, InvalidArgument
 from ithaca.media_types import is_media_type
 
@@ -87,6 +87,10 @@ class Attachment:
     def reference(self) -> AttachmentReference:
         """What to put into a message's content in place of the bytes."""
         return AttachmentReference(self.digest, self.media_type, self.size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it."""
+        return asdict(self) | {"used_at": iso(self.used_at)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
+from ithaca.cli import (
+    attachments,
+    demo,
+    documents,
+    importing,
+    messages,
+    retention,
+    search,
+    sessions,
+    trash,
+    upkeep,
+    usage,
+    watching,
+)
 from ithaca.cli import context as contexts
-from ithaca.cli import demo, documents, importing, messages, retention, search, sessions, trash, upkeep, usage, watching
 from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
 
 #: What Typer raises for a wrong command line. It has a public name only for a special case of it.
@@ -15,6 +28,7 @@ app = group("Keeps conversations between people and language models.", add_compl
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(messages.app, name="messages")
 app.add_typer(documents.app, name="documents")
+app.add_typer(attachments.app, name="attachments")
 app.add_typer(importing.app, name="import")
 command(app, "search")(search.search)
 command(app, "context")(contexts.context)

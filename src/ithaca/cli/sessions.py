@@ -13,6 +13,7 @@ from ithaca.cli.text import as_json, in_a_line
 
 if TYPE_CHECKING:
     from ithaca import Session
+    from ithaca.arguments import Reading
 
 app = group("Conversations: list, show, make, change and delete them.")
 
@@ -71,10 +72,14 @@ def show(
     last: Annotated[
         int | None, typer.Option("--last", metavar="N", min=0, help="Only the last N messages; all unless told.")
     ] = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="With --json, put references in the places of images and files.")
+    ] = False,
 ) -> None:
     """Show a session and what was said in it."""
-    shown = here.manager.get_session(session, last=last or 0)
-    messages = here.manager.iter_messages(session) if last is None else iter(shown.history)
+    reading: Reading = "inline" if here.json and not references else "reference"
+    shown = here.manager.get_session(session, last=last or 0, attachments=reading)
+    messages = here.manager.iter_messages(session, attachments=reading) if last is None else iter(shown.history)
     # Whether the session is still there is found out before a half-written answer is on its way.
     messages = chain(islice(messages, 1), messages)
     if here.json:

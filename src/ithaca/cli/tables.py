@@ -13,7 +13,7 @@ from ithaca.cli.here import Here
 from ithaca.cli.text import as_json, in_a_line, on_one_line, shortened
 
 if TYPE_CHECKING:
-    from ithaca import Document, DocumentVersion, MessageVersion, Page, Problem, Session, TrashEntry
+    from ithaca import Attachment, Document, DocumentVersion, MessageVersion, Page, Problem, Session, TrashEntry
     from ithaca.models import Content
 
 #: The width of a terminal from which on a table has room for what is merely good to know.
@@ -72,6 +72,7 @@ VERSIONS = [
     Column("What changed", lambda version: version.summary, yields=True),
 ]
 
+
 def _says(content: "Content") -> str:
     return shortened(on_one_line(content if isinstance(content, str) else as_json(content)), 200)
 
@@ -95,6 +96,14 @@ MESSAGE_VERSIONS = [
     Column("Message", lambda version: version.message.id),
 ]
 
+ATTACHMENTS = [
+    Column("Type", lambda attachment: attachment.media_type, yields=True),
+    Column("Bytes", lambda attachment: f"{attachment.size:,}", right=True),
+    Column("Owner", lambda attachment: attachment.owner, spare=True),
+    Column("Last used", lambda attachment: when(attachment.used_at), spare=True),
+    Column("Digest", lambda attachment: attachment.digest),
+]
+
 PROBLEMS = [
     Column("What is broken", lambda problem: problem.name),
     Column("Owner", lambda problem: problem.owner, spare=True),
@@ -115,6 +124,11 @@ def show_documents(here: Here, page: "Page[Document]") -> None:
 
 def show_versions(here: Here, versions: "list[DocumentVersion]") -> None:
     show(here, VERSIONS, versions, "No versions.")
+
+
+def show_attachments(here: Here, page: "Page[Attachment]") -> None:
+    show(here, ATTACHMENTS, page.items, "No attachments.")
+    show_way_on(here, page.cursor)
 
 
 def show_trash(here: Here, page: "Page[TrashEntry]") -> None:

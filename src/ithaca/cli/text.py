@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from ithaca.attached import base64_of
 from ithaca.columns import iso
 
 # C0 and C1 controls, marks that reorder what is shown, separators that terminals break lines at, lone surrogates
@@ -41,8 +42,12 @@ def counted(number: int, thing: str) -> str:
 
 def as_json(value: Any, *, ascii_only: bool = False) -> str:
     """JSON on one line, which means the same value as ever, without raw control characters."""
-    text = json.dumps(value, ensure_ascii=ascii_only, default=iso)
+    text = json.dumps(value, ensure_ascii=ascii_only, default=_plain)
     return _IN_A_LINE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _plain(value: Any) -> str:
+    return base64_of(value) if isinstance(value, bytes) else iso(value)
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -1,12 +1,13 @@
 """A conversation as a person reads it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
 from rich.text import Text
 
+from ithaca.attached import AttachmentReference
 from ithaca.cli.here import Here
 from ithaca.cli.tables import star, when
 from ithaca.cli.text import as_json, counted, in_a_line, in_lines, on_one_line, shortened
@@ -148,7 +149,19 @@ def _block(block: Any) -> str:
     if isinstance(text, str):
         return text
     kind = str(block.get("type", "block"))
+    if references := list(_references(block)):
+        described = (f"{it.media_type}, {counted(it.size, 'byte')}, {it}" for it in references)
+        return f"[{kind}: {'; '.join(described)}]"
     return shortened(f"[{kind}: {_described(block.get(kind, ''))}]", CALL_LENGTH)
+
+
+def _references(value: Any) -> Iterator[AttachmentReference]:
+    """What of a block lies elsewhere."""
+    if isinstance(value, AttachmentReference):
+        yield value
+    elif isinstance(value, (Mapping, list)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _references(item)
 
 
 def _described(value: Any) -> str:
