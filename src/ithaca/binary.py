@@ -115,7 +115,7 @@ class _Taking:
             raise InvalidMessage("content", Described(f"{size} bytes at {_shown(path)}"), allowed)
         media_type = plain_media_type(declared)
         if media_type and self._checked and (actual := contradiction(media_type, head)):
-            allowed = f"what it says it is, {media_type},"
+            allowed = f"what it says it is, {media_type}"
             raise InvalidMessage("content", Described(f"{actual} at {_shown(path)}"), allowed)
         digest = hashlib.sha256(data).hexdigest()
         self.data[digest] = data
