@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ithaca import ChatMessage, Conversation, LibraryDocument, LibraryVersion
 from tests.stateful.keep import At
+from tests.support.files import data_url, made
 
 OWNERS = ["", "ann", "bob"]
 #: So that calls mostly find something, though any id may come to belong to anybody.
@@ -52,6 +53,16 @@ objects: st.SearchStrategy[Any] = st.sampled_from(
 contents: st.SearchStrategy[Any] = st.one_of(
     texts,
     st.sampled_from([None, [], ["plain", {"type": "unheard of", "deep": [[{}]]}], [{"type": "text", "text": "a\0"}]]),
+    st.sampled_from(
+        [
+            [
+                {"type": "text", "text": "hello"},
+                {"type": "image_url", "image_url": {"url": data_url(made(size=6_000))}},
+            ],
+            [{"type": "image", "media_type": "image/png", "data": made(size=6_000)}],
+            [b"", {"deep": [b"a few bytes"]}],
+        ]
+    ),
 )
 calls: st.SearchStrategy[Any] = st.sampled_from(
     [None, [], [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}]]

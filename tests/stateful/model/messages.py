@@ -171,7 +171,7 @@ def same(one: Message, other: Message) -> bool:
 
 def _said(message: Message) -> str:
     fields = ("role", "content", "tool_calls", "tool_call_id", "name", "metadata")
-    return json.dumps([getattr(message, field) for field in fields], sort_keys=True)
+    return json.dumps([getattr(message, field) for field in fields], sort_keys=True, default=repr)
 
 
 def alike(stored: Sequence[Message], given: Sequence[Message]) -> int:

@@ -1,5 +1,6 @@
 """Every call of a manager as a rule of the state machine."""
 
+from tests.stateful.rules.attachments import AttachmentRules
 from tests.stateful.rules.cleanup import CleanUpRules
 from tests.stateful.rules.contexts import ContextRules
 from tests.stateful.rules.documents import DocumentRules
@@ -25,5 +26,6 @@ class Everything(
     VersionRules,
     RetentionRules,
     UsageRules,
+    AttachmentRules,
 ):
     """Calls of all kinds, in any order."""
