@@ -14,10 +14,10 @@ class AttachmentRules(Keep):
     def say_by_reference(self, at: At, place: int, expectation: str) -> None:
         """What a reader without the bytes gives back stands for the same."""
         session = attempt(self.manager(at).get_session, at.id, attachments="reference")
+        attempt(self.world.get_session, at.scope, at.id)
+        self.managers[at.number].settle()
         if isinstance(session, IthacaError) or place >= len(session.history):
             return
-        self.managers[at.number].settle()
-        self.world.get_session(at.scope, at.id)
         read, whole = session.history[place], self.world.find(at.scope, at.id).history[place]
         said = read.replace(id=f"again {read.id}", metadata={}, created_at=None)
         expected_revision = self.session_at(at, expectation)
