@@ -1,11 +1,13 @@
 """Attachments: binary parts come back exactly, are stored once for their owner, and go when nothing needs them."""
 
 import io
+import re
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from ithaca import (
     Settings,
 )
 from ithaca.operations import messages as operations
+from tests.behaviour.meters import SQLiteMeter, sqlite_meter
 from tests.support.factories import history, make_session, said
 from tests.support.files import JPEG, PDF, PNG, SHAPES, base64, data_url, image_message, made, stored
 from tests.support.managers import FakeClock, Opener, execute
@@ -346,6 +349,33 @@ def test_the_way_of_reading_is_checked(manager: SessionManager) -> None:
         with pytest.raises(InvalidArgument) as refused:
             call(id, attachments="none")
         assert refused.value.field == "attachments"
+
+
+def asked_of_attachments(meter: SQLiteMeter, call: Callable[[], object]) -> int:
+    """How many statements of a call read or write the tables of attachments."""
+    meter.reset()
+    call()
+    table = re.compile(r"(FROM|JOIN|INTO|UPDATE) attachment")
+    return sum(count for sql, count in meter.statements.items() if table.search(sql))
+
+
+def test_only_what_needs_them_asks_for_attachments(tmp_path: Path) -> None:
+    words = ChatMessage("user", [{"type": "text", "text": "words"}], id="w")
+    with sqlite_meter() as meter, SessionManager(tmp_path / "chats.db") as manager:
+        id = manager.create_session().id
+        asked = partial(asked_of_attachments, meter)
+
+        assert asked(lambda: manager.add_message(id, words)) == 0
+        assert asked(lambda: manager.add_message(id, words)) == 0
+        assert asked(lambda: manager.edit_message(id, "w", [{"type": "text", "text": "others"}])) == 0
+        assert asked(lambda: manager.replace_messages(id, [words])) == 0
+        assert asked(lambda: manager.get_session(id)) == 0
+        manager.add_messages(id, [image_message(made(seed=n)) for n in range(9)])
+        assert asked(lambda: manager.get_session(id, attachments="reference").history[3].content) == 0
+        assert asked(lambda: list(manager.iter_messages(id, attachments="reference"))) == 0
+        assert asked(lambda: manager.get_session(id)) == 1
+        assert asked(lambda: list(manager.iter_messages(id))) == 1
+        assert asked(lambda: manager.add_message(id, image_message(made(seed=1)))) == 1
 
 
 # What is refused
