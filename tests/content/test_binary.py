@@ -38,7 +38,9 @@ references = st.builds(
 keys = st.one_of(
     st.sampled_from(["data", "url", "file_data", "media_type", "text", "result", "type"]), st.text(max_size=3)
 )
-scalars = st.one_of(texts, binary, references, st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False))
+scalars = st.one_of(
+    texts, binary, references, st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False, allow_infinity=False)
+)
 blocks = st.lists(
     st.recursive(scalars, lambda inner: st.one_of(st.lists(inner), st.dictionaries(keys, inner)), max_leaves=12)
 )
