@@ -30,10 +30,10 @@ _SECONDS_TO_START = 60
 _SETTINGS = {
     "listen_addresses": "",  # the socket in its own directory cannot collide with any other server
     "max_connections": "200",
-    # The data need not outlive a crash. Commits stay synchronous, as users have them.
-    "fsync": "off",
-    "full_page_writes": "off",
 }
+
+# The data need not outlive a crash. Commits stay synchronous, as users have them.
+_QUICK = {"fsync": "off", "full_page_writes": "off"}
 
 
 class ServerMissing(Exception):
@@ -85,12 +85,16 @@ def prepare_database(url: str) -> None:
 
 
 @contextmanager
-def running_server(version: str) -> Iterator[Server]:
-    """Start the server of a major version, or "newest"; raises ServerMissing if it is not installed."""
-    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(_quick_disk()) as data:
+def running_server(version: str, durable_in: Path | None = None) -> Iterator[Server]:
+    """Start the server of a major version, or "newest"; raises ServerMissing if it is not installed.
+
+    With `durable_in`, its data lies in a directory there, and each commit is flushed to that disk.
+    """
+    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(durable_in or _quick_disk()) as data:
         account = _account(directory, data)
         programs = _find_programs(version, directory, account)
-        process = _start(programs, directory, data, account)
+        settings = _SETTINGS if durable_in else _SETTINGS | _QUICK
+        process = _start(programs, directory, data, account, settings)
         try:
             server = _wait_until_ready(process, programs, directory)
             yield server
@@ -180,8 +184,10 @@ def _output(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _start(programs: Path, directory: Path, data: Path, account: dict[str, Any]) -> subprocess.Popen[bytes]:
-    settings = {**_SETTINGS, "unix_socket_directories": str(directory)}
+def _start(
+    programs: Path, directory: Path, data: Path, account: dict[str, Any], settings: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    settings = {**settings, "unix_socket_directories": str(directory)}
     # Not the caller's environment, whose PG* variables would count.
     environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
     made = subprocess.run(

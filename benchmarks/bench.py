@@ -1,0 +1,167 @@
+"""What a workload works with: the comparison, the sizes, and the databases, each made once and shared."""
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+from benchmarks import floor_postgres, floor_sqlite, given
+from benchmarks.measuring import Outcome, Reading, Result, Sampler, Target, Timed, figure_of, in_turn, summary
+from ithaca import SessionManager
+from tests.support.postgres import Server, running_server
+
+#: Pairs of samples where a sample takes some tens of milliseconds, and where it takes seconds.
+PAIRS, FEW_PAIRS = 25, 5
+#: With `--quick`, sizes are divided by so much.
+QUICKER = 100
+
+WARM_UP = 0.4
+
+Workload: TypeAlias = "Callable[[Bench], Iterator[Outcome]]"
+
+#: Every workload by its name, in the order in which they are measured.
+WORKLOADS: "dict[str, Workload]" = {}
+
+
+def workload(measure: Workload) -> Workload:
+    """Makes a function a workload of its own name; its docstring says what is measured."""
+    WORKLOADS[measure.__name__] = measure
+    return measure
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One session with so many messages, kept by Ithaca and by the floor: paths on SQLite, URLs on PostgreSQL."""
+
+    ours: str
+    floor: str
+    messages: int
+    id: str = "the-long-conversation"
+
+
+class Bench:
+    """One run."""
+
+    def __init__(self, folder: Path, *, quick: bool = False, most: int | None = None) -> None:
+        self.folder = folder
+        self.quick = quick
+        #: Cases with more stored than this are left out.
+        self._most = most
+        self._workload = ""
+        self._numbers = itertools.count(1)
+        self._exits = ExitStack()
+        self._conversations: dict[tuple[int, bool], Conversation] = {}
+
+    def run(self, name: str) -> Iterator[Outcome]:
+        """The outcomes of a workload, each as soon as it is there."""
+        self._workload = name
+        return WORKLOADS[name](self)
+
+    def close(self) -> None:
+        self._exits.close()
+
+    # Sizes
+
+    def size(self, count: int) -> int:
+        return max(1, count // QUICKER) if self.quick and count else count
+
+    def sizes(self, *counts: int) -> list[int]:
+        """Those of the sizes that are wanted."""
+        return [self.size(count) for count in counts if self._most is None or count <= self._most]
+
+    # Comparing
+
+    def compare(
+        self,
+        case: str,
+        ours: Sampler,
+        floor: Sampler,
+        target: Target | Mapping[str, Target] | None = None,
+        *,
+        few: bool = False,
+        stored: int | None = None,
+    ) -> Iterator[Result]:
+        """A result for each quantity that the samplers read. `few` pairs where a sample is long."""
+        for sampler in (ours, floor):
+            if isinstance(sampler, Timed):
+                sampler.warm_up(0 if self.quick or few else WARM_UP)
+        count = 2 if self.quick else FEW_PAIRS if few else PAIRS
+        pairs = list(in_turn(ours, floor, count))
+        for quantity in pairs[0][0]:
+            wanted = target if isinstance(target, Target) else (target or {}).get(quantity)
+            yield self._result(case, quantity, pairs, wanted, stored)
+
+    def _result(
+        self,
+        case: str,
+        quantity: str,
+        pairs: Iterable[tuple[Reading, Reading]],
+        target: Target | None,
+        stored: int | None,
+    ) -> Result:
+        values = [(ours[quantity], floor[quantity]) for ours, floor in pairs]
+        kind = "ratio" if target is None else target.kind
+        figures = summary([figure_of(ours, floor, kind) for ours, floor in values])
+        ours, floor = (summary(side).median for side in zip(*values, strict=True))
+        spread = (figures.median, figures.low, figures.high)
+        return Result(self._workload, case, quantity, ours, floor, *spread, len(values), target, stored)
+
+    # Databases
+
+    def path(self, name: str) -> Path:
+        """Where a new file may lie."""
+        return self.folder / f"{name}-{next(self._numbers)}.db"
+
+    def remove(self, path: Path | str) -> None:
+        """Removes a database's files."""
+        for file in Path(path).parent.glob(f"{Path(path).name}*"):
+            file.unlink()
+
+    def conversation(self, messages: int) -> Conversation:
+        """A session of so many messages on SQLite, shared by all that ask for it."""
+        made = self._conversations.get((messages, False))
+        if made is None:
+            made = Conversation(str(self.path(f"ours-{messages}")), str(self.path(f"floor-{messages}")), messages)
+            floor_sqlite.fill(Path(made.floor), made.id, messages)
+            fill(made.ours, made.id, messages)
+            self._conversations[messages, False] = made
+        return made
+
+    def postgres_conversation(self, messages: int) -> Conversation:
+        """The same on PostgreSQL."""
+        made = self._conversations.get((messages, True))
+        if made is None:
+            made = Conversation(self.postgres.create_database(), self.postgres.create_database(), messages)
+            floor_postgres.fill(made.floor, made.id, messages)
+            fill(made.ours, made.id, messages)
+            self._conversations[messages, True] = made
+        return made
+
+    @cached_property
+    def postgres(self) -> Server:
+        """A server of our own, which flushes its commits to the disk that is measured."""
+        return self._exits.enter_context(running_server("newest", durable_in=self.folder))
+
+    @property
+    def postgres_version(self) -> str | None:
+        """The server's, if one was started."""
+        return self.postgres.major if "postgres" in self.__dict__ else None
+
+    def copy(self, path: Path | str) -> Path:
+        """A copy of a closed SQLite database."""
+        copied = self.path("copy")
+        shutil.copyfile(path, copied)
+        return copied
+
+
+def fill(database: str, session_id: str, count: int) -> None:
+    """Gives a database of Ithaca's a session of so many messages, all of them found by a search."""
+    with SessionManager(database) as manager:
+        manager.create_session(session_id, name="The long one", model="qwen3", owner="telemachus")
+        for numbers in given.batches(count):
+            manager.add_messages(session_id, map(given.message, numbers))
+        manager.search("settled")  # otherwise what was stored is indexed in the background while others are measured

@@ -1,0 +1,102 @@
+"""The floor on SQLite: bare APSW, with the tables and indexes that the order of messages and durability need, no more.
+
+The journal is a write-ahead log, flushed at each commit (`synchronous = FULL`), as Ithaca has it by default.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import apsw
+
+from benchmarks import given
+
+#: Role, content, metadata as JSON.
+Said: TypeAlias = tuple[str, str, str]
+
+_TABLES = """
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, next_seq INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS messages (
+        session_id TEXT, seq INTEGER, role TEXT, content TEXT, metadata TEXT, PRIMARY KEY (session_id, seq)
+    ) WITHOUT ROWID;
+"""
+
+# In one call of the driver: coming back to Python between the statements costs more than the second look at the row.
+_APPEND = """
+    BEGIN IMMEDIATE;
+    UPDATE sessions SET next_seq = next_seq + 1 WHERE id = ? RETURNING next_seq - 1;
+    INSERT INTO messages SELECT id, next_seq - 1, ?, ?, ? FROM sessions WHERE id = ?;
+    COMMIT
+"""
+_TAKE_MANY = "UPDATE sessions SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq - ?"
+_INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"
+_LAST = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT ?"
+_ALL = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq"
+
+
+def connect(path: Path | str) -> apsw.Connection:
+    """A connection that waits for others, and flushes each commit."""
+    db = apsw.Connection(str(path))
+    db.set_busy_timeout(60_000)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+class Floor:
+    """One connection to a file of conversations."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.db = connect(path)
+        self.db.execute(_TABLES).fetchall()
+        # Each keeps its statement prepared.
+        self._append, self._read = self.db.cursor(), self.db.cursor()
+
+    def create(self, session_id: str) -> None:
+        self.db.execute("INSERT INTO sessions VALUES (?, 1)", (session_id,))
+
+    def append(self, session_id: str, role: str, content: str, metadata: str) -> int:
+        rows = self._append.execute(_APPEND, (session_id, role, content, metadata, session_id)).fetchall()
+        return cast(int, rows[0][0])
+
+    def append_many(self, session_id: str, messages: Sequence[Said]) -> None:
+        with self.transaction():
+            count = len(messages)
+            first = cast(int, self.db.execute(_TAKE_MANY, (count, session_id, count)).fetchall()[0][0])
+            self.db.executemany(_INSERT, [(session_id, seq, *said) for seq, said in enumerate(messages, first)])
+
+    def last(self, session_id: str, count: int) -> list[tuple[object, ...]]:
+        rows = self._read.execute(_LAST, (session_id, count)).fetchall()
+        rows.reverse()
+        return rows
+
+    def history(self, session_id: str) -> list[tuple[object, ...]]:
+        return self._read.execute(_ALL, (session_id,)).fetchall()
+
+    def transaction(self) -> "Transaction":
+        return Transaction(self.db)
+
+    def close(self) -> None:
+        self.db.close()
+
+
+class Transaction:
+    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` where it fails. (APSW's own context manager makes a savepoint.)"""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def fill(path: Path, session_id: str, count: int) -> None:
+    """Makes a file with one session of so many messages."""
+    floor = Floor(path)
+    floor.create(session_id)
+    for numbers in given.batches(count):
+        floor.append_many(session_id, list(map(given.row, numbers)))
+    floor.close()
