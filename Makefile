@@ -34,6 +34,10 @@ check: $(VENV)/dev.stamp ## run the linters, the type checker, the layer rules a
 soak: $(VENV)/dev.stamp ## run the tests that break things for long, at random
 	SOAK=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 tests/stateful tests/processes tests/storage $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: $(VENV)/dev.stamp ## measure other stores beside Ithaca; ARGS="agno --quick" for some of them, in haste
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
 .PHONY: test-lowest
 test-lowest: ## run the tests with the oldest supported dependencies
 	$(MAKE) VENV=.venv-lowest .venv-lowest/lowest.stamp
