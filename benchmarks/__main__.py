@@ -11,9 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import machine, outcomes, workloads
-from benchmarks.bench import WORKLOADS, Bench
+import benchmarks
+from benchmarks import machine, outcomes
+from benchmarks.bench import Bench
 from benchmarks.measuring import Outcome
+from benchmarks.workloads import WORKLOADS
 
 BUILD = Path("build/bench")
 
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(bench: Bench, names: list[str]) -> Iterator[Outcome]:
     for name in names:
-        for outcome in bench.run(name):
+        for outcome in bench.run(WORKLOADS[name]):
             sys.stdout.write(f"{outcomes.line(outcome)}\n")
             sys.stdout.flush()
             yield outcome
@@ -61,7 +63,7 @@ def _folder(parent: Path) -> Iterator[Path]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=workloads.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=benchmarks.__doc__)
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="all, if none is named")
     parser.add_argument("--list", action="store_true", help="show the workloads")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the sizes and few pairs: to try it out")

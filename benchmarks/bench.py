@@ -1,6 +1,7 @@
 """What a workload works with: the comparison, the sizes, and the databases, each made once and shared."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -10,27 +11,22 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import floor_postgres, floor_sqlite, given
-from benchmarks.measuring import Outcome, Reading, Result, Sampler, Target, Timed, figure_of, in_turn, summary
+from benchmarks.measuring import Outcome, Reading, Result, Sampler, Skipped, Target, Timed, figure_of, in_turn, summary
 from ithaca import SessionManager
-from tests.support.postgres import Server, running_server
+from tests.support.postgres import Server, ServerMissing, running_server
 
 #: Pairs of samples where a sample takes some tens of milliseconds, and where it takes seconds.
 PAIRS, FEW_PAIRS = 25, 5
 #: With `--quick`, sizes are divided by so much.
 QUICKER = 100
 
+#: Seconds of calls before the first sample: the write-ahead log is reused by then.
 WARM_UP = 0.4
+#: Seconds that a sample takes at least, so that neither the clock nor one slow flush decides it.
+LEAST, LEAST_QUICK = 0.05, 0.005
 
+#: What measures; its docstring says what.
 Workload: TypeAlias = "Callable[[Bench], Iterator[Outcome]]"
-
-#: Every workload by its name, in the order in which they are measured.
-WORKLOADS: "dict[str, Workload]" = {}
-
-
-def workload(measure: Workload) -> Workload:
-    """Makes a function a workload of its own name; its docstring says what is measured."""
-    WORKLOADS[measure.__name__] = measure
-    return measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +52,16 @@ class Bench:
         self._exits = ExitStack()
         self._conversations: dict[tuple[int, bool], Conversation] = {}
 
-    def run(self, name: str) -> Iterator[Outcome]:
+    def run(self, workload: Workload) -> Iterator[Outcome]:
         """The outcomes of a workload, each as soon as it is there."""
-        self._workload = name
-        return WORKLOADS[name](self)
+        self._workload = workload.__name__
+        try:
+            yield from workload(self)
+        except ServerMissing as missing:
+            yield self.skipped("", str(missing))
+
+    def skipped(self, case: str, reason: str) -> Skipped:
+        return Skipped(self._workload, case, reason)
 
     def close(self) -> None:
         self._exits.close()
@@ -88,7 +90,9 @@ class Bench:
         """A result for each quantity that the samplers read. `few` pairs where a sample is long."""
         for sampler in (ours, floor):
             if isinstance(sampler, Timed):
-                sampler.warm_up(0 if self.quick or few else WARM_UP)
+                sampler.warm_up(0 if self.quick or few else WARM_UP, LEAST_QUICK if self.quick else LEAST)
+            elif not self.quick:
+                sampler()
         count = 2 if self.quick else FEW_PAIRS if few else PAIRS
         pairs = list(in_turn(ours, floor, count))
         for quantity in pairs[0][0]:
@@ -152,9 +156,11 @@ class Bench:
         return self.postgres.major if "postgres" in self.__dict__ else None
 
     def copy(self, path: Path | str) -> Path:
-        """A copy of a closed SQLite database."""
+        """A copy of a closed SQLite database, written out so that nothing of it is left to be flushed later."""
         copied = self.path("copy")
         shutil.copyfile(path, copied)
+        with copied.open("rb+") as file:
+            os.fsync(file.fileno())
         return copied
 
 

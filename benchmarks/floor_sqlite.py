@@ -30,9 +30,11 @@ _APPEND = """
     COMMIT
 """
 _TAKE_MANY = "UPDATE sessions SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq - ?"
-_INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"
-_LAST = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT ?"
-_ALL = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq"
+INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"
+
+#: The newest messages of a session, newest first.
+LAST = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT ?"
+ALL = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq"
 
 
 def connect(path: Path | str) -> apsw.Connection:
@@ -63,15 +65,15 @@ class Floor:
         with self.transaction():
             count = len(messages)
             first = cast(int, self.db.execute(_TAKE_MANY, (count, session_id, count)).fetchall()[0][0])
-            self.db.executemany(_INSERT, [(session_id, seq, *said) for seq, said in enumerate(messages, first)])
+            self.db.executemany(INSERT, [(session_id, seq, *said) for seq, said in enumerate(messages, first)])
 
     def last(self, session_id: str, count: int) -> list[tuple[object, ...]]:
-        rows = self._read.execute(_LAST, (session_id, count)).fetchall()
+        rows = self._read.execute(LAST, (session_id, count)).fetchall()
         rows.reverse()
         return rows
 
     def history(self, session_id: str) -> list[tuple[object, ...]]:
-        return self._read.execute(_ALL, (session_id,)).fetchall()
+        return self._read.execute(ALL, (session_id,)).fetchall()
 
     def transaction(self) -> "Transaction":
         return Transaction(self.db)

@@ -77,32 +77,37 @@ Outcome: TypeAlias = Result | Skipped
 class Timed:
     """A sampler: the time that a call takes, over as many calls as fill a sample."""
 
-    #: Seconds that a sample takes at least, so that neither the clock nor one slow flush decides it.
-    least = 0.05
-
     def __init__(
-        self, call: Callable[[], object], *, before: Callable[[], object] | None = None, once: bool = False
+        self,
+        call: Callable[[], object],
+        *,
+        before: Callable[[], object] | None = None,
+        times: int | None = None,
+        messages: int = 0,
     ) -> None:
         self._call = call
         #: What is done before each sample, outside its time.
         self._before = before
-        #: Whether a sample is a single call, since what it does can't be done again.
-        self._once = once
-        self.times = 1
+        self._fixed = times is not None
+        #: Calls in a sample.
+        self.times = times or 1
+        #: Messages that a call stores; then what is read is their rate.
+        self._messages = messages
 
     def __call__(self) -> Reading:
         if self._before is not None:
             self._before()
-        return {"time": self._seconds() / self.times}
+        seconds = self._seconds() / self.times
+        return {"messages/s": self._messages / seconds} if self._messages else {"time": seconds}
 
-    def warm_up(self, seconds: float) -> None:
-        """Calls for so long, and finds out how many calls fill a sample."""
+    def warm_up(self, seconds: float, least: float) -> None:
+        """Calls for so long, and finds out how many calls fill a sample of at least so many seconds."""
         deadline = time.perf_counter() + seconds
         while True:
             if self._before is not None:
                 self._before()
             took = self._seconds()
-            if took < self.least and not self._once:
+            if took < least and not self._fixed:
                 self.times *= 2
             elif time.perf_counter() >= deadline:
                 return

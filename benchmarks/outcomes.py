@@ -43,13 +43,12 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
     """A row of the table."""
     if isinstance(outcome, Skipped):
         return (outcome.workload, outcome.case, f"skipped: {outcome.reason}", "", "", "", "", "", "")
-    compares = outcome.target is None or outcome.target.kind != "value"
     return (
         outcome.workload,
         outcome.case,
         outcome.quantity,
         amount(outcome.ours, outcome.quantity),
-        amount(outcome.floor, outcome.quantity) if compares else "",
+        amount(outcome.floor, outcome.quantity),
         figure(outcome.figure, outcome),
         f"{figure(outcome.low, outcome)} … {figure(outcome.high, outcome)}",
         target(outcome),
@@ -62,9 +61,8 @@ def line(outcome: Outcome) -> str:
     if isinstance(outcome, Skipped):
         return f"{outcome.workload}, {outcome.case}: skipped, {outcome.reason}"
     workload, case, quantity, ours, floor, found, spread, wanted, met = cells(outcome)
-    against = f", floor {floor}" if floor else ""
     verdict = f", target {wanted}: {'met' if met == 'yes' else 'NOT MET'}" if wanted else ""
-    return f"{workload}, {case}: {quantity} {ours}{against}: {found} ({spread}){verdict}"
+    return f"{workload}, {case}: {quantity} {ours}, floor {floor}: {found} ({spread}){verdict}"
 
 
 def table(outcomes: Iterable[Outcome]) -> Table:

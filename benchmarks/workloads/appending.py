@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from benchmarks import floor_postgres, given
-from benchmarks.bench import Bench, workload
+from benchmarks.bench import Bench
 from benchmarks.floor_sqlite import Floor, Said
 from benchmarks.measuring import Outcome, Timed, TimedAwaits, at_most
 from ithaca import AsyncSessionManager, ChatMessage, SessionManager
@@ -33,7 +33,6 @@ class Place:
         return self.id
 
 
-@workload
 def append_one(bench: Bench) -> Iterator[Outcome]:
     """Append, one caller, SQLite, to a session that holds messages already."""
     for held in bench.sizes(0, 10_000, 1_000_000):
@@ -64,7 +63,6 @@ def append_to(
     floor.close()
 
 
-@workload
 def append_one_async(bench: Bench) -> Iterator[Outcome]:
     """Append, one task on asyncio, SQLite; the floor in a thread of its own, so that the loop never waits."""
     kept = bench.conversation(bench.size(10_000))
@@ -81,7 +79,6 @@ def append_one_async(bench: Bench) -> Iterator[Outcome]:
     floor.close()
 
 
-@workload
 def append_pg(bench: Bench) -> Iterator[Outcome]:
     """Append, one caller, PostgreSQL."""
     kept = bench.postgres_conversation(bench.size(10_000))
@@ -96,7 +93,6 @@ def append_pg(bench: Bench) -> Iterator[Outcome]:
     floor.close()
 
 
-@workload
 def append_pg_async(bench: Bench) -> Iterator[Outcome]:
     """Append, one task on asyncio, PostgreSQL."""
     kept = bench.postgres_conversation(bench.size(10_000))
