@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import count
@@ -24,8 +25,11 @@ from benchmarks.peers.workloads import CHARACTERS, Plan
 from tests.support.postgres import Server, ServerMissing, running_server
 
 ENVIRONMENTS = Path("build/peers")
-#: What is left of a failed measurement's silence before it is given up.
+#: Seconds of silence, beyond those that a measurement may take, after which a store is given up.
 _PATIENCE = 60
+#: For each of the stores the same; its database is filled in.
+_FULL = Plan("", [0, 1_000, 10_000], 1_000, 500, 25, 1_000, 100, 8, 250, seconds=20, filling_seconds=300)
+_QUICK = Plan("", [0, 100, 1_000], 50, 50, 5, 100, 10, 8, 20, seconds=5, filling_seconds=60)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +57,7 @@ def _measure(peers: list[Peer], out: Path, *, quick: bool) -> None:
         console.print(report.table(database, records))
     for record in records.values():
         console.print(f"• {report.about_store(record)}", markup=False)
-    sys.stdout.write(f"\nwritten: {out}\n")
+    _say(f"\nwritten: {out}")
 
 
 class Databases:
@@ -91,40 +95,49 @@ def _databases() -> Iterator[Databases]:
 
 
 def measured(peer: Peer, databases: Databases, *, quick: bool) -> dict[str, Any]:
-    """All that is found out about a store; what goes wrong is told in words under "failed"."""
-    record: dict[str, Any] = {"label": peer.label, "database": peer.database, "quick": quick, "results": []}
-    record |= {"at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "characters": CHARACTERS, "floor_us": [0.0, 0.0]}
-    plan = _plan("", quick=quick)
-    record["sizes"] = plan.sizes
+    """All that is found out about a store; what keeps it from being measured is told in words under "failed"."""
+    plan = _QUICK if quick else _FULL
+    record: dict[str, Any] = {
+        "label": peer.label,
+        "database": peer.database,
+        "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "quick": quick,
+        "sizes": plan.sizes,
+        "floor_us": [],  # before and after
+        "results": [],
+    }
     try:
-        url, floor_url = databases.new(peer.database), databases.new(peer.database)
-        before = bare_append(peer.database, floor_url)
-        for found in _found(peer, _plan(url, quick=quick), databases.folder):
-            if found.pop("kind") == "store":
-                record |= found
-            else:
-                record["results"].append(found)
-                sys.stdout.write(f"{report.line(peer.name, found)}\n")
-                sys.stdout.flush()
-        record["floor_us"] = [before, bare_append(peer.database, floor_url)]
+        _fill_in(record, peer, plan, databases)
     except (EnvironmentFailed, ProgramFailed, ServerMissing) as reason:
         record["failed"] = str(reason)
-        sys.stdout.write(f"{peer.name:<30}failed: {reason}\n")
+        _say(f"{peer.name:<30}failed: {reason}")
     record["machine"] = machine.described(databases.folder, databases.postgres_version)
     return record
 
 
+def _fill_in(record: dict[str, Any], peer: Peer, plan: Plan, databases: Databases) -> None:
+    floor = databases.new(peer.database)
+    plan = replace(plan, url=databases.new(peer.database))
+    record["floor_us"].append(bare_append(peer.database, floor))
+    for found in _found(peer, plan, databases.folder):
+        if found.pop("kind") == "store":
+            record |= found
+        else:
+            record["results"].append(found)
+            _say(report.line(peer.name, found))
+    record["floor_us"].append(bare_append(peer.database, floor))
+
+
 def _found(peer: Peer, plan: Plan, home: Path) -> Iterator[dict[str, Any]]:
-    python = interpreter(peer.environment, ENVIRONMENTS.resolve())
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    python = interpreter(peer.environment, ENVIRONMENTS.resolve())
     patience = plan.seconds + plan.filling_seconds + _PATIENCE
     return results(python, peer.module, plan, home, ENVIRONMENTS / f"{peer.name}.log", patience)
 
 
-def _plan(url: str, *, quick: bool) -> Plan:
-    if quick:
-        return Plan(url, [0, 100, 1_000], 50, 50, 5, 100, 10, 8, 20, 5, 60)
-    return Plan(url, [0, 1_000, 10_000], 1_000, 500, 25, 1_000, 100, 8, 250, 20, 300)
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def bare_append(database: Database, url: str) -> float:

@@ -27,6 +27,7 @@ class Store:
     packages = ("agno", "sqlalchemy", "psycopg")
     notes: ClassVar[dict[str, str]] = {
         "append": "two transactions: the session's row, then a run of one message",
+        "list": "times are kept in whole seconds: sessions of the same second come in any order",
         "shared": "the database numbers the runs here; Agent itself numbers them by the session as it last read it",
     }
     retries = 0

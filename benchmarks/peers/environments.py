@@ -12,15 +12,16 @@ class EnvironmentFailed(Exception):
 
 
 def interpreter(environment: str | None, folder: Path) -> Path:
-    """The Python that has what the environment's requirements name; it is made, or made anew, if they changed."""
+    """The Python that has what the environment's requirements name; it is made if it is missing or they changed."""
     if environment is None:
         return Path(sys.executable)
     home, requirements = folder / environment, _REQUIREMENTS / f"{environment}.txt"
-    stamp, python = home / "requirements.txt", home / "bin" / "python"
-    if not stamp.exists() or stamp.read_bytes() != requirements.read_bytes():
+    stamp, python = home / "made-of.txt", home / "bin" / "python"
+    made_of = f"Python {sys.version}\n{requirements.read_text()}"
+    if not stamp.exists() or stamp.read_text() != made_of:
         _uv("venv", "--clear", "--python", sys.executable, str(home))
         _uv("pip", "install", "--python", str(python), "--requirement", str(requirements))
-        stamp.write_bytes(requirements.read_bytes())
+        stamp.write_text(made_of)
     return python
 
 

@@ -34,6 +34,7 @@ _FAULTS = {
     "stored_though_refused": "stored though refused",
     "refused": "refused with an error",
 }
+_LIST_FAULTS = {"lost": "missing", "unexpected": "older ones in their places", "disordered": "out of order"}
 _SYNCHRONOUS = {"0": "off", "1": "normal", "2": "full", "3": "extra"}
 
 
@@ -80,8 +81,8 @@ def line(name: str, result: Record) -> str:
 def table(database: str, records: Mapping[str, Record]) -> Table:
     """The stores on a database, side by side."""
     shown = Table(title=f"Stores on {_DATABASES[database]}", caption="median (p99)", show_lines=True)
-    for heading in _headings(_on(database, records)):
-        shown.add_column(heading, overflow="fold")
+    for number, heading in enumerate(_headings(_on(database, records))):
+        shown.add_column(heading, overflow="fold", min_width=None if number else 22)
     for _, record in _on(database, records):
         shown.add_row(*_cells(record))
     return shown
@@ -97,12 +98,12 @@ def markdown(records: Mapping[str, Record]) -> str:
         headings = _headings(found)
         rows = [headings, ["---"] * len(headings), *(_cells(record) for _, record in found)]
         parts += [f"**On {title}**, median (p99):\n", *("| " + " | ".join(row) + " |" for row in rows), ""]
-        parts += [f"- {about}" for _, record in found for about in [about_store(record)]] + [""]
+        parts += [f"- {about_store(record)}" for _, record in found] + [""]
     return "\n".join(parts)
 
 
 def about_store(record: Record) -> str:
-    """Versions, durability, and whatever else belongs to a store's figures."""
+    """Versions, durability, and whatever else belongs to a store's figures, as an item of a Markdown list."""
     settings = {name: _setting(name, value) for name, value in record.get("settings", {}).items()}
     facts = [
         ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items()),
@@ -147,12 +148,12 @@ def _sizes(found: Iterable[tuple[str, Record]]) -> list[int]:
 
 
 def _cells(record: Record) -> list[str]:
-    low, high = sorted(record["floor_us"])
     results = record["results"]
     appends = [result for result in results if result["workload"] == "append"]
     by_name = {result["workload"]: result for result in results}
     others = [by_name.get(name) for name in ("last", "history", "list", "own", "shared")]
-    cells = [record["label"], f"{low:.0f}–{high:.0f} µs"]
+    floor = record["floor_us"]
+    cells = [record["label"], f"{min(floor):.0f}–{max(floor):.0f} µs" if floor else "not reached"]
     cells += [_cell(result, size) for result, size in zip_longest(appends, record["sizes"])]
     return [*cells, *map(_cell, others), _all_faults(results)]
 
@@ -183,7 +184,8 @@ def _all_faults(results: Iterable[Record]) -> str:
 
 
 def _wrong(result: Record) -> list[str]:
-    found = [f"{result[kind]:,} {words}" for kind, words in _FAULTS.items() if result.get(kind)]
+    faults = _LIST_FAULTS if result["workload"] == "list" else _FAULTS
+    found = [f"{result[kind]:,} {words}" for kind, words in faults.items() if result.get(kind)]
     return found + ([f"{result['retries']:,} tries anew"] if "retries" in result else [])
 
 
