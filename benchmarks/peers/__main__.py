@@ -28,7 +28,7 @@ ENVIRONMENTS = Path("build/peers")
 #: Seconds of silence, beyond those that a measurement may take, after which a store is given up.
 _PATIENCE = 60
 #: For each of the stores the same; its database is filled in.
-_FULL = Plan("", [0, 1_000, 10_000], 1_000, 500, 25, 1_000, 100, 8, 250, seconds=20, filling_seconds=300)
+_FULL = Plan("", [0, 1_000, 10_000], 500, 500, 25, 1_000, 100, 8, 250, seconds=20, filling_seconds=300)
 _QUICK = Plan("", [0, 100, 1_000], 50, 50, 5, 100, 10, 8, 20, seconds=5, filling_seconds=60)
 
 
