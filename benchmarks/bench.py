@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Generic, Protocol, Self, TypeAlias, TypeVar
 
-from benchmarks import floor_postgres, floor_sqlite, given
+import psycopg
+
+from benchmarks import floor_lists, floor_postgres, floor_sqlite, given, owners
 from benchmarks.measuring import Outcome, Reading, Result, Sampler, Skipped, Target, Timed, figure_of, in_turn, summary
 from ithaca import SessionManager
 from tests.support.postgres import Server, ServerMissing, running_server
@@ -39,6 +42,15 @@ class Conversation:
     id: str = "the-long-conversation"
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Many sessions of many owners, kept by Ithaca and by the floor, on SQLite."""
+
+    ours: str
+    floor: str
+    sessions: int
+
+
 class Bench:
     """One run."""
 
@@ -51,6 +63,8 @@ class Bench:
         self._numbers = itertools.count(1)
         self._exits = ExitStack()
         self._conversations: dict[tuple[int, bool], Conversation] = {}
+        self._owned: dict[int, Owned] = {}
+        self._shared: dict[str, str] = {}
 
     def run(self, workload: Workload) -> Iterator[Outcome]:
         """The outcomes of a workload, each as soon as it is there."""
@@ -116,12 +130,12 @@ class Bench:
 
     # Databases
 
-    def path(self, name: str) -> Path:
-        """Where a new file may lie."""
-        return self.folder / f"{name}-{next(self._numbers)}.db"
+    def path(self, name: str) -> str:
+        """Where a new SQLite database may lie."""
+        return str(self.folder / f"{name}-{next(self._numbers)}.db")
 
-    def remove(self, path: Path | str) -> None:
-        """Removes a database's files."""
+    def remove(self, path: str) -> None:
+        """Removes a SQLite database's files."""
         for file in Path(path).parent.glob(f"{Path(path).name}*"):
             file.unlink()
 
@@ -129,8 +143,8 @@ class Bench:
         """A session of so many messages on SQLite, shared by all that ask for it."""
         made = self._conversations.get((messages, False))
         if made is None:
-            made = Conversation(str(self.path(f"ours-{messages}")), str(self.path(f"floor-{messages}")), messages)
-            floor_sqlite.fill(Path(made.floor), made.id, messages)
+            made = Conversation(self.path(f"ours-{messages}"), self.path(f"floor-{messages}"), messages)
+            floor_sqlite.fill(made.floor, made.id, messages)
             fill(made.ours, made.id, messages)
             self._conversations[messages, False] = made
         return made
@@ -142,7 +156,27 @@ class Bench:
             made = Conversation(self.postgres.create_database(), self.postgres.create_database(), messages)
             floor_postgres.fill(made.floor, made.id, messages)
             fill(made.ours, made.id, messages)
+            vacuum(made.floor)
+            vacuum(made.ours)
             self._conversations[messages, True] = made
+        return made
+
+    def shared(self, name: str, make: Callable[[str], None]) -> str:
+        """A SQLite database that is made once, at the path that `make` is given."""
+        if name not in self._shared:
+            self._shared[name] = self.path(name)
+            make(self._shared[name])
+        return self._shared[name]
+
+    def owned(self, sessions: int) -> Owned:
+        """So many sessions, a hundred of each owner, on SQLite; shared by all that ask for them."""
+        made = self._owned.get(sessions)
+        if made is None:
+            made = Owned(self.path(f"ours-of-{sessions}"), self.path(f"floor-of-{sessions}"), sessions)
+            now = datetime.now(UTC)
+            floor_lists.fill(made.floor, owners.sessions(sessions, now))
+            owners.fill(made.ours, owners.sessions(sessions, now))
+            self._owned[sessions] = made
         return made
 
     @cached_property
@@ -155,13 +189,50 @@ class Bench:
         """The server's, if one was started."""
         return self.postgres.major if "postgres" in self.__dict__ else None
 
-    def copy(self, path: Path | str) -> Path:
+    def copy(self, path: str) -> str:
         """A copy of a closed SQLite database, written out so that nothing of it is left to be flushed later."""
         copied = self.path("copy")
         shutil.copyfile(path, copied)
-        with copied.open("rb+") as file:
+        with Path(copied).open("rb+") as file:
             os.fsync(file.fileno())
         return copied
+
+
+def vacuum(url: str) -> None:
+    """Does at once what the server does by itself some minutes after so much was stored."""
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("VACUUM ANALYZE")
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Opened = TypeVar("Opened", bound=Closable)
+
+
+class Anew(Generic[Opened]):
+    """A database that is made anew for each sample, since what is measured can only be done to it once."""
+
+    def __init__(self, make: Callable[[], str], open: Callable[[str], Opened], remove: Callable[[str], object]) -> None:
+        self._make, self._open, self._remove = make, open, remove
+        self._begin()
+
+    def renew(self) -> None:
+        self.__exit__()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._database = self._make()
+        #: What `open` gave for it.
+        self.opened = self._open(self._database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.close()
+        self._remove(self._database)
 
 
 def fill(database: str, session_id: str, count: int) -> None:

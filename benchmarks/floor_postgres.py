@@ -3,7 +3,7 @@
 `synchronous_commit` is on, as it is by default; the connection lies on a Unix socket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -50,6 +50,16 @@ class Floor:
             with cursor.copy(_COPY) as copy:
                 for seq, said in enumerate(messages, first):
                     copy.write_row((session_id, seq, *said))
+
+    def bring_in(self, session_ids: Iterable[str], rows: Iterable[tuple[str, int, str, str, str]]) -> None:
+        """Stores whole sessions, in one transaction."""
+        with self.db.transaction(), self.db.cursor() as cursor:
+            with cursor.copy("COPY sessions FROM STDIN") as copy:
+                for id in session_ids:
+                    copy.write_row((id, 1))
+            with cursor.copy(_COPY) as copy:
+                for row in rows:
+                    copy.write_row(row)
 
     def close(self) -> None:
         self.db.close()

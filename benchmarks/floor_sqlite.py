@@ -3,8 +3,7 @@
 The journal is a write-ahead log, flushed at each commit (`synchronous = FULL`), as Ithaca has it by default.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias, cast
 
 import apsw
@@ -30,16 +29,21 @@ _APPEND = """
     COMMIT
 """
 _TAKE_MANY = "UPDATE sessions SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq - ?"
-INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"
+_CUT_LAST = """
+    DELETE FROM messages WHERE session_id = ?
+    AND seq = (SELECT seq FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT 1)
+"""
+_FORK = "INSERT INTO messages SELECT ?, seq, role, content, metadata FROM messages WHERE session_id = ?"
+_INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"
 
 #: The newest messages of a session, newest first.
 LAST = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT ?"
 ALL = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq"
 
 
-def connect(path: Path | str) -> apsw.Connection:
+def connect(path: str) -> apsw.Connection:
     """A connection that waits for others, and flushes each commit."""
-    db = apsw.Connection(str(path))
+    db = apsw.Connection(path)
     db.set_busy_timeout(60_000)
     db.execute("PRAGMA synchronous = FULL")
     return db
@@ -48,7 +52,7 @@ def connect(path: Path | str) -> apsw.Connection:
 class Floor:
     """One connection to a file of conversations."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: str) -> None:
         self.db = connect(path)
         self.db.execute(_TABLES).fetchall()
         # Each keeps its statement prepared.
@@ -65,7 +69,21 @@ class Floor:
         with self.transaction():
             count = len(messages)
             first = cast(int, self.db.execute(_TAKE_MANY, (count, session_id, count)).fetchall()[0][0])
-            self.db.executemany(INSERT, [(session_id, seq, *said) for seq, said in enumerate(messages, first)])
+            self.db.executemany(_INSERT, [(session_id, seq, *said) for seq, said in enumerate(messages, first)])
+
+    def bring_in(self, session_ids: Iterable[str], rows: Iterable[tuple[str, int, str, str, str]]) -> None:
+        """Stores whole sessions, in one transaction."""
+        with self.transaction():
+            self.db.executemany("INSERT INTO sessions VALUES (?, 1)", ((id,) for id in session_ids))
+            self.db.executemany(_INSERT, rows)
+
+    def cut_last(self, session_id: str) -> None:
+        self._append.execute(_CUT_LAST, (session_id, session_id)).fetchall()
+
+    def fork(self, session_id: str, new_id: str) -> None:
+        with self.transaction():
+            self.db.execute("INSERT INTO sessions SELECT ?, next_seq FROM sessions WHERE id = ?", (new_id, session_id))
+            self.db.execute(_FORK, (new_id, session_id))
 
     def last(self, session_id: str, count: int) -> list[tuple[object, ...]]:
         rows = self._read.execute(LAST, (session_id, count)).fetchall()
@@ -95,7 +113,7 @@ class Transaction:
         self._db.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
-def fill(path: Path, session_id: str, count: int) -> None:
+def fill(path: str, session_id: str, count: int) -> None:
     """Makes a file with one session of so many messages."""
     floor = Floor(path)
     floor.create(session_id)

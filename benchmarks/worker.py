@@ -1,17 +1,18 @@
 """A process that does a job of a workload: `python -m benchmarks.worker JOB DATABASE SESSION …`.
 
-It talks in lines of JSON. Where it is to append, it says "ready", reads when to begin and for how many seconds, says how
-long each of its threads or tasks waited for each of its appends; and again, until its standard input ends.
+It talks in lines of JSON. Where it is to append, it says "ready", reads when to begin and for how many seconds, says
+how long each of its threads or tasks waited for each of its appends; and again, until its standard input ends.
 """
 
 import asyncio
+import gc
 import json
-import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import floor_postgres, floor_sqlite, given
@@ -83,28 +84,39 @@ def cold_floor(database: str, session: str) -> None:
 
 
 def stream_ours(database: str, session: str) -> None:
-    """Bytes that streaming a session takes at its peak, beyond what an open manager that has read takes."""
+    """Bytes that streaming a session takes at its peak, beyond what an open manager takes that has read."""
     with SessionManager(database) as manager:
         manager.get_messages(session, limit=50)
-        idle = _peak()
-        for _ in manager.iter_messages(session):
-            pass
-        _say(_peak() - idle)
+        _say(_peak_of(manager.iter_messages(session)))
 
 
 def stream_floor(database: str, session: str) -> None:
     """The same with a cursor of the bare driver."""
     db = floor_sqlite.connect(database)
     db.execute(floor_sqlite.LAST, (session, 50)).fetchall()
-    idle = _peak()
-    for _ in db.execute(floor_sqlite.ALL, (session,)):
+    _say(_peak_of(db.execute(floor_sqlite.ALL, (session,))))
+
+
+def _peak_of(stream: Iterable[object]) -> int:
+    """Bytes by which this process grows at most while it goes through a stream."""
+    gc.collect()
+    CLEAR_PEAK.write_text("5", encoding="ascii")
+    idle = _memory("VmRSS")
+    for _ in stream:
         pass
-    _say(_peak() - idle)
+    return _memory("VmHWM") - idle
 
 
-def _peak() -> int:
-    """The most memory that this process has had so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+#: Written to, it makes the present memory the peak (man 5 proc_pid_clear_refs).
+CLEAR_PEAK = Path("/proc/self/clear_refs")
+
+
+def _memory(which: str) -> int:
+    """Bytes of memory that the process has now, or had at its peak."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{which}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(which)
 
 
 def _in_threads(appends: Sequence[Append]) -> None:

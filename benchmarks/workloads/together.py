@@ -87,8 +87,8 @@ def _on_sqlite(
             floor.create(id)
     floor.close()
     with (
-        Crowd(job, str(ours_path), sessions, _seconds(bench), preload) as ours_crowd,
-        Crowd("threads_of_floor", str(floor_path), sessions, _seconds(bench), preload) as floor_crowd,
+        Crowd(job, ours_path, sessions, _seconds(bench), preload) as ours_crowd,
+        Crowd("threads_of_floor", floor_path, sessions, _seconds(bench), preload) as floor_crowd,
     ):
         yield from bench.compare(case, ours_crowd, floor_crowd, targets, few=True)
     bench.remove(ours_path)
