@@ -10,6 +10,7 @@ from rich.table import Table
 
 from benchmarks.outcomes import amount
 from benchmarks.peers.catalogue import PEERS
+from benchmarks.peers.workloads import CHARACTERS
 
 #: What is known about a store: what `measured` in `__main__` puts together.
 Record: TypeAlias = Mapping[str, Any]
@@ -97,7 +98,7 @@ def markdown(records: Mapping[str, Record]) -> str:
             continue
         headings = _headings(found)
         rows = [headings, ["---"] * len(headings), *(_cells(record) for _, record in found)]
-        parts += [f"**On {title}**, median (p99):\n", *("| " + " | ".join(row) + " |" for row in rows), ""]
+        parts += [f"**On {title}.** {_explained(found)}\n", *("| " + " | ".join(row) + " |" for row in rows), ""]
         parts += [f"- {about_store(record)}" for _, record in found] + [""]
     return "\n".join(parts)
 
@@ -112,6 +113,20 @@ def about_store(record: Record) -> str:
     ]
     quick = " (measured in haste)" if record["quick"] else ""
     return f"**{record['label']}**{quick}, {record['at']}: {'; '.join(filter(None, facts))}."
+
+
+def _explained(found: list[tuple[str, Record]]) -> str:
+    """How the table is to be read, and on what machine the newest of its rows was measured."""
+    newest = max((record for _, record in found), key=lambda record: str(record["at"]))
+    machine = newest.get("machine", {})
+    facts = [machine[name] for name in ("CPU", "file system", "kernel") if name in machine]
+    facts += [f"PostgreSQL {machine['PostgreSQL']}"] if newest["database"] == "postgresql" else []
+    return (
+        f"Median (p99); each message has {CHARACTERS} characters and is an append of its own. Last 50 and whole history:"
+        f" of {max(newest['sizes']):,} messages. The writers are threads, or tasks where the store is made for asyncio."
+        " A dash: the store has no such call. A bare append is the floor's, before and after the store was measured: if"
+        f" it differs much from row to row, so did the disk. {', '.join(facts)}."
+    )
 
 
 def _remarks(record: Record) -> Iterator[str]:
