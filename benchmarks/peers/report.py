@@ -122,7 +122,7 @@ def _explained(found: list[tuple[str, Record]]) -> str:
     facts = [machine[name] for name in ("CPU", "file system", "kernel") if name in machine]
     facts += [f"PostgreSQL {machine['PostgreSQL']}"] if newest["database"] == "postgresql" else []
     return (
-        f"Median (p99); each message has {CHARACTERS} characters and is an append of its own. Last 50 and whole history:"
+        f"Median (p99); messages of {CHARACTERS} characters, one an append. Last 50 and whole history:"
         f" of {max(newest['sizes']):,} messages. The writers are threads, or tasks where the store is made for asyncio."
         " A dash: the store has no such call. A bare append is the floor's, before and after the store was measured: if"
         f" it differs much from row to row, so did the disk. {', '.join(facts)}."
