@@ -43,6 +43,11 @@ test-lowest: ## run the tests with the oldest supported dependencies
 	$(MAKE) VENV=.venv-lowest .venv-lowest/lowest.stamp
 	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
+.PHONY: bench
+bench: ## measure Ithaca against bare drivers; WORKLOAD="append_one history" for some, ARGS="--quick" for options
+	$(MAKE) VENV=.venv-bench .venv-bench/bench.stamp
+	.venv-bench/bin/python -m benchmarks $(ARGS) $(WORKLOAD)
+
 .PHONY: docs
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/dev.stamp ## build the documentation into site/
@@ -55,6 +60,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
+	$(LOCK) --extra postgres --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
 	$(LOCK) --group build --constraint requirements/dev.lock --output-file requirements/run.lock
 	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt
 
@@ -63,9 +69,9 @@ setup: $(VENV)/dev.stamp ## make .venv with all that development needs
 
 .PHONY: clean
 clean: ## remove everything that these targets made
-	rm -rf .venv .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf .venv .venv-bench .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 		build dist site
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian ships venv without its pip (that is in python3-venv); the system's pip then puts one there.
 $(VENV)/pip.stamp:
@@ -88,5 +94,10 @@ $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml requirements/dev.lock
 
 $(VENV)/lowest.stamp: $(VENV)/pip.stamp pyproject.toml requirements/lowest.txt
 	$(INSTALL) --require-hashes --requirement requirements/lowest.txt
+	$(INSTALL_ITHACA)
+	touch $@
+
+$(VENV)/bench.stamp: $(VENV)/pip.stamp pyproject.toml requirements/bench.lock
+	$(INSTALL) --require-hashes --requirement requirements/bench.lock
 	$(INSTALL_ITHACA)
 	touch $@

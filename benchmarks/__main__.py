@@ -15,9 +15,11 @@ import benchmarks
 from benchmarks import machine, outcomes
 from benchmarks.bench import Bench
 from benchmarks.measuring import Outcome
+from benchmarks.plots import draw
 from benchmarks.workloads import WORKLOADS
 
 BUILD = Path("build/bench")
+FIGURES = Path("docs/assets/performance")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     outcomes.write(written, facts, found)
     Console(width=max(120, Console().width)).print(outcomes.table(found))
     sys.stdout.write(f"\nwritten: {written}\n")
+    _draw(found, asked.out if asked.quick else FIGURES)
     return 0
+
+
+def _draw(found: list[Outcome], folder: Path) -> None:
+    try:
+        drawn = draw(found, folder)
+    except ImportError:
+        sys.stdout.write("no plots: matplotlib is not installed here (`make bench` has it)\n")
+    else:
+        sys.stdout.writelines(f"drawn: {path}\n" for path in drawn)
 
 
 def _measure(bench: Bench, names: list[str]) -> Iterator[Outcome]:

@@ -142,14 +142,15 @@ def in_turn(ours: Sampler, floor: Sampler, count: int) -> Iterator[tuple[Reading
     """So many pairs of samples: ours, floor, floor, ours, ours, …"""
     gc.collect()
     gc.freeze()  # what is there already is looked through no more
-    for number in range(count):
-        if number % 2:
-            second = floor()
-            yield ours(), second
-        else:
-            first = ours()
-            yield first, floor()
-    gc.unfreeze()
+    try:
+        for number in range(count):
+            if number % 2:
+                later = floor()
+                yield ours(), later
+            else:
+                yield ours(), floor()
+    finally:
+        gc.unfreeze()
 
 
 @dataclass(frozen=True, slots=True)

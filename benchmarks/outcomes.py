@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,15 @@ def markdown(outcomes: Iterable[Outcome]) -> str:
     """For the documentation."""
     lines = [_HEADINGS, tuple("---" for _ in _HEADINGS), *map(cells, outcomes)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def growths(outcomes: Iterable[Outcome]) -> dict[str, list[Result]]:
+    """The results that show growth, by workload, the smallest first."""
+    found = sorted((one for one in outcomes if isinstance(one, Result) and one.stored), key=lambda one: one.workload)
+    return {
+        name: sorted(points, key=lambda one: one.stored or 0)
+        for name, points in groupby(found, key=lambda one: one.workload)
+    }
 
 
 def write(path: Path, facts: dict[str, str], outcomes: Sequence[Outcome]) -> None:

@@ -1,0 +1,72 @@
+"""Writes what was measured into the documentation: `python -m benchmarks.report build/bench/*.json`.
+
+Of several files, the later one's results stand for the same cases. Only what lies between the markers is written.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks import outcomes
+from benchmarks.measuring import Outcome, Result
+from benchmarks.plots import draw
+from benchmarks.workloads import WORKLOADS
+
+PAGE = Path("docs/performance.md")
+#: From the page.
+FIGURES = Path("assets/performance")
+
+
+def main(files: Sequence[str]) -> int:
+    if not files:
+        sys.stderr.write("usage: python -m benchmarks.report build/bench/*.json\n")
+        return 2
+    runs = [outcomes.read(Path(file)) for file in sorted(files)]
+    found = merged(outcome for _, run in runs for outcome in run)
+    draw(found, PAGE.parent / FIGURES)
+    parts = {"machine": _machine(runs[-1][0]), "results": _results(found), "growth": _growth(found)}
+    page = PAGE.read_text(encoding="utf-8")
+    for name, content in parts.items():
+        page = between(page, name, content)
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+def merged(found: Iterable[Outcome]) -> list[Outcome]:
+    """The last outcome of each quantity, in the order of the workloads."""
+    last = {(one.workload, one.case, getattr(one, "quantity", "")): one for one in found}
+    order = list(WORKLOADS)
+    return sorted(last.values(), key=lambda one: order.index(one.workload))
+
+
+def between(page: str, name: str, content: str) -> str:
+    """The page with this content between its markers `<!-- NAME -->` and `<!-- end of NAME -->`."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+    if not pattern.search(page):
+        raise LookupError(f"the page has no {begin} … {end}")
+    return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", page)
+
+
+def _machine(facts: dict[str, str]) -> str:
+    rows = [f"| {name} | {fact} |" for name, fact in facts.items()]
+    return "\n".join(["| | |", "| --- | --- |", *rows])
+
+
+def _results(found: Iterable[Outcome]) -> str:
+    targets = [one for one in found if not (isinstance(one, Result) and one.stored)]
+    return outcomes.markdown(targets)
+
+
+def _growth(found: Iterable[Outcome]) -> str:
+    lines = []
+    for name, points in outcomes.growths(found).items():
+        about = (WORKLOADS[name].__doc__ or "").strip()
+        lines += [f"![{about}]({FIGURES}/{name}.svg)", "", about, ""]
+        lines += [outcomes.markdown(points), ""]
+    return "\n".join(lines).strip()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
