@@ -22,7 +22,7 @@ def described(folder: Path, postgres: str | None = None) -> dict[str, str]:
         "Python": platform.python_version(),
         "SQLite": apsw.sqlite_lib_version(),
         "apsw": apsw.apsw_version(),
-        "PostgreSQL": postgres or "not used",
+        "PostgreSQL": postgres or "",
         "psycopg": _version("psycopg"),
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
         "file system": _file_system(folder),

@@ -97,6 +97,11 @@ def write(path: Path, facts: dict[str, str], outcomes: Sequence[Outcome]) -> Non
     path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def is_run(path: Path) -> bool:
+    """Whether `write` wrote this file."""
+    return "outcomes" in json.loads(path.read_text(encoding="utf-8"))
+
+
 def read(path: Path) -> tuple[dict[str, str], list[Outcome]]:
     """What `write` wrote."""
     found = json.loads(path.read_text(encoding="utf-8"))

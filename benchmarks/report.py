@@ -1,6 +1,7 @@
 """Writes what was measured into the documentation: `python -m benchmarks.report build/bench/*.json`.
 
-Of several files, the later one's results stand for the same cases. Only what lies between the markers is written.
+Of several files, the later one's results stand for the same cases. Files of another kind are passed over. Only what lies
+between the markers is written.
 """
 
 import re
@@ -19,13 +20,13 @@ FIGURES = Path("assets/performance")
 
 
 def main(files: Sequence[str]) -> int:
-    if not files:
+    runs = [outcomes.read(path) for path in map(Path, sorted(files)) if outcomes.is_run(path)]
+    if not runs:
         sys.stderr.write("usage: python -m benchmarks.report build/bench/*.json\n")
         return 2
-    runs = [outcomes.read(Path(file)) for file in sorted(files)]
     found = merged(outcome for _, run in runs for outcome in run)
     draw(found, PAGE.parent / FIGURES)
-    parts = {"machine": _machine(runs[-1][0]), "results": _results(found), "growth": _growth(found)}
+    parts = {"machine": _machine([facts for facts, _ in runs]), "results": _results(found), "growth": _growth(found)}
     page = PAGE.read_text(encoding="utf-8")
     for name, content in parts.items():
         page = between(page, name, content)
@@ -41,16 +42,19 @@ def merged(found: Iterable[Outcome]) -> list[Outcome]:
 
 
 def between(page: str, name: str, content: str) -> str:
-    """The page with this content between its markers `<!-- NAME -->` and `<!-- end of NAME -->`."""
-    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    """The page with this content between its markers `<!-- NAME -->` and `<!-- /NAME -->`."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
     if not pattern.search(page):
         raise LookupError(f"the page has no {begin} … {end}")
     return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", page)
 
 
-def _machine(facts: dict[str, str]) -> str:
-    rows = [f"| {name} | {fact} |" for name, fact in facts.items()]
+def _machine(runs: Sequence[dict[str, str]]) -> str:
+    """A table of facts; where the runs differ, of each."""
+    names = dict.fromkeys(name for facts in runs for name in facts)
+    told = {name: dict.fromkeys(facts[name] for facts in runs if name in facts) for name in names}
+    rows = [f"| {name} | {'; '.join(facts)} |" for name, facts in told.items()]
     return "\n".join(["| | |", "| --- | --- |", *rows])
 
 

@@ -40,9 +40,9 @@ def test_a_result_says_all_that_it_should(run: Path) -> None:
 
 
 def test_the_machine_and_the_versions_are_told(run: Path) -> None:
-    told = {"date", "ithaca", "Python", "SQLite", "apsw", "PostgreSQL", "psycopg", "CPU", "file system", "kernel"}
+    told = {"date", "ithaca", "Python", "SQLite", "apsw", "psycopg", "CPU", "file system", "kernel"}
 
-    assert told == found(run)["machine"].keys()
+    assert told | {"sizes"} == found(run)["machine"].keys()
 
 
 def test_databases_are_removed_afterwards(run: Path) -> None:
@@ -116,6 +116,14 @@ def test_outcomes_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert ({"date": "today"}, written) == outcomes.read(tmp_path / "run.json")
 
 
+def test_a_report_needs_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.json"
+    other.write_text("{}", encoding="utf-8")
+
+    assert 2 == report.main([str(other)])
+    assert "usage" in capsys.readouterr().err
+
+
 def test_a_line_tells_whether_the_target_was_met() -> None:
     expected = "append_one, 0 held: time 200 µs, floor 100 µs: 2× (1.9× … 2.1×), target ≤ 1.25×: NOT MET"
 
@@ -123,7 +131,7 @@ def test_a_line_tells_whether_the_target_was_met() -> None:
 
 
 def test_a_page_is_written_between_its_markers_only() -> None:
-    page = "before\n<!-- results -->\nold\n<!-- end of results -->\nafter"
+    page = "before\n<!-- results -->\nold\n<!-- /results -->\nafter"
 
     assert page.replace("old", "new\\1") == report.between(page, "results", "new\\1")
     with pytest.raises(LookupError):
