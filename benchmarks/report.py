@@ -1,7 +1,7 @@
 """Writes what was measured into the documentation: `python -m benchmarks.report build/bench/*.json`.
 
-Of several files, the later one's results stand for the same cases. Files of another kind are passed over. Only what lies
-between the markers is written.
+Of several files, the later one's results stand for the same cases. Files of another kind are passed over. Only what
+lies between the markers is written.
 """
 
 import re
