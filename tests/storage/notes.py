@@ -11,8 +11,8 @@ from typing import Any
 import apsw
 
 from ithaca.config import Settings
+from ithaca.connection import Connection
 from ithaca.errors import IthacaError
-from ithaca.storage.connection import Connection
 from ithaca.storage.sqlite import SQLiteStorage
 
 TABLE = "CREATE TABLE notes (text TEXT PRIMARY KEY)"

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from ithaca.config import Settings
+from ithaca.connection import Connection
 from ithaca.errors import DatabaseBusy, StorageError
-from ithaca.storage.connection import Connection
 from ithaca.storage.postgres import PostgresStorage
 from ithaca.storage.postgres_async import AsyncPostgresStorage
 

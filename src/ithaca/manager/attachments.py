@@ -10,7 +10,7 @@ from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import Page
 from ithaca.operations import attachments
 from ithaca.operations.attachments import CHUNK, FOUND_AT_ONCE, REMOVED_AT_ONCE
-from ithaca.storage.connection import Storage
+from ithaca.storage.protocol import Storage
 from ithaca.uploads import PIECE, Upload, is_file, pieces
 
 if TYPE_CHECKING:

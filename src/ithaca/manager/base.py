@@ -14,7 +14,7 @@ from ithaca.operations import search, sessions
 from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
 from ithaca.storage import open_storage
-from ithaca.storage.connection import Storage
+from ithaca.storage.protocol import Storage
 from ithaca.tokens import TokenCounter, counter
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from ithaca.config import Settings
+from ithaca.connection import Operation, P
 from ithaca.errors import ManagerClosed
 from ithaca.models import Session
 from ithaca.operations.scope import Scope
 from ithaca.storage import open_storage
 from ithaca.storage.bell import Bell
-from ithaca.storage.connection import Operation, P, Storage
+from ithaca.storage.protocol import Storage
 
 T = TypeVar("T")
 

@@ -3,9 +3,9 @@
 from typing import TypeVar
 
 from ithaca.config import Settings
+from ithaca.connection import Operation, P
 from ithaca.manager.incognito import Known, hidden, in_memory
 from ithaca.manager.opening import OpenedWhenUsed
-from ithaca.storage.connection import Operation, P
 
 T = TypeVar("T")
 

@@ -4,10 +4,11 @@ import asyncio
 from typing import TypeVar
 
 from ithaca.config import Settings
+from ithaca.connection import Operation, P
 from ithaca.errors import ManagerClosed
 from ithaca.storage import open_async_storage
 from ithaca.storage.bell import Bell
-from ithaca.storage.connection import AsyncStorage, Operation, P
+from ithaca.storage.protocol import AsyncStorage
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from ithaca.content import whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import ChatMessage, Erased, Page, Restored, TrashEntry
 from ithaca.operations import erasure, holds, recovery, search
-from ithaca.storage.connection import Storage
+from ithaca.storage.protocol import Storage
 
 if TYPE_CHECKING:
     from ithaca.manager.opening import OpenedWhenUsed

@@ -11,7 +11,7 @@ from ithaca.manager.base import AsyncBase, Base, Common
 from ithaca.models import Change
 from ithaca.operations import changes
 from ithaca.operations.changes import News, Position
-from ithaca.storage.connection import Storage
+from ithaca.storage.protocol import Storage
 
 if TYPE_CHECKING:
     from ithaca.manager.opening import OpenedWhenUsed

@@ -6,10 +6,10 @@ from typing import Any
 
 from ithaca.attached import Place, places_of
 from ithaca.columns import Row, from_json
+from ithaca.connection import Connection
 from ithaca.models import Problem
 from ithaca.operations.attachments import ANY, CHUNK, NAMED
 from ithaca.operations.scope import Scope
-from ithaca.storage.connection import Connection
 
 _PAGE = 500
 

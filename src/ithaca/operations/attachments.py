@@ -12,13 +12,13 @@ from typing import Any
 
 from ithaca.attached import Attached, Attachment, Collected, Place, places_of
 from ithaca.columns import Row, from_time
+from ithaca.connection import Connection, one_statement, repeatable
 from ithaca.content import new_id
 from ithaca.errors import AmbiguousId, AttachmentNotFound, InvalidMessage, StorageError
 from ithaca.models import ChatMessage, Page
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection, one_statement, repeatable
 
 #: Bytes in every chunk but the last. Offsets are reckoned by it: it is part of the schema.
 CHUNK = 1024 * 1024

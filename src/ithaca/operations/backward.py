@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 from ithaca.columns import Row
+from ithaca.connection import Connection
 from ithaca.operations.statements import MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection
 
 #: Rows in the first step backward, and in the largest. Each step is twice the one before.
 FIRST_STEP, LARGEST_STEP = 64, 512

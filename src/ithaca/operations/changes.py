@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ithaca.columns import Row, from_time
+from ithaca.connection import Connection, Engine
 from ithaca.errors import InvalidArgument
 from ithaca.models import Change
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import RECORD_CHANGE
-from ithaca.storage.connection import Connection, Engine
 
 #: So many changes are told in one go.
 PAGE = 500

@@ -8,6 +8,7 @@ tell of what was removed; when that message comes back, it counts again.
 from typing import Any
 
 from ithaca.columns import Row
+from ithaca.connection import Connection, one_statement
 from ithaca.content import new_id
 from ithaca.context.calls import parts_of
 from ithaca.errors import InvalidArgument, MessageNotFound, SessionNotFound
@@ -16,7 +17,6 @@ from ithaca.operations import trash
 from ithaca.operations.backward import backward
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
-from ithaca.storage.connection import Connection, one_statement
 
 #: How far behind the last messages that are to be kept the calls of their results are looked for.
 SEARCHED = 500

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ithaca.columns import Row
+from ithaca.connection import Connection
 from ithaca.context import Context, ContextInfo, Provider
 from ithaca.context.calls import ALWAYS
 from ithaca.context.window import LEAD, Unit, Window, is_always_sent
@@ -13,7 +14,6 @@ from ithaca.operations import attachments, compaction
 from ithaca.operations.backward import backward
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection
 from ithaca.tokens import TOKENS_PER_MESSAGE
 
 #: What stands before a summary. It is said in the user's name, since it is made of what anybody said: as a system

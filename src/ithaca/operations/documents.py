@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ithaca.connection import Connection, one_statement
 from ithaca.errors import (
     DocumentExists,
     DocumentNotFound,
@@ -13,7 +14,6 @@ from ithaca.models import Document, DocumentVersion, Page, Removed
 from ithaca.operations import trash
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
-from ithaca.storage.connection import Connection, one_statement
 
 #: In the order in which `Document` reads a row, of documents d and their current versions v.
 _DOCUMENT = (

@@ -9,11 +9,11 @@ from operator import itemgetter
 from typing import Any
 
 from ithaca.columns import Row
+from ithaca.connection import Connection
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
 from ithaca.operations import attachments, holds, search
 from ithaca.operations.scope import Scope
-from ithaca.storage.connection import Connection
 
 #: What holds an owner's data, in an order in which it can be deleted.
 _TABLES = (

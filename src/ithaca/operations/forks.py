@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ithaca.connection import Connection
 from ithaca.errors import HeadersUnreadable, MessageNotFound, SessionExists
 from ithaca.models import Session
 from ithaca.operations.changes import record
@@ -9,7 +10,6 @@ from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import get_bare, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.operations.trash import COMPACTION_COLUMNS
-from ithaca.storage.connection import Connection
 
 # What was used for the original's messages was used once: totals begin anew.
 _COPY_SESSION = """

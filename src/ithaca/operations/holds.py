@@ -4,9 +4,9 @@ A hold on a folder keeps retention and clean-up from its sessions. Of an owner w
 erased: an entry of the trash holds sessions of any folders, and a session may have been in another one before.
 """
 
+from ithaca.connection import Connection, Engine
 from ithaca.errors import LegalHold
 from ithaca.operations.scope import Scope
-from ithaca.storage.connection import Connection, Engine
 
 #: A condition on `sessions s`.
 NOT_HELD = """

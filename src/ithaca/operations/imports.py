@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from ithaca.connection import Connection, repeatable
 from ithaca.content import Draft
 from ithaca.models import ImportReport
 from ithaca.operations import attachments
 from ithaca.operations.messages import appending
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import INSERT_MESSAGE, RECORD_CHANGE
-from ithaca.storage.connection import Connection, repeatable
 
 _INSERT_SESSION = """
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode,

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ithaca.columns import Row, from_json
+from ithaca.connection import Connection
 from ithaca.errors import SecretError
 from ithaca.models import DatabaseInfo, Problem
 from ithaca.operations import attachment_checks, search
 from ithaca.operations.scope import Scope
-from ithaca.storage.connection import Connection
 
 #: Name → what finds the broken rows: owner, id, and what is wrong with it.
 _CHECKS = {

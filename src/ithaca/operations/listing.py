@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from ithaca.columns import Row, to_time
+from ithaca.connection import Connection, one_statement
 from ithaca.models import Page, Session
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import SESSION, session_from
-from ithaca.storage.connection import Connection, one_statement
 
 #: Order → the column that leads it, and whether it runs downward.
 ORDERS = {

@@ -5,6 +5,7 @@ from typing import Any
 
 from ithaca.attached import Attached, places_of
 from ithaca.columns import Row, to_json
+from ithaca.connection import Connection, Operation, one_statement, repeatable
 from ithaca.content import Draft, draft_row, says_the_same
 from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
 from ithaca.models import ChatMessage, Removed
@@ -12,7 +13,6 @@ from ithaca.operations import attachments, trash
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
 from ithaca.operations.statements import INSERT_KNOWN_MESSAGE, MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection, Operation, one_statement, repeatable
 
 #: Bytes of attachments that a stretch of a stream holds at most, unless a single message has more.
 STRETCH_BYTES = 16 * 1024 * 1024

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
+from ithaca.connection import Connection, one_statement
 from ithaca.errors import InvalidArgument, LegalHold, RetentionNotFound
 from ithaca.operations import holds, retention, trash
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.retention import PolicyOutcome, RetentionPolicy
-from ithaca.storage.connection import Connection, one_statement
 
 _POLICY = "owner, folder, archive_after, delete_after, keep_starred, keep_newest, legal_hold, updated_at"
 

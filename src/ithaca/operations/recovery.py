@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ithaca.columns import Row, from_json
+from ithaca.connection import Connection, one_statement
 from ithaca.errors import (
     AmbiguousId,
     DocumentExists,
@@ -21,7 +22,6 @@ from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import advance, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS
-from ithaca.storage.connection import Connection, one_statement
 
 # What the session or the document of an entry is called.
 _NAME = """

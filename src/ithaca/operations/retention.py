@@ -5,12 +5,12 @@ The statements are shared with the policies (`operations.policies`), which do th
 
 from typing import Any
 
+from ithaca.connection import Connection
 from ithaca.content import new_id
 from ithaca.operations import holds
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import SESSION_COLUMNS
 from ithaca.operations.trash import COMPACTION_COLUMNS, HANGS
-from ithaca.storage.connection import Connection
 
 # Asked of the rows themselves as well as of the count: a conversation is never thrown away for a wrong number.
 _EMPTY = f"""

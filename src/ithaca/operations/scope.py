@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from ithaca import columns
 from ithaca.config import Limits
+from ithaca.connection import Connection
 from ithaca.errors import AmbiguousId, DocumentNotFound, SessionNotFound
 from ithaca.secrets import Vault
-from ithaca.storage.connection import Connection
 from ithaca.tokens import TokenCounter, estimate_tokens
 
 

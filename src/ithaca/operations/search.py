@@ -18,13 +18,13 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from ithaca.columns import Row, from_json, from_text, to_json
+from ithaca.connection import Connection, repeatable
 from ithaca.content import MOST, spoken
 from ithaca.errors import SessionNotFound
 from ithaca.models import ChatMessage, Erased, Problem, SearchHit
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.query import Phrase, Query, matches, snippet
-from ithaca.storage.connection import Connection, repeatable
 from ithaca.words import MOST_CHARACTERS, VERSION, words_of
 
 #: What one transaction indexes at most: other writers wait so long.

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from ithaca.columns import Row
+from ithaca.connection import Connection, one_statement
 from ithaca.content import new_id
 from ithaca.errors import AmbiguousId, RevisionConflict, SessionExists, SessionNotFound
 from ithaca.models import ChatMessage, Removed, Session
@@ -15,7 +16,6 @@ from ithaca.operations import attachments, trash
 from ithaca.operations.changes import record
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection, one_statement
 
 #: In the order in which `Session` reads a row; the headers are for the vault.
 SESSION = (

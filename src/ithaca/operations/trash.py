@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ithaca.columns import to_json
+from ithaca.connection import Connection
 from ithaca.content import new_id
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS
-from ithaca.storage.connection import Connection
 
 DOCUMENT_COLUMNS = "id, session_id, title, language, version, archived, revision, created_at, updated_at"
 VERSION_COLUMNS = "document_id, version, title, language, content, size, summary, source, created_at"

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ithaca.columns import Row
+from ithaca.connection import Connection, one_statement, repeatable
 from ithaca.errors import RevisionConflict, UsageConflict
 from ithaca.operations import changes
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, lock
-from ithaca.storage.connection import Connection, one_statement, repeatable
 from ithaca.usage import Usage, UsageRecord, day_of, from_millionths
 
 _RECORD = "id, owner, session_id, message_id, model, input_tokens, output_tokens, cost, created_at"

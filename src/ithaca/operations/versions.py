@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ithaca.columns import Row, to_json
+from ithaca.connection import Connection
 from ithaca.content import Draft, new_id, says_the_same
 from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
 from ithaca.models import ChatMessage, MessageVersion
@@ -20,7 +21,6 @@ from ithaca.operations.messages import by_id, insert_known
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS
-from ithaca.storage.connection import Connection
 
 _MINE = "owner = :owner AND session_id = :session_id"
 _OF_M = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))

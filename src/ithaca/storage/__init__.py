@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ithaca.config import Settings
 from ithaca.errors import ConfigurationError
-from ithaca.storage.connection import AsyncStorage, Storage
+from ithaca.storage.protocol import AsyncStorage, Storage
 
 if TYPE_CHECKING:
     from types import ModuleType

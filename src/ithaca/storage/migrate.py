@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from importlib.resources import files
 
+from ithaca.connection import Engine
 from ithaca.errors import SchemaOutOfDate, SchemaTooNew
-from ithaca.storage.connection import Engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from ithaca.columns import Row
 from ithaca.config import Settings
+from ithaca.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement, is_repeatable
 from ithaca.errors import (
     ConfigurationError,
     DatabaseBusy,
@@ -32,16 +33,6 @@ from ithaca.errors import (
 )
 from ithaca.operations.statements import TAKE_NUMBERS
 from ithaca.storage.bell import Bell
-from ithaca.storage.connection import (
-    NOTHING,
-    Engine,
-    Operation,
-    P,
-    Params,
-    drive,
-    is_one_statement,
-    is_repeatable,
-)
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.migrate import Migration, check_version, migrations
 

@@ -11,16 +11,8 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from ithaca.columns import Row
 from ithaca.config import Settings
+from ithaca.connection import NOTHING, Engine, Operation, P, Params, is_one_statement, is_repeatable
 from ithaca.storage.bell import Bell
-from ithaca.storage.connection import (
-    NOTHING,
-    Engine,
-    Operation,
-    P,
-    Params,
-    is_one_statement,
-    is_repeatable,
-)
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.postgres import (
     ANALYZE,

@@ -26,6 +26,7 @@ import apsw
 
 from ithaca.columns import Row, to_json
 from ithaca.config import Settings
+from ithaca.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement
 from ithaca.errors import (
     DatabaseBusy,
     DatabaseUnavailable,
@@ -43,7 +44,6 @@ from ithaca.operations.statements import (
     TAKE_NUMBERS,
 )
 from ithaca.storage.bell import Bell
-from ithaca.storage.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement
 from ithaca.storage.migrate import check_version, migrations
 
 if sys.platform != "win32":  # there, SQLite's own locks have to do

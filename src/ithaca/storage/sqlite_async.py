@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ithaca.config import Settings
+from ithaca.connection import Operation, P, drive
 from ithaca.errors import IthacaError, ManagerClosed
 from ithaca.storage.bell import Bell
-from ithaca.storage.connection import Operation, P, drive
 from ithaca.storage.sqlite import Job, SQLiteConnection, SQLiteStorage, Writer
 
 T = TypeVar("T")

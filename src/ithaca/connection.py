@@ -1,7 +1,7 @@
 """What an operation may ask of a database, whichever it is.
 
 An operation is a coroutine function over a `Connection`. It opens no transaction and catches no driver error:
-`Storage.read` and `Storage.write` begin, commit, roll back, retry and translate, in one place a database. It
+a storage's `read` and `write` begin, commit, roll back, retry and translate, in one place a database. It
 may be run again from its start (a deadlock, a connection that broke), so it keeps no state of its own.
 
 SQL names its parameters `:so`. Five forms stand for what the databases write differently: `IN (EACH(:ids))` takes
@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from ithaca.columns import Row
-from ithaca.storage.bell import Bell
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,40 +50,6 @@ class Connection(Protocol):
         Returns the first number; or None, with nothing changed, when the session isn't there, isn't at the
         expected revision, or holds one of the messages already.
         """
-
-
-class Storage(Protocol):
-    """A database, for callers that wait in their thread."""
-
-    @property
-    def bell(self) -> Bell:
-        """Rings when something may have been committed, here or by another process."""
-
-    def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs an operation on one consistent state of the database."""
-
-    def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs an operation as one transaction; it is durable when this returns."""
-
-    def scrub(self, *, whole: bool) -> None:
-        """Makes what was deleted vanish from the database's files; `whole`: writes them anew."""
-
-    def close(self) -> None: ...
-
-
-class AsyncStorage(Protocol):
-    """A database, for callers on an event loop."""
-
-    @property
-    def bell(self) -> Bell: ...
-
-    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
-
-    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
-
-    async def scrub(self, *, whole: bool) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 Op = TypeVar("Op", bound=Callable[..., Any])
