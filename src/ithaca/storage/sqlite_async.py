@@ -15,7 +15,9 @@ from ithaca.config import Settings
 from ithaca.connection import Operation, P, drive
 from ithaca.errors import IthacaError, ManagerClosed
 from ithaca.storage.bell import Bell
-from ithaca.storage.sqlite import Job, SQLiteConnection, SQLiteStorage, Writer
+from ithaca.storage.sqlite import SQLiteStorage
+from ithaca.storage.sqlite_connection import SQLiteConnection
+from ithaca.storage.sqlite_writer import Job, Writer
 
 T = TypeVar("T")
 

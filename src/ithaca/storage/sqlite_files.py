@@ -1,0 +1,106 @@
+"""The files of a SQLite database: whose turn it is to write, whether it is still there, and who may read it.
+
+Processes take turns by a lock on a file beside the database. SQLite's own way of waiting, sleeping and asking
+again, leaves some waiting for very long; a queue in the kernel doesn't. Whoever doesn't take it (another
+program) is still kept out by SQLite itself.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from ithaca.errors import DatabaseBusy, DatabaseUnavailable, NotAnIthacaDatabase
+
+if sys.platform != "win32":  # there, SQLite's own locks have to do
+    import fcntl
+
+
+class FileLock:
+    """Processes take turns: a lock that the kernel keeps a queue for, and frees when its holder dies.
+
+    It is a queue and nothing more: what keeps two writers apart is SQLite's own lock. The kernel's wait has no
+    time limit, so whoever has to wait lets a thread do it.
+    """
+
+    def __init__(self, path: Path | None, timeout: float) -> None:
+        self._path = None if sys.platform == "win32" else path
+        self._timeout = timeout
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        if self._path is None:
+            return
+        if self._descriptor is None:
+            self._descriptor = open_private(self._path)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._wait(self._descriptor)
+
+    def release(self) -> None:
+        """Lets the next one in; does no harm where the lock isn't held."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _wait(self, descriptor: int) -> None:
+        turn = threading.Event()
+        waiter = threading.Thread(target=self._block, args=(descriptor, turn), daemon=True)
+        waiter.start()
+        try:
+            if not turn.wait(self._timeout):
+                raise DatabaseBusy(f"another process has been writing for {self._timeout:g} seconds")
+        except BaseException:
+            # The thread goes on waiting; its descriptor is given up, and closed when its turn has come.
+            self._descriptor = None
+            threading.Thread(target=_close_after, args=(waiter, descriptor), daemon=True).start()
+            raise
+
+    def _block(self, descriptor: int, turn: threading.Event) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        turn.set()
+
+
+def _close_after(waiter: threading.Thread, descriptor: int) -> None:
+    waiter.join()
+    os.close(descriptor)
+
+
+class Place:
+    """The file that was opened, so that writing to one that was deleted or replaced is noticed."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._file = self._identity()
+
+    def check(self) -> None:
+        if self._path is not None and self._identity() != self._file:
+            raise DatabaseUnavailable(f"{self._path} was deleted or replaced while it was open")
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = os.stat(self._path)  # noqa: PTH116, asked before each commit
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def make_private(path: Path) -> None:
+    """Makes the file readable by its owner only; SQLite gives the same rights to the files beside it."""
+    os.close(open_private(path))
+    if 0 < path.stat().st_size < 512:  # SQLite would take less than a page for nothing, and write over it
+        raise NotAnIthacaDatabase(str(path), "it is not a SQLite file")
+
+
+def open_private(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DatabaseUnavailable(f"{path}: {error.strerror}") from error

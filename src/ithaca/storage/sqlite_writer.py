@@ -1,0 +1,198 @@
+"""SQLite's one writer, which commits for all who wait for it.
+
+Every writing thread puts its operation into a queue. Whose operation stands first leads: it opens a transaction,
+runs what is queued, each in a savepoint, commits once, and tells the others; then the first of those that came
+meanwhile leads. So one flush to disk serves all who waited for it, and nobody is told "done"
+before it. Alone, a writer leads at once and switches no thread.
+"""
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, TypeVar
+
+import apsw
+
+from ithaca.storage.bell import Bell
+from ithaca.storage.sqlite_connection import SQLiteConnection, translated
+from ithaca.storage.sqlite_files import FileLock, Place
+
+T = TypeVar("T")
+
+#: At most so many operations share a transaction: it bounds how long the first of them waits.
+MOST_IN_ONE_COMMIT = 256
+
+#: Seconds after which a waiting thread looks whether it is first in the queue, though nobody woke it.
+LOOK_AGAIN = 0.5
+
+
+class Batch:
+    """The operations that share a commit, and whether it has ended."""
+
+    __slots__ = ("committing", "ended")
+
+    def __init__(self) -> None:
+        self.committing = False
+        #: Set once, after the commit or after every operation has its error: one store for all of them, so that
+        #: no interruption can fall between.
+        self.ended = False
+
+
+class Job:
+    """An operation in the queue of the writer, and then how it ended."""
+
+    __slots__ = ("abandoned", "batch", "error", "result", "run", "turn")
+
+    def __init__(self, run: Callable[[SQLiteConnection], Any]) -> None:
+        self.run = run
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.batch: Batch | None = None
+        self.abandoned = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+    @property
+    def ended(self) -> bool:
+        return self.batch is not None and self.batch.ended
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody still waits for it."""
+        return not self.abandoned
+
+    def wake(self) -> None:
+        """Lets its thread look again: it has ended, or it is the first in the queue."""
+        with contextlib.suppress(RuntimeError):  # it has been woken and hasn't looked yet
+            self.turn.release()
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class Writer:
+    """The one connection that writes, and the queue before it. The first in the queue leads.
+
+    Nothing is marked as taken by a thread that may be gone: whose operation stands first leads, by looking. So
+    an interruption (Ctrl-C in the main thread) at any moment leaves a queue that somebody leads.
+    """
+
+    def __init__(self, db: apsw.Connection, between_processes: FileLock, place: Place, bell: Bell) -> None:
+        self._bell = bell
+        self._connection = SQLiteConnection(db)
+        self._db = db
+        self._place = place
+        self._between_processes = between_processes
+        self.queue: deque[Job] = deque()
+        self.mutex = threading.Lock()
+        self._leading = threading.Lock()
+
+    def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
+        """What the operation returns, once it is committed."""
+        job = Job(run)
+        try:
+            self.queue.append(job)
+            while not job.ended:
+                if self.head() is job:
+                    self.lead()
+                else:
+                    job.turn.acquire(timeout=LOOK_AGAIN)
+        except BaseException:  # interrupted: its thread will not lead any more
+            job.abandoned = True
+            self._wake_head()
+            raise
+        result: T = job.outcome()
+        return result
+
+    def head(self) -> Job | None:
+        """The first operation in the queue that somebody waits for."""
+        with self.mutex:
+            while self.queue and (self.queue[0].ended or not self.queue[0].wanted):
+                self.queue.popleft()
+            return self.queue[0] if self.queue else None
+
+    def lead(self) -> None:
+        """Runs and commits what is queued, and tells those who wait."""
+        with self._leading:
+            batch, jobs, before = Batch(), list[Job](), self._db.total_changes()
+            try:
+                self._transact(batch, jobs)
+            finally:
+                if batch.ended:  # else it was interrupted, and the next leader takes the others' again
+                    self._wake_head()
+                    self.tell(jobs)
+                    if self._db.total_changes() != before:
+                        self._bell.ring()
+
+    def tell(self, jobs: list[Job]) -> None:
+        """Wakes those whose operations have ended."""
+        for job in jobs:
+            job.wake()
+
+    def _wake_head(self) -> None:
+        if head := self.head():
+            head.wake()
+
+    def _transact(self, batch: Batch, jobs: list[Job]) -> None:
+        try:
+            try:
+                self._between_processes.acquire()
+                self._db.execute("BEGIN IMMEDIATE")
+                self._run_all(batch, jobs)
+                self._place.check()
+                batch.committing = True
+                if self._db.in_transaction:
+                    self._db.execute("COMMIT")
+                batch.ended = True
+            finally:
+                self._between_processes.release()
+        except Exception as error:  # noqa: BLE001, every kind is handed to the threads that it concerns
+            self._roll_back()
+            for job in jobs or self._take(batch, jobs):
+                job.error = job.error or translated(error)
+            batch.ended = True
+        except BaseException as interruption:  # of the leading thread; the others' operations go on
+            self._between_processes.release()
+            committed = batch.committing and not self._db.in_transaction
+            batch.ended = batch.ended or (committed and not isinstance(interruption.__context__, apsw.Error))
+            self._roll_back()
+            raise
+
+    def _run_all(self, batch: Batch, jobs: list[Job]) -> None:
+        """Runs what is queued, and what is queued meanwhile."""
+        while new := self._take(batch, jobs):
+            for job in new:
+                self._run(job, shared=len(jobs) > 1)
+                if not self._db.in_transaction:
+                    return
+
+    def _take(self, batch: Batch, jobs: list[Job]) -> list[Job]:
+        with self.mutex:
+            first = list(islice(self.queue, MOST_IN_ONE_COMMIT))  # in one go: others append meanwhile
+            waiting = [job for job in first if job.batch is not batch and not job.ended and job.wanted]
+        for job in waiting:
+            job.batch, job.error = batch, None
+        jobs += waiting
+        return waiting
+
+    def _run(self, job: Job, *, shared: bool) -> None:
+        """Runs one; if it fails, what it did is undone, and what its neighbours did is not."""
+        if shared:
+            self._db.execute("SAVEPOINT one")
+        try:
+            job.result = job.run(self._connection)
+        except Exception as error:
+            job.error = translated(error)
+            if not self._db.in_transaction:
+                raise  # a full disk and the like end the whole transaction
+            self._db.execute("ROLLBACK TO one" if shared else "ROLLBACK")
+        if shared:
+            self._db.execute("RELEASE one")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
