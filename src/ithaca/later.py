@@ -139,7 +139,7 @@ QUIET = 2.0
 PATIENCE = 15
 
 
-def note(error: IthacaError) -> None:
+def note(error: BaseException) -> None:
     """Says in the log what came of work that nobody waits for."""
     if not isinstance(error, NotFound):  # deleted meanwhile: nothing is left to do
         _log.warning("not done in the background: %s", error)

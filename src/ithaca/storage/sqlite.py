@@ -1,6 +1,7 @@
 """SQLite through APSW: one writer that commits for all, and readers that never wait for it."""
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ithaca.errors import (
     NotAnIthacaDatabase,
 )
 from ithaca.storage.bell import Bell
+from ithaca.storage.checkpoints import Checkpoints
 from ithaca.storage.migrate import check_version, migrations
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place, make_private
@@ -55,6 +57,9 @@ class SQLiteStorage:
         except BaseException:
             self.lock.close()
             raise
+        self._checkpoints = Checkpoints(self._connect)
+        if not self.in_memory:
+            self.db.set_wal_hook(self._checkpoints.committed)
         self.bell = Bell(self._listen)
         self.writer = Writer(self.db, self.lock, self.place, self.bell)
 
@@ -107,9 +112,12 @@ class SQLiteStorage:
     def _scrub(self, db: apsw.Connection) -> None:
         if self._to_write_anew:
             db.execute("PRAGMA temp_store = FILE; VACUUM")  # a copy of the database may not fit into memory
-        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
-        if busy:
-            raise DatabaseBusy("somebody has been reading for long, so what was erased is still in the log")
+        deadline = time.monotonic() + self._settings.busy_timeout
+        while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]:
+            # SQLite itself waits for readers, but not for a checkpoint under way.
+            if time.monotonic() > deadline:
+                raise DatabaseBusy("somebody has been reading for long, so what was erased is still in the log")
+            time.sleep(0.01)
         self._to_write_anew = False
 
     def close(self) -> None:
@@ -119,6 +127,7 @@ class SQLiteStorage:
             self.writer.submit(lambda _: None)  # what was queued before is done first
         self.closed = True
         self.bell.close()
+        self._checkpoints.close()
         while self._idle:
             self._idle.pop().close()
         self.db.close()

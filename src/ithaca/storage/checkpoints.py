@@ -1,0 +1,82 @@
+"""Checkpoints: what is committed is copied from SQLite's log into the file while nobody waits for it.
+
+SQLite by itself does it in the commit that makes the log long, so whoever commits then waits for all who did before
+(https://sqlite.org/wal.html#ckpt). Here a thread copies, with a connection of its own. The log begins anew only when
+all of it is copied and nobody reads it. Where commits follow one another without a gap the thread never quite gets there;
+so when the log is long and little is left to copy, the committing connection copies that little itself.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+import apsw
+
+from ithaca.later import note
+from ithaca.storage.sqlite_connection import translated
+
+#: After so many more pages in the log they are copied: SQLite's own default.
+STEP = 1_000
+
+#: Pages in the log from which the committing connection copies what is left, if that is no more than two steps.
+LONG = 4 * STEP
+
+#: Pages in the log from which it does so whatever is left: 256 MiB.
+TOO_LONG = 65_536
+
+
+class Checkpoints:
+    """Copies for a writer, whose commits it is told of."""
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        self._connect = connect
+        self._next = STEP
+        self._copied = 0
+        self._thread: threading.Thread | None = None
+        self._wanted = threading.Event()
+        self._closing = False
+
+    def committed(self, db: apsw.Connection, _: str, pages: int) -> int:
+        """The writer's hook: so many pages are in the log (https://sqlite.org/c3ref/wal_hook.html)."""
+        if pages < STEP:  # it began anew
+            self._next, self._copied = STEP, 0
+        elif pages >= self._next:
+            self._next = pages + STEP
+            left = pages - self._copied
+            if pages >= TOO_LONG or (pages >= LONG and left <= 2 * STEP):
+                with contextlib.suppress(apsw.Error):  # the commit holds; the next attempt meets the error again
+                    self._copy(db)
+            else:
+                self._begin()
+        return apsw.SQLITE_OK
+
+    def close(self) -> None:
+        """Returns when the thread has ended; what it leaves, SQLite copies when the last connection is closed."""
+        self._closing = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _begin(self) -> None:
+        self._wanted.set()
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="ithaca-checkpoints", daemon=True)
+            thread.start()
+            self._thread = thread  # once it runs: who closes waits for it
+
+    def _run(self) -> None:
+        db = self._connect()
+        try:
+            while self._wanted.wait() and not self._closing:
+                self._wanted.clear()
+                try:
+                    self._copy(db)
+                except apsw.BusyError:
+                    pass  # another process does it
+                except apsw.Error as error:
+                    note(translated(error))
+        finally:
+            db.close()
+
+    def _copy(self, db: apsw.Connection) -> None:
+        self._copied = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]

@@ -1,0 +1,57 @@
+"""The log of a SQLite file is copied into it behind the writers' backs, and never grows without end."""
+
+import time
+from pathlib import Path
+
+import apsw
+import pytest
+
+from ithaca import ChatMessage, SessionManager
+from ithaca.storage.checkpoints import LONG, STEP
+
+PAGE = 4096 + 24  # with its header in the log
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "chats.db"
+
+
+def in_log_and_copied(path: Path) -> tuple[int, int]:
+    db = apsw.Connection(str(path))
+    try:
+        return db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    finally:
+        db.close()
+
+
+def test_a_long_log_is_copied_after_the_commit(path: Path) -> None:
+    with SessionManager(path) as manager:
+        session = manager.create_session()
+        manager.add_message(session.id, ChatMessage("user", "x" * 4096 * 2 * STEP))
+        deadline = time.monotonic() + 60
+        while (found := in_log_and_copied(path))[0] > found[1] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert found[0] == found[1]
+
+
+def test_the_log_begins_anew_while_writers_never_pause(path: Path) -> None:
+    with SessionManager(path) as manager:
+        session = manager.create_session()
+        for _ in range(10 * LONG // 250):
+            manager.add_message(session.id, ChatMessage("user", "x" * 4096 * 250))
+        assert Path(f"{path}-wal").stat().st_size < 4 * LONG * PAGE
+
+
+def test_a_reader_that_stays_delays_no_writer_and_loses_nothing(path: Path) -> None:
+    with SessionManager(path) as manager:
+        session = manager.create_session()
+        reader = apsw.Connection(str(path))
+        reader.execute("BEGIN; SELECT count(*) FROM messages")
+        for _ in range(2 * LONG // 250):
+            manager.add_message(session.id, ChatMessage("user", "x" * 4096 * 250))
+        reader.execute("COMMIT")
+        reader.close()
+        assert manager.verify() == []
+    with SessionManager(path) as manager:
+        assert manager.get_session(session.id, last=0).message_count == 2 * LONG // 250
