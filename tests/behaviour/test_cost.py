@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +44,9 @@ CALLS: dict[str, Callable[[SessionManager, Session], object]] = {
 }
 
 
+LONG_AGO = datetime(2025, 3, 1, tzinfo=UTC)
+
+
 @pytest.fixture
 def meter() -> Iterator[SQLiteMeter]:
     with sqlite_meter() as meter:
@@ -58,8 +62,11 @@ def metered(meter: SQLiteMeter, tmp_path: Path, facade: Facade, loop_thread: Loo
 
 
 def filled(manager: SessionManager, sessions: int, messages: int) -> Session:
-    """A session of so many messages, among so many others."""
-    make_sessions(manager, [Conversation(f"s-{sessions}-{n}", "ship", texts(1)) for n in range(sessions)])
+    """A session of so many messages, among so many others; one was active each minute."""
+    times = [LONG_AGO + timedelta(minutes=n) for n in range(sessions)]
+    make_sessions(
+        manager, [Conversation(f"s-{sessions}-{n}", "ship", texts(1), last_message_at=at) for n, at in enumerate(times)]
+    )
     return make_session(manager, messages)
 
 

@@ -17,6 +17,9 @@ from ithaca.models import Change
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import RECORD_CHANGE
 
+#: The kind of a row that tells nothing: it keeps the highest number in use when the rows of an owner are erased.
+PLACEHOLDER = ""
+
 #: So many changes are told in one go.
 PAGE = 500
 
@@ -68,10 +71,11 @@ _OLDEST: dict[Engine, str] = {
 
 _AFTER: dict[Engine, str] = {
     "sqlite": "SELECT 0, number, owner, session_id, kind, revision, created_at FROM changes"
-    " WHERE number > :number{which} ORDER BY number LIMIT :limit",
+    " WHERE number > :number AND kind <> ''{which} ORDER BY number LIMIT :limit",
     "postgres": "SELECT CAST(CAST(transaction AS TEXT) AS BIGINT), number, owner, session_id, kind, revision,"
     " created_at FROM changes WHERE (transaction, number) > (CAST(CAST(:transaction AS TEXT) AS XID8), :number)"
-    " AND transaction < pg_snapshot_xmin(pg_current_snapshot()){which} ORDER BY transaction, number LIMIT :limit",
+    " AND transaction < pg_snapshot_xmin(pg_current_snapshot()) AND kind <> ''{which}"
+    " ORDER BY transaction, number LIMIT :limit",
 }
 
 _HELD_BACK: dict[Engine, str | None] = {

@@ -8,15 +8,16 @@ from ithaca.models import Session
 from ithaca.operations.changes import record
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import get_bare, lock
-from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
 from ithaca.operations.trash import COMPACTION_COLUMNS
 
 # What was used for the original's messages was used once: totals begin anew.
-_COPY_SESSION = """
+_COPY_SESSION = f"""
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, folder, mode, headers, extra, next_seq,
-        message_count, created_at, updated_at, last_accessed, last_message_at, active_at, forked_from, forked_at)
+        message_count, created_at, updated_at, last_accessed, last_message_at, active_at, active_slot,
+        forked_from, forked_at)
     SELECT owner, :new_id, :name, :name_key, endpoint_url, model, rag, folder, mode, :headers, extra, :at + 1,
-        :count, :now, :now, :now, :said_at, :now, id, :at
+        :count, :now, :now, :now, :said_at, :now, :now / {SLOT}, id, :at
     FROM sessions WHERE owner = :owner AND id = :session_id
     ON CONFLICT (owner, id) DO NOTHING
 """

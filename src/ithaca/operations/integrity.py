@@ -9,6 +9,7 @@ from ithaca.errors import SecretError
 from ithaca.models import DatabaseInfo, Problem
 from ithaca.operations import attachment_checks, search
 from ithaca.operations.scope import Scope
+from ithaca.operations.statements import SLOT
 
 #: Name → what finds the broken rows: owner, id, and what is wrong with it.
 _CHECKS = {
@@ -23,9 +24,15 @@ _CHECKS = {
     "activity": """
         SELECT owner, id, 'active_at is not the time of the last message' FROM sessions
         WHERE active_at <> coalesce(last_message_at, created_at)""",
+    "active_slot": f"""
+        SELECT owner, id, 'active_slot ' || active_slot || ', active_at ' || active_at FROM sessions
+        WHERE active_slot <> active_at / {SLOT}""",
     "indexed_seq": """
         SELECT owner, id, 'indexed up to ' || indexed_seq || ', next is ' || next_seq FROM sessions
         WHERE indexed_seq < 0 OR indexed_seq >= next_seq""",
+    "to_index": """
+        SELECT owner, id, 'indexed up to ' || indexed_seq || ', and nobody will index the rest' FROM sessions
+        WHERE indexed_seq < next_seq - 1 AND NOT to_index""",
     "revision": "SELECT owner, id, 'revision ' || revision FROM sessions WHERE revision < 1",
     "message_without_session": """
         SELECT m.owner, m.session_id, 'message ' || m.id FROM messages m

@@ -12,13 +12,14 @@ from ithaca.models import Page, Session
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import SESSION, session_from
+from ithaca.operations.statements import ANY_SLOT, SLOT
 
-#: Order → the column that leads it, and whether it runs downward.
+#: Order → the columns that lead it, and whether it runs downward.
 ORDERS = {
-    "activity": ("active_at", True),
-    "created": ("created_at", True),
-    "name": ("name_key", False),
-    "messages": ("message_count", True),
+    "activity": (("active_slot", "active_at"), True),
+    "created": (("created_at",), True),
+    "name": (("name_key",), False),
+    "messages": (("message_count",), True),
 }
 
 
@@ -58,6 +59,8 @@ async def list_sessions(
     """One page of the sessions that fit."""
     conditions, params = _conditions(scope, wanted)
     keys = _keys(order)
+    if order.by == "activity" and not order.important_first:
+        conditions.append(ANY_SLOT)
     if cursor is not None:
         conditions.append(_after(keys))
         params |= read_cursor(cursor, _label(order), _kinds(order))
@@ -90,7 +93,7 @@ def _conditions(scope: Scope, wanted: SessionFilter) -> tuple[list[str], dict[st
         ("mode = :mode", "mode", wanted.mode),
         ("position(:name IN name_key) > 0", "name", None if wanted.name is None else fold(wanted.name)),
         (
-            "active_at >= :since",
+            f"active_slot >= :since / {SLOT} AND active_at >= :since",
             "since",
             None if wanted.active_since is None else to_time(wanted.active_since),
         ),
@@ -105,8 +108,8 @@ def _where(conditions: Sequence[str]) -> str:
 
 
 def _keys(order: Order) -> list[tuple[str, bool]]:
-    column, down = ORDERS[order.by]
-    keys = [(column, down), ("owner", down), ("id", down)]
+    columns, down = ORDERS[order.by]
+    keys = [(column, down) for column in (*columns, "owner", "id")]
     return [("is_important", True), *keys] if order.important_first else keys
 
 
@@ -133,5 +136,6 @@ def _key_of(order: Order, row: Row, keys: list[tuple[str, bool]]) -> list[Any]:
 
 
 def _kinds(order: Order) -> list[type]:
-    leading = str if order.by == "name" else int
-    return [bool, leading, str, str] if order.important_first else [leading, str, str]
+    columns, _ = ORDERS[order.by]
+    kinds: list[type] = [str if order.by == "name" else int for _ in columns]
+    return [*([bool] if order.important_first else []), *kinds, str, str]

@@ -12,7 +12,7 @@ from ithaca.connection import Connection, one_statement
 from ithaca.errors import InvalidArgument, LegalHold, RetentionNotFound
 from ithaca.operations import holds, retention, trash
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.operations.statements import ANY_SLOT, MESSAGE_COLUMNS, SLOT
 from ithaca.retention import PolicyOutcome, RetentionPolicy
 
 _POLICY = "owner, folder, archive_after, delete_after, keep_starred, keep_newest, legal_hold, updated_at"
@@ -127,8 +127,8 @@ async def _governed(conn: Connection, policy: RetentionPolicy, now: int) -> Gove
     if not policy.keep_newest:
         return Governed(which, starred, "FALSE", params)
     oldest_kept = await conn.row(
-        f"SELECT s.active_at, s.id FROM sessions s WHERE s.owner = :owner AND {which}"
-        " ORDER BY s.active_at DESC, s.id DESC LIMIT 1 OFFSET :newer",
+        f"SELECT s.active_at, s.id FROM sessions s WHERE s.owner = :owner AND s.{ANY_SLOT} AND {which}"
+        " ORDER BY s.active_slot DESC, s.active_at DESC, s.id DESC LIMIT 1 OFFSET :newer",
         {**params, "newer": policy.keep_newest - 1},
     )
     if oldest_kept is None:
@@ -155,7 +155,8 @@ async def survey(conn: Connection, scope: Scope, policy: RetentionPolicy, now: i
     }
     counts = ", ".join(f"count(CASE WHEN {which} THEN 1 END)" for which in kinds.values())
     row = await conn.row(
-        f"SELECT {counts} FROM sessions s WHERE s.owner = :owner AND s.active_at < :due_before AND {governed.which}"
+        f"SELECT {counts} FROM sessions s WHERE s.owner = :owner AND s.active_slot <= :due_before / {SLOT}"
+        f" AND s.active_at < :due_before AND {governed.which}"
         f" AND ({_DELETE_DUE} OR {_ARCHIVE_DUE})",
         {**governed.params, "due_before": max(governed.params["archive_before"], governed.params["delete_before"])},
     )
@@ -171,9 +172,10 @@ async def apply_some(
         return 0, None  # it was changed meanwhile: what it said doesn't hold any more
     governed = await _governed(conn, policy, now)
     rows = await conn.rows(
-        "SELECT s.active_at, s.id FROM sessions s WHERE s.owner = :owner"
+        f"SELECT s.active_at, s.id FROM sessions s WHERE s.owner = :owner AND s.active_slot >= :after_at / {SLOT}"
         f" AND (s.active_at, s.id) > (:after_at, :after_id) AND {_DUE[action]} AND {governed.which}"
-        f" AND {governed.unspared} AND {holds.NOT_HELD} ORDER BY s.active_at, s.id LIMIT :batch FOR UPDATE",
+        f" AND {governed.unspared} AND {holds.NOT_HELD}"
+        " ORDER BY s.active_slot, s.active_at, s.id LIMIT :batch FOR UPDATE",
         {**governed.params, "after_at": after.active_at, "after_id": after.id, "batch": batch},
     )
     if not rows:

@@ -112,7 +112,7 @@ async def find(
 
 async def is_behind(conn: Connection, place: Place) -> bool:
     """Whether there are messages that aren't indexed."""
-    sql = f"SELECT 1 FROM sessions WHERE {place.conditions}indexed_seq < next_seq - 1 LIMIT 1"
+    sql = f"SELECT 1 FROM sessions WHERE {place.conditions}to_index LIMIT 1"
     return await conn.row(sql, place.params) is not None
 
 
@@ -343,7 +343,8 @@ async def index(conn: Connection, scope: Scope, wanted: Wanted, after: Reached) 
     await _WRITERS[conn.engine](conn, entries)
     await _drop_what_is_gone(conn, walked)
     await conn.run_many(
-        "UPDATE sessions SET indexed_seq = :mark WHERE owner = :owner AND id = :session_id",
+        "UPDATE sessions SET indexed_seq = :mark, to_index = (:mark < next_seq - 1)"
+        " WHERE owner = :owner AND id = :session_id",
         [{name: row[name] for name in ("mark", "owner", "session_id")} for row in walked],
     )
     return reached
@@ -357,7 +358,7 @@ async def _lock_behind(conn: Connection, place: Place, after: Reached) -> list[R
     """Sessions with messages to index: owner, id, up to where they are indexed, and their last number."""
     rows = await conn.rows(
         f"SELECT owner, id, indexed_seq, next_seq - 1 FROM sessions WHERE {place.conditions}"
-        "indexed_seq < next_seq - 1 AND (owner, id) >= (:after_owner, :after_id)"
+        "to_index AND (owner, id) >= (:after_owner, :after_id)"
         " ORDER BY owner, id LIMIT :most FOR UPDATE",
         {**place.params, "after_owner": after.owner, "after_id": after.session_id, "most": MOST_SESSIONS},
     )
@@ -513,7 +514,7 @@ async def look_again(conn: Connection, place: Mapping[str, Any], *, shift: int =
     first = "(SELECT min(t.seq) FROM trashed_messages t WHERE t.owner = :owner AND t.trash_id = :trash_id"
     first += " AND t.session_id = :session_id) + :shift"
     await conn.run(
-        f"UPDATE sessions SET indexed_seq = {first} - 1"
+        f"UPDATE sessions SET indexed_seq = {first} - 1, to_index = TRUE"
         f" WHERE owner = :owner AND id = :session_id AND indexed_seq >= {first}",
         {**place, "shift": shift},
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from random import getrandbits
 from typing import Any
 
 from ithaca.columns import Row
@@ -15,7 +16,7 @@ from ithaca.models import ChatMessage, Removed, Session
 from ithaca.operations import attachments, trash
 from ithaca.operations.changes import record
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
 
 #: In the order in which `Session` reads a row; the headers are for the vault.
 SESSION = (
@@ -29,9 +30,9 @@ ACCESS_GRAIN = 3600 * 1_000_000
 
 _INSERT = f"""
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, folder, mode, extra, headers,
-                          created_at, updated_at, last_accessed, active_at)
+                          created_at, updated_at, last_accessed, active_at, active_slot)
     VALUES (:owner, :id, :name, :name_key, :endpoint_url, :model, :rag, :folder, :mode, :extra, :headers,
-            :now, :now, :now, :now)
+            :now, :now, :now, :now, :now / {SLOT})
     ON CONFLICT (owner, id) DO NOTHING
     RETURNING {SESSION}
 """
@@ -158,13 +159,26 @@ async def advance(
     kind = "messages added" if at is not None else "messages changed"
     await record(conn, head.owner, head.id, kind, head.revision + 1, now)
     later = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
-    added = f", last_message_at = {later}, active_at = {later}" if at is not None else ""
+    added = (
+        f", last_message_at = {later}, active_at = {later}, active_slot = ({later}) / {SLOT}" if at is not None else ""
+    )
+    if numbers or again is not None:
+        added += ", to_index = TRUE"
     if again is not None:
         added += ", indexed_seq = CASE WHEN indexed_seq < :again THEN indexed_seq ELSE :again - 1 END"
     await conn.run(
         "UPDATE sessions SET revision = revision + 1, message_count = :count, next_seq = next_seq + :numbers,"
-        f" updated_at = :now, last_accessed = :now{added} WHERE owner = :owner AND id = :id",
-        {"owner": head.owner, "id": head.id, "count": count, "numbers": numbers, "now": now, "at": at, "again": again},
+        f" updated_at = :now, last_accessed = :now, lineage = :lineage{added} WHERE owner = :owner AND id = :id",
+        {
+            "owner": head.owner,
+            "id": head.id,
+            "count": count,
+            "numbers": numbers,
+            "now": now,
+            "at": at,
+            "again": again,
+            "lineage": getrandbits(62),
+        },
     )
 
 

@@ -10,20 +10,39 @@ MESSAGE_COLUMNS = (
 SESSION_COLUMNS = (
     "id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode, headers, extra, next_seq,"
     " message_count, total_input_tokens, total_output_tokens, revision, created_at, updated_at, last_accessed,"
-    " last_message_at, active_at, forked_from, forked_at, indexed_seq"
+    " last_message_at, active_at, active_slot, forked_from, forked_at, indexed_seq"
 )
 
-#: The lock, the numbers, and the proof that the session exists, in one statement.
-TAKE_NUMBERS = """
+#: Microseconds in a slot of `sessions.active_slot`. Sessions are listed by slots and, within one, by `active_at`: so
+#: an append leaves the indexes of its session alone, and a list sorts no more than what was active in ten seconds.
+SLOT = 10_000_000
+
+#: True of every session: without a bound, SQLite doesn't see that an index has the slots in their order.
+ANY_SLOT = f"active_slot <= {2**63 - 1}"
+
+_LATEST = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
+
+_TAKE = f"""
     UPDATE sessions SET
         next_seq = next_seq + :count, message_count = message_count + :count, revision = revision + 1,
-        updated_at = :now, last_accessed = :now,
-        last_message_at = CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END,
-        active_at = CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END
+        updated_at = :now, last_accessed = :now, last_message_at = {_LATEST}, active_at = {_LATEST}{{also}}
     WHERE owner = :owner AND id = :session_id
       AND (CAST(:expected AS BIGINT) IS NULL OR revision = :expected) AND in_turn(:owner, :session_id)
-    RETURNING next_seq - :count, revision
+    RETURNING next_seq - :count, revision{{tell}}
 """
+
+_PLACED = f"to_index AND active_slot = active_at / {SLOT}"
+
+#: The lock, the numbers, and the proof that the session exists, in one statement. SQLite writes the entry of an index
+#: anew even if nothing in it changes; so there the statement tells whether the entries are right, and if not, `PLACE`
+#: sees to it.
+TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}")
+
+PLACE = f"""
+    UPDATE sessions SET active_slot = active_at / {SLOT}, to_index = TRUE WHERE owner = :owner AND id = :session_id
+"""
+
+TAKE_NUMBERS_AND_PLACE = _TAKE.format(also=f", active_slot = ({_LATEST}) / {SLOT}, to_index = TRUE", tell="")
 
 INSERT_MESSAGE = """
     INSERT INTO messages (owner, session_id, seq, id, role, text, blocks, tool_calls, tool_call_id, name,

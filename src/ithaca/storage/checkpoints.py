@@ -2,8 +2,8 @@
 
 SQLite by itself does it in the commit that makes the log long, so whoever commits then waits for all who did before
 (https://sqlite.org/wal.html#ckpt). Here a thread copies, with a connection of its own. The log begins anew only when
-all of it is copied and nobody reads it. Where commits follow one another without a gap the thread never quite gets there;
-so when the log is long and little is left to copy, the committing connection copies that little itself.
+all of it is copied and nobody reads it. Where commits follow one another without a gap the thread never quite gets
+there; so when the log is long and little is left to copy, the committing connection copies that little itself.
 """
 
 import contextlib

@@ -31,7 +31,7 @@ from ithaca.errors import (
     SchemaOutOfDate,
     StorageError,
 )
-from ithaca.operations.statements import TAKE_NUMBERS
+from ithaca.operations.statements import TAKE_NUMBERS_AND_PLACE
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.migrate import Migration, check_version, migrations
@@ -73,7 +73,7 @@ _UNLESS_HELD = """
           WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))))
     RETURNING"""
 
-_TAKE = TAKE_NUMBERS.replace("RETURNING", _UNLESS_HELD)
+_TAKE = TAKE_NUMBERS_AND_PLACE.replace("RETURNING", _UNLESS_HELD)
 
 _NOTED = """noted AS (
         INSERT INTO changes (owner, session_id, kind, revision, created_at)

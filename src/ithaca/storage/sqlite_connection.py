@@ -13,6 +13,7 @@ from ithaca.operations.statements import (
     CHANGES_KEPT,
     HOLDS_ANY,
     INSERT_MESSAGE,
+    PLACE,
     PRUNE_CHANGES,
     RECORD_CHANGE,
     TAKE_NUMBERS,
@@ -56,6 +57,8 @@ class SQLiteConnection:
         taken = await self.row(TAKE_NUMBERS, session)
         if taken is None:
             return None
+        if not taken[2]:
+            await self.run(PLACE, session)
         place = {"owner": session["owner"], "session_id": session["session_id"]}
         numbered = ({**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, taken[0]))
         self.db.executemany(INSERT_MESSAGE, numbered)

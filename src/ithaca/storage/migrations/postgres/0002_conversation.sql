@@ -17,10 +17,11 @@ CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner, trash
 ALTER TABLE sessions ADD COLUMN forked_from TEXT COLLATE "C";     -- the session that it was copied from
 ALTER TABLE sessions ADD COLUMN forked_at BIGINT;    -- the number of the last message that was copied
 ALTER TABLE sessions ADD COLUMN indexed_seq BIGINT NOT NULL DEFAULT 0; -- messages up to here are searchable
+ALTER TABLE sessions ADD COLUMN to_index BOOLEAN NOT NULL DEFAULT TRUE; -- set while there may be others
 ALTER TABLE trashed_sessions ADD COLUMN forked_from TEXT COLLATE "C";
 ALTER TABLE trashed_sessions ADD COLUMN forked_at BIGINT;
 ALTER TABLE trashed_sessions ADD COLUMN indexed_seq BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX sessions_to_index ON sessions (owner, id) WHERE indexed_seq < next_seq - 1;
+CREATE INDEX sessions_to_index ON sessions (owner, id) WHERE to_index;
 
 -- A summary that stands for the messages up to a number in the context of a model.
 CREATE TABLE compactions (

@@ -27,10 +27,13 @@ CREATE TABLE sessions (
     last_accessed       INTEGER NOT NULL,
     last_message_at     INTEGER,
     active_at           INTEGER NOT NULL,           -- last_message_at, or created_at before the first message
+    active_slot         INTEGER NOT NULL,           -- active_at in units of ten seconds: it changes seldom
+    lineage             INTEGER NOT NULL DEFAULT (random()), -- drawn anew when messages change other than by being added
     PRIMARY KEY (owner, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX sessions_by_activity ON sessions (owner, active_at, id);
-CREATE INDEX sessions_by_activity_of_all ON sessions (active_at, owner, id);
+-- An append changes no indexed column of its session, but for the first one in a slot.
+CREATE INDEX sessions_by_activity ON sessions (owner, active_slot);
+CREATE INDEX sessions_by_activity_of_all ON sessions (active_slot);
 CREATE INDEX sessions_by_id ON sessions (id);
 
 CREATE TABLE messages (
@@ -124,6 +127,7 @@ CREATE TABLE trashed_sessions (
     last_accessed       INTEGER NOT NULL,
     last_message_at     INTEGER,
     active_at           INTEGER NOT NULL,
+    active_slot         INTEGER NOT NULL,
     PRIMARY KEY (owner, trash_id, id),
     FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;

@@ -17,10 +17,11 @@ CREATE INDEX trashed_messages_with_attachments ON trashed_messages (owner, trash
 ALTER TABLE sessions ADD COLUMN forked_from TEXT;     -- the session that it was copied from
 ALTER TABLE sessions ADD COLUMN forked_at INTEGER;    -- the number of the last message that was copied
 ALTER TABLE sessions ADD COLUMN indexed_seq INTEGER NOT NULL DEFAULT 0; -- messages up to here are searchable
+ALTER TABLE sessions ADD COLUMN to_index INTEGER NOT NULL DEFAULT 1; -- set while there may be others
 ALTER TABLE trashed_sessions ADD COLUMN forked_from TEXT;
 ALTER TABLE trashed_sessions ADD COLUMN forked_at INTEGER;
 ALTER TABLE trashed_sessions ADD COLUMN indexed_seq INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX sessions_to_index ON sessions (owner, id) WHERE indexed_seq < next_seq - 1;
+CREATE INDEX sessions_to_index ON sessions (owner, id) WHERE to_index;
 
 -- A summary that stands for the messages up to a number in the context of a model.
 CREATE TABLE compactions (
@@ -136,7 +137,7 @@ CREATE VIRTUAL TABLE search_index USING fts5 (
 
 -- What changed, in the order of the commits. Old rows are removed after some time.
 CREATE TABLE changes (
-    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    number     INTEGER PRIMARY KEY,
     owner      TEXT NOT NULL,
     session_id TEXT NOT NULL,
     kind       TEXT NOT NULL,
