@@ -6,7 +6,6 @@ meanwhile leads. So one flush to disk serves all who waited for it, and nobody i
 before it. Alone, a writer leads at once and switches no thread.
 """
 
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -65,8 +64,10 @@ class Job:
 
     def wake(self) -> None:
         """Lets its thread look again: it has ended, or it is the first in the queue."""
-        with contextlib.suppress(RuntimeError):  # it has been woken and hasn't looked yet
+        try:  # noqa: SIM105, in the way of every write
             self.turn.release()
+        except RuntimeError:
+            pass  # it has been woken and hasn't looked yet
 
     def outcome(self) -> Any:
         if self.error is not None:
@@ -95,7 +96,8 @@ class Writer:
         """What the operation returns, once it is committed."""
         job = Job(run)
         try:
-            self.queue.append(job)
+            with self.mutex:  # else it could fall into somebody's walk through the queue
+                self.queue.append(job)
             while not job.ended:
                 if self.head() is job:
                     self.lead()
@@ -171,8 +173,10 @@ class Writer:
                     return
 
     def _take(self, batch: Batch, jobs: list[Job]) -> list[Job]:
+        if self.queue and self.queue[-1].batch is batch:
+            return []  # nobody has come since
         with self.mutex:
-            first = list(islice(self.queue, MOST_IN_ONE_COMMIT))  # in one go: others append meanwhile
+            first = islice(self.queue, MOST_IN_ONE_COMMIT)
             waiting = [job for job in first if job.batch is not batch and not job.ended and job.wanted]
         for job in waiting:
             job.batch, job.error = batch, None
