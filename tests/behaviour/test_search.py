@@ -375,5 +375,5 @@ def test_verify_tells_what_the_index_gets_wrong(manager: SessionManager, open_ma
 
     assert [(problem.name, problem.id) for problem in manager.verify()] == [("search", session)]
 
-    execute(open_manager.url, "UPDATE sessions SET indexed_seq = 0")
+    execute(open_manager.url, "UPDATE sessions SET indexed_seq = 0, to_index = TRUE")
     assert said(manager.search("avast")) == ["avast"]
