@@ -9,6 +9,7 @@
 | `ITHACA_SECRET_KEY_FILE` | the file that holds them, a line each | `secret.key` in the platform's user config folder |
 | `ITHACA_TRASH_DAYS` | days that what was removed can be brought back for | 30 |
 | `ITHACA_TOKENS` | how tokens are counted: `estimate`, or `o200k` with `ithaca[tokens]` | `estimate` |
+| `ITHACA_CACHE_BYTES` | bytes of histories that a manager remembers, to read only what is new; 0: none | 64 MiB |
 | `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
 """
 
@@ -67,6 +68,8 @@ class Settings:
     trash_days: float = 30.0
     #: How tokens are counted, unless the manager is given a counter.
     tokens: Tokens = "estimate"
+    #: Bytes of histories, about, that a manager remembers; it never shows one without asking whether it is as stored.
+    cache_bytes: int = 64 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
 
 
@@ -87,6 +90,7 @@ def read_settings(
         secret_key_file=Path(file) if file else None,
         trash_days=_number("ITHACA_TRASH_DAYS", env.get("ITHACA_TRASH_DAYS", "30")),
         tokens=_tokens(env.get("ITHACA_TOKENS") or "estimate"),
+        cache_bytes=int(_number("ITHACA_CACHE_BYTES", env.get("ITHACA_CACHE_BYTES") or str(64 * 1024 * 1024))),
         limits=_limits(env),
     )
 

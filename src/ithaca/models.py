@@ -2,7 +2,8 @@
 
 A history of 10,000 messages is mostly not looked at field by field, and decoding each field of each row
 costs several times what fetching it does. So a `Record` keeps its row and decodes a field when it is first
-read; from then on the field is an ordinary slot.
+read; from then on the field is an ordinary slot. What could be changed by whoever has it (an object, a list of blocks)
+is decoded at each reading: a value may be shared, and nobody can change what another sees of it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,8 +45,14 @@ class Record:
         if reader is None:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         value = reader(self._row)
-        object.__setattr__(self, name, value)
+        if not isinstance(value, (dict, list)) or self._keeps_all:
+            object.__setattr__(self, name, value)
         return value
+
+    @property
+    def _keeps_all(self) -> bool:
+        """Whether it is never shared, so that it may keep what takes long to decode."""
+        return False
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is frozen: {name!r} cannot be set")
@@ -183,6 +190,10 @@ class ChatMessage(Record):
         put(self, "tokens", None)
         put(self, "edited_at", None)
         put(self, "version_group", None)
+
+    @property
+    def _keeps_all(self) -> bool:
+        return self._row[13] is not None  # images, which are never remembered
 
     @property
     def attached(self) -> str | None:

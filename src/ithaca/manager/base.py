@@ -9,6 +9,7 @@ from ithaca.arguments import Door
 from ithaca.config import Durability, Settings, read_settings, without_password
 from ithaca.errors import AmbiguousId, Described, InvalidArgument, InvalidInput, SessionExists, SessionNotFound
 from ithaca.later import Later, Recently, WhenQuiet
+from ithaca.manager.histories import Histories
 from ithaca.manager.incognito import Incognito, Known
 from ithaca.operations import search, sessions
 from ithaca.operations.scope import Scope
@@ -32,6 +33,7 @@ class Common:
     _read_lately: Recently
     _closes: bool
     _incognito: Known
+    _histories: Histories
     #: How far the search index has got.
     _indexed: search.Reached | None = None
 
@@ -41,6 +43,7 @@ class Common:
         lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
         self._read_lately = Recently(sessions.ACCESS_GRAIN)
+        self._histories = Histories(settings.cache_bytes)
         self._closes = True
 
     def for_owner(self, owner: str | None) -> Self:

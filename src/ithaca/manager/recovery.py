@@ -110,10 +110,12 @@ class Recovery(Purging):
         if trash_id is None:
             self._storage.write(holds.refuse_held_scope, door.scope)
             erased = self._purge_older(door.purged_before(older_than))
+            self._histories.clear()
         else:
             id = door.trash_id(trash_id)
             storage = self._with_entry(id)
             erased = storage.write(erasure.purge_entry, door.scope, id)
+            self._histories.clear()
         self._scrub(erased)
         return erased
 
@@ -127,6 +129,7 @@ class Recovery(Purging):
         erased, whose = Erased(), self._door.erased_owner(owner)
         for storage in self._storages:
             erased += storage.write(erasure.erase_owner, self._door.scope, whose)
+            self._histories.clear()
         self._incognito.forget_owner(whose)
         self._scrub(erased)
         return erased
@@ -195,10 +198,12 @@ class AsyncRecovery(AsyncPurging):
         if trash_id is None:
             await self._storage.write(holds.refuse_held_scope, door.scope)
             erased = await self._purge_older(door.purged_before(older_than))
+            self._histories.clear()
         else:
             id = door.trash_id(trash_id)
             storage = await self._with_entry(id)
             erased = await storage.write(erasure.purge_entry, door.scope, id)
+            self._histories.clear()
         await self._scrub(erased)
         return erased
 
@@ -206,6 +211,7 @@ class AsyncRecovery(AsyncPurging):
         erased, whose = Erased(), self._door.erased_owner(owner)
         for storage in self._storages:
             erased += await storage.write(erasure.erase_owner, self._door.scope, whose)
+            self._histories.clear()
         self._incognito.forget_owner(whose)
         await self._scrub(erased)
         return erased

@@ -12,7 +12,7 @@ from ithaca.models import (
     Removed,
     Session,
 )
-from ithaca.operations import listing, sessions
+from ithaca.operations import histories, listing, sessions
 
 
 class Sessions(Base):
@@ -60,9 +60,20 @@ class Sessions(Base):
         inline = door.inline(attachments)
         if last == 0:
             session = self._at(id).read(sessions.get_bare, door.scope, id)
+        elif last is None and not self._is_hidden(id):
+            session = self._get_whole(id, inline)
         else:
             session = self._at(id).read(sessions.get, door.scope, id, last, inline)
         self._was_read(id)
+        return session
+
+    def _get_whole(self, session_id: str, inline: bool) -> Session:
+        scope, key = self._door.scope, (self._door.scope.owner, session_id)
+        known = self._histories.get(key)
+        if known and (unchanged := self._storage.read(histories.get_unchanged, scope, session_id, known)):
+            return unchanged
+        session, history = self._storage.read(histories.get, scope, session_id, known, inline)
+        self._histories.put(key, history)
         return session
 
     def list_sessions(
@@ -235,9 +246,20 @@ class AsyncSessions(AsyncBase):
         inline = door.inline(attachments)
         if last == 0:
             session = await self._at(id).read(sessions.get_bare, door.scope, id)
+        elif last is None and not self._is_hidden(id):
+            session = await self._get_whole(id, inline)
         else:
             session = await self._at(id).read(sessions.get, door.scope, id, last, inline)
         self._was_read(id)
+        return session
+
+    async def _get_whole(self, session_id: str, inline: bool) -> Session:
+        scope, key = self._door.scope, (self._door.scope.owner, session_id)
+        known = self._histories.get(key)
+        if known and (unchanged := await self._storage.read(histories.get_unchanged, scope, session_id, known)):
+            return unchanged
+        session, history = await self._storage.read(histories.get, scope, session_id, known, inline)
+        self._histories.put(key, history)
         return session
 
     async def list_sessions(

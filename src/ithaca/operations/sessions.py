@@ -22,8 +22,11 @@ from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
 SESSION = (
     "owner, id, name, endpoint_url, model, rag, archived, is_important, folder, mode, extra, message_count,"
     " total_input_tokens, total_output_tokens, revision, created_at, updated_at, last_accessed, last_message_at,"
-    " headers, forked_from, forked_at"
+    " headers, forked_from, forked_at, lineage"
 )
+
+#: Where these are in such a row.
+REVISION, LINEAGE = 14, 22
 
 #: A read moves `last_accessed` only when it is older than this, as a file system's relatime does.
 ACCESS_GRAIN = 3600 * 1_000_000
@@ -70,17 +73,17 @@ async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: d
 async def ensure(conn: Connection, scope: Scope, new: dict[str, Any]) -> Session:
     """The stored session of this id, unchanged; or a new one."""
     try:
-        return session_from(scope, await _row(conn, scope, new["id"]))
+        return session_from(scope, await session_row(conn, scope, new["id"]))
     except SessionNotFound:
         now = scope.clock()
         if await conn.run(_INSERT, {**new, "headers": None, "now": now}):
             await record(conn, new["owner"], new["id"], "created", 1, now)
-        return session_from(scope, await _row(conn, scope, new["id"]))
+        return session_from(scope, await session_row(conn, scope, new["id"]))
 
 
 async def get(conn: Connection, scope: Scope, session_id: str, last: int | None, inline: bool = True) -> Session:
     """A session with all of its messages, the last N, or none."""
-    row = await _row(conn, scope, session_id)
+    row = await session_row(conn, scope, session_id)
     return session_from(scope, row, await _history(conn, row[0], session_id, last, inline))
 
 
@@ -96,10 +99,11 @@ async def refuse_taken(conn: Connection, scope: Scope, session_id: str) -> None:
 @one_statement
 async def get_bare(conn: Connection, scope: Scope, session_id: str) -> Session:
     """A session without its messages."""
-    return session_from(scope, await _row(conn, scope, session_id))
+    return session_from(scope, await session_row(conn, scope, session_id))
 
 
-async def _row(conn: Connection, scope: Scope, session_id: str) -> Row:
+async def session_row(conn: Connection, scope: Scope, session_id: str) -> Row:
+    """The row of a session, with the columns of `SESSION`."""
     owned = "" if scope.owner is None else "owner = :owner AND "
     sql = f"SELECT {SESSION} FROM sessions WHERE {owned}id = :id LIMIT 2"
     rows = await conn.rows(sql, {"owner": scope.owner, "id": session_id})
