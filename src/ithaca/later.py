@@ -34,6 +34,11 @@ class Recently:
                 self._times.popitem(last=False)
             return True
 
+    def forget(self, key: object) -> None:
+        """As if it hadn't happened."""
+        with self._lock:
+            self._times.pop(key, None)
+
 
 class Later:
     """A thread that is started with the first work."""

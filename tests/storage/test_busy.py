@@ -4,15 +4,17 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import apsw
 import psycopg
 import pytest
 
-from ithaca import ChatMessage, SessionManager, read_settings
+from ithaca import ChatMessage, SessionManager, columns, read_settings
 from ithaca.config import Settings
 from ithaca.errors import DatabaseBusy
+from ithaca.operations.sessions import ACCESS_GRAIN
 
 TIMEOUT = 0.3
 
@@ -78,3 +80,40 @@ def test_busy_on_postgres(postgres_url: str) -> None:
         somebody.rollback()
         manager.add_message("shared", ChatMessage("user", "hello"))
         assert manager.get_session("shared").message_count == 1
+
+
+@pytest.mark.parametrize("somebody", [another_program, a_stopped_process])
+@pytest.mark.timeout(30)
+def test_who_only_reads_never_waits_not_even_to_close(somebody: object, tmp_path: Path) -> None:
+    path = tmp_path / "ithaca.db"
+    with SessionManager(path) as manager:
+        manager.create_session("shared")
+    an_hour_later = partial(SessionManager, path, clock=lambda: columns.now() + 2 * ACCESS_GRAIN)
+    with somebody(path), an_hour_later() as manager:  # type: ignore[operator]
+        before = manager.get_session("shared").last_accessed
+    with SessionManager(path) as manager:
+        assert manager.get_session("shared").last_accessed == before
+
+
+@pytest.mark.timeout(30)
+def test_who_only_reads_never_waits_on_postgresql(postgres_url: str) -> None:
+    with SessionManager(postgres_url) as manager:
+        manager.create_session("shared")
+    with psycopg.connect(postgres_url) as db:
+        db.execute("SELECT FROM sessions FOR UPDATE")
+        with SessionManager(postgres_url, clock=lambda: columns.now() + 2 * ACCESS_GRAIN) as manager:
+            manager.get_session("shared")
+
+
+def test_a_reading_that_could_not_be_noted_is_noted_at_the_next(tmp_path: Path) -> None:
+    path, later = tmp_path / "ithaca.db", columns.now() + 2 * ACCESS_GRAIN
+    with SessionManager(path) as manager:
+        manager.create_session("shared")
+    with SessionManager(path, clock=lambda: later) as manager:
+        with another_program(path):
+            manager.get_session("shared")
+            while manager._read_lately._times:
+                time.sleep(0.01)
+        manager.get_session("shared")
+    with SessionManager(path) as manager:
+        assert manager.get_session("shared", last=0).last_accessed == columns.from_time(later)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ithaca import columns
 from ithaca.arguments import Door
 from ithaca.config import Durability, Settings, read_settings, without_password
-from ithaca.errors import AmbiguousId, Described, InvalidArgument, InvalidInput, SessionExists, SessionNotFound
+from ithaca.errors import (
+    AmbiguousId,
+    DatabaseBusy,
+    Described,
+    InvalidArgument,
+    InvalidInput,
+    SessionExists,
+    SessionNotFound,
+)
 from ithaca.later import Later, Recently, WhenQuiet
 from ithaca.manager.histories import Histories
 from ithaca.manager.incognito import Incognito, Known
@@ -82,6 +90,10 @@ class Common:
     def _first_reading(self, session_id: str) -> bool:
         scope = self._door.scope
         return self._read_lately.first((scope.owner, session_id), scope.clock())
+
+    def _forget_reading(self, session_id: str) -> None:
+        """It could not be noted without waiting for somebody: the next reading is to try again."""
+        self._read_lately.forget((self._door.scope.owner, session_id))
 
 
 class Base(Common):
@@ -161,13 +173,22 @@ class Base(Common):
 
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):
-            scope = self._door.scope
-            self._later.do(lambda: self._at(session_id).write(sessions.touch, scope, session_id))
+            self._later.do(lambda: self._touch(session_id))
+
+    def _touch(self, session_id: str) -> None:
+        try:
+            self._at(session_id).write_if_free(sessions.touch, self._door.scope, session_id)
+        except DatabaseBusy:
+            self._forget_reading(session_id)
 
     def _index_some(self) -> bool:
         """Makes something searchable that was stored; whether there is more."""
         scope, reached = self._door.scope, self._indexed or search.START
-        self._indexed = self._storage.write(search.index, scope, search.Wanted(), reached)
+        try:
+            self._indexed = self._storage.write_if_free(search.index, scope, search.Wanted(), reached)
+        except DatabaseBusy:
+            self._indexing.stored()  # somebody is storing something
+            return True
         return self._indexed is not None
 
 
@@ -245,11 +266,21 @@ class AsyncBase(Common):
 
     def _was_read(self, session_id: str) -> None:
         if self._first_reading(session_id):
-            self._later.do(self._at(session_id).write(sessions.touch, self._door.scope, session_id))
+            self._later.do(self._touch(session_id))
+
+    async def _touch(self, session_id: str) -> None:
+        try:
+            await self._at(session_id).write_if_free(sessions.touch, self._door.scope, session_id)
+        except DatabaseBusy:
+            self._forget_reading(session_id)
 
     async def _index_some(self) -> bool:
         scope, reached = self._door.scope, self._indexed or search.START
-        self._indexed = await self._storage.write(search.index, scope, search.Wanted(), reached)
+        try:
+            self._indexed = await self._storage.write_if_free(search.index, scope, search.Wanted(), reached)
+        except DatabaseBusy:
+            self._indexing.stored()
+            return True
         return self._indexed is not None
 
 

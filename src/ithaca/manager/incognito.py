@@ -86,6 +86,10 @@ class Incognito(Known):
         result: T = hidden(self._opened().write, op, args, kwargs)
         return result
 
+    def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = hidden(self._opened().write_if_free, op, args, kwargs)
+        return result
+
     def scrub(self, *, whole: bool) -> None:
         self._opened().scrub(whole=whole)
 

@@ -24,3 +24,7 @@ class AsyncIncognito(Known, OpenedWhenUsed):
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         result: T = await hidden((await self.open()).write, op, args, kwargs)
         return result
+
+    async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = await hidden((await self.open()).write_if_free, op, args, kwargs)
+        return result

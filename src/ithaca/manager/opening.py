@@ -43,6 +43,9 @@ class OpenedWhenUsed:
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await (self._storage or await self.open()).write(op, *args, **kwargs)
 
+    async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await (self._storage or await self.open()).write_if_free(op, *args, **kwargs)
+
     async def scrub(self, *, whole: bool) -> None:
         await (self._storage or await self.open()).scrub(whole=whole)
 

@@ -48,6 +48,9 @@ RECONNECT = 2.0
 #: Connections that a manager opens at most.
 MOST_CONNECTIONS = 20
 
+#: Whoever meets a lock within this transaction gives up.
+BEGIN_IF_FREE = "BEGIN; SET LOCAL lock_timeout = 10"
+
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 # A process that upgrades holds this advisory lock: any number that nobody else in the database uses.
@@ -182,6 +185,11 @@ class PostgresStorage:
         self._doorbell.push()
         return result
 
+    def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        result = self._repeat(op, BEGIN_IF_FREE, False, *args, **kwargs)
+        self._doorbell.push()
+        return result
+
     def scrub(self, *, whole: bool) -> None:
         """Nothing: what was deleted is in no dump, and its space is reused after the next (auto)vacuum."""
 
@@ -214,7 +222,7 @@ class PostgresStorage:
         try:
             if begin is None:
                 return drive(op(PostgresConnection(db, again=attempt > 0), *args, **kwargs))
-            db.execute(begin)
+            db.execute(begin, prepare=False)
             result = drive(op(PostgresConnection(db, again=attempt > 0), *args, **kwargs))
             with committing():
                 db.execute("COMMIT")

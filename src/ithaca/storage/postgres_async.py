@@ -17,6 +17,7 @@ from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.postgres import (
     ANALYZE,
     ATTEMPTS,
+    BEGIN_IF_FREE,
     BEGIN_READ,
     MANY,
     MOST_CONNECTIONS,
@@ -108,6 +109,11 @@ class AsyncPostgresStorage:
         self._doorbell.push()
         return result
 
+    async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await self._repeat(op, BEGIN_IF_FREE, False, *args, **kwargs)
+        self._doorbell.push()
+        return result
+
     async def scrub(self, *, whole: bool) -> None:
         """Nothing: see `PostgresStorage.scrub`."""
 
@@ -140,7 +146,7 @@ class AsyncPostgresStorage:
         try:
             if begin is None:
                 return await op(AsyncPostgresConnection(db, again=attempt > 0), *args, **kwargs)
-            await db.execute(begin)
+            await db.execute(begin, prepare=False)
             result = await op(AsyncPostgresConnection(db, again=attempt > 0), *args, **kwargs)
             with committing():
                 await db.execute("COMMIT")

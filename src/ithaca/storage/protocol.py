@@ -21,6 +21,9 @@ class Storage(Protocol):
     def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs an operation as one transaction; it is durable when this returns."""
 
+    def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `write`, but raises `DatabaseBusy` at once if anybody would have to be waited for."""
+
     def scrub(self, *, whole: bool) -> None:
         """Makes what was deleted vanish from the database's files; `whole`: writes them anew."""
 
@@ -36,6 +39,8 @@ class AsyncStorage(Protocol):
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
     async def scrub(self, *, whole: bool) -> None: ...
 

@@ -43,6 +43,7 @@ class SQLiteStorage:
 
     def __init__(self, path: str, settings: Settings) -> None:
         self._settings = settings
+        self.busy_timeout = settings.busy_timeout
         self.in_memory = path == ":memory:"
         self._path = path if self.in_memory else str(Path(path).expanduser().absolute())
         if not self.in_memory:
@@ -61,7 +62,7 @@ class SQLiteStorage:
         if not self.in_memory:
             self.db.set_wal_hook(self._checkpoints.committed)
         self.bell = Bell(self._listen)
-        self.writer = Writer(self.db, self.lock, self.place, self.bell)
+        self.writer = Writer(self.db, self.lock, self.place, self.bell, settings.busy_timeout)
 
     @property
     def location(self) -> str:
@@ -86,6 +87,11 @@ class SQLiteStorage:
         if self.closed:
             raise ManagerClosed
         return self.writer.submit(lambda connection: drive(op(connection, *args, **kwargs)))
+
+    def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.closed:
+            raise ManagerClosed
+        return self.writer.run_if_free(lambda connection: drive(op(connection, *args, **kwargs)))
 
     def scrub(self, *, whole: bool) -> None:
         """Writes the file anew if anything was deleted since, and empties the log, which still has it.
@@ -124,7 +130,7 @@ class SQLiteStorage:
         if self.closed:
             return
         with contextlib.suppress(IthacaError):
-            self.writer.submit(lambda _: None)  # what was queued before is done first
+            self.writer.finish()
         self.closed = True
         self.bell.close()
         self._checkpoints.close()

@@ -51,7 +51,7 @@ class AwaitedWriter(Writer):
     """A writer that leads in a thread of its own, so that no event loop ever waits."""
 
     def __init__(self, storage: SQLiteStorage) -> None:
-        super().__init__(storage.db, storage.lock, storage.place, storage.bell)
+        super().__init__(storage.db, storage.lock, storage.place, storage.bell, storage.busy_timeout)
         self._thread = ThreadPoolExecutor(1, "ithaca-writer")
         self._busy = False
 
@@ -64,6 +64,9 @@ class AwaitedWriter(Writer):
             self._thread.submit(self._lead_all)
         result: T = await job.future
         return result
+
+    async def run_if_nobody_else(self, run: Callable[[SQLiteConnection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.run_if_free, run)
 
     def _lead_all(self) -> None:
         while True:
@@ -115,6 +118,11 @@ class AsyncSQLiteStorage:
             raise ManagerClosed
         return await self._writer.run(lambda connection: drive(op(connection, *args, **kwargs)))
 
+    async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.storage.closed:
+            raise ManagerClosed
+        return await self._writer.run_if_nobody_else(lambda connection: drive(op(connection, *args, **kwargs)))
+
     @property
     def bell(self) -> Bell:
         return self.storage.bell
@@ -125,8 +133,9 @@ class AsyncSQLiteStorage:
     async def close(self) -> None:
         if self.storage.closed:
             return
-        with contextlib.suppress(IthacaError):
-            await self._writer.run(lambda _: None)  # what was queued before is done first
+        if self._writer.head():
+            with contextlib.suppress(IthacaError):
+                await self._writer.run(lambda _: None)  # what was queued before is done first
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

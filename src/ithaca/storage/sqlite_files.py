@@ -33,10 +33,16 @@ class FileLock:
             return
         if self._descriptor is None:
             self._descriptor = open_private(self._path)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._take(self._descriptor):
             self._wait(self._descriptor)
+
+    def acquire_if_free(self) -> bool:
+        """Whether nobody has it, so that it was acquired at once."""
+        if self._path is None:
+            return True
+        if self._descriptor is None:
+            self._descriptor = open_private(self._path)
+        return self._take(self._descriptor)
 
     def release(self) -> None:
         """Lets the next one in; does no harm where the lock isn't held."""
@@ -47,6 +53,13 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _take(self, descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _wait(self, descriptor: int) -> None:
         turn = threading.Event()

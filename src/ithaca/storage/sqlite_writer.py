@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from ithaca.errors import DatabaseBusy
 from ithaca.storage.bell import Bell
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place
@@ -82,7 +83,10 @@ class Writer:
     an interruption (Ctrl-C in the main thread) at any moment leaves a queue that somebody leads.
     """
 
-    def __init__(self, db: apsw.Connection, between_processes: FileLock, place: Place, bell: Bell) -> None:
+    def __init__(
+        self, db: apsw.Connection, between_processes: FileLock, place: Place, bell: Bell, busy_timeout: float
+    ) -> None:
+        self._busy_timeout = int(busy_timeout * 1000)
         self._bell = bell
         self._connection = SQLiteConnection(db)
         self._db = db
@@ -109,6 +113,47 @@ class Writer:
             raise
         result: T = job.outcome()
         return result
+
+    def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
+        """What the operation returns, once it is committed; raises `DatabaseBusy` at once if anybody is writing."""
+        if not self._leading.acquire(blocking=False):
+            raise DatabaseBusy("another thread is writing")
+        try:
+            return self._run_alone(run)
+        except apsw.Error as error:
+            raise translated(error) from error
+        finally:
+            self._leading.release()
+
+    def _run_alone(self, run: Callable[[SQLiteConnection], T]) -> T:
+        if not self._between_processes.acquire_if_free():
+            raise DatabaseBusy("another process is writing")
+        before = self._db.total_changes()
+        try:
+            self._begin_if_free()
+            result = run(self._connection)
+            self._place.check()
+            self._db.execute("COMMIT")
+        finally:
+            self._roll_back()
+            self._between_processes.release()
+        if self._db.total_changes() != before:
+            self._bell.ring()
+        return result
+
+    def _begin_if_free(self) -> None:
+        self._db.set_busy_timeout(0)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        finally:
+            self._db.set_busy_timeout(self._busy_timeout)
+
+    def finish(self) -> None:
+        """Returns when what is queued, or under way, is done."""
+        if self.head():
+            self.submit(lambda _: None)
+        with self._leading:
+            pass
 
     def head(self) -> Job | None:
         """The first operation in the queue that somebody waits for."""
