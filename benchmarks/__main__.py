@@ -28,17 +28,23 @@ def main(arguments: list[str] | None = None) -> int:
         return _list()
     if unknown := set(asked.workloads) - WORKLOADS.keys():
         _parser().error(f"there is no workload {', '.join(sorted(unknown))}; --list shows them")
+    found: list[Outcome] = []
     with _folder(asked.directory) as folder, closing(Bench(folder, quick=asked.quick, most=asked.most)) as bench:
-        found = list(_measure(bench, asked.workloads or list(WORKLOADS)))
-        facts = machine.described(folder, bench.postgres_version)
-    if asked.quick:
-        facts["sizes"] = "a hundredth, to try it out"
-    written = asked.out / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+        try:
+            found.extend(_measure(bench, asked.workloads or list(WORKLOADS)))
+        finally:  # what was measured before an error or Ctrl-C is kept
+            facts = machine.described(folder, bench.postgres_version)
+            _keep(found, facts | ({"sizes": "a hundredth, to try it out"} if asked.quick else {}), asked.out)
+    _draw(found, asked.out if asked.quick else FIGURES)
+    return 0
+
+
+def _keep(found: list[Outcome], facts: dict[str, str], folder: Path) -> None:
+    """Writes and shows what was found."""
+    written = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     outcomes.write(written, facts, found)
     Console(width=max(120, Console().width)).print(outcomes.table(found))
     sys.stdout.write(f"\nwritten: {written}\n")
-    _draw(found, asked.out if asked.quick else FIGURES)
-    return 0
 
 
 def _draw(found: list[Outcome], folder: Path) -> None:
