@@ -21,12 +21,15 @@ _DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _WORKLOADS = {
     "append": "append",
     "last": "last 50",
-    "history": "whole history",
+    "history": "whole history, read first",
+    "again": "the same, read again",
     "kept": "all of one caller",
     "list": "newest 50 sessions",
     "own": "8 writers, own sessions",
     "shared": "8 writers, one session",
 }
+#: The columns after those of the appends.
+_AFTER_APPENDS = ("last", "history", "again", "list", "own", "shared")
 _FAULTS = {
     "lost": "lost",
     "doubled": "doubled",
@@ -122,10 +125,10 @@ def _explained(found: list[tuple[str, Record]]) -> str:
     facts = [machine[name] for name in ("CPU", "file system", "kernel") if name in machine]
     facts += [f"PostgreSQL {machine['PostgreSQL']}"] if newest["database"] == "postgresql" else []
     return (
-        f"Median (p99); messages of {CHARACTERS} characters, one an append. Last 50 and whole history:"
-        f" of {max(newest['sizes']):,} messages. The writers are threads, or tasks where the store is made for asyncio."
-        " A dash: the store has no such call. A bare append is the floor's, before and after the store was measured: if"
-        f" it differs much from row to row, so did the disk. {', '.join(facts)}."
+        f"Median (p99); messages of {CHARACTERS} characters, one an append; histories of {max(newest['sizes']):,}"
+        " messages, first by a store opened anew, then by the same again, unchanged. The writers are threads, or tasks"
+        " where the store is made for asyncio. A dash: the store has no such call. A bare append is the floor's, before"
+        f" and after the store was measured: if it differs much, so did the disk. {', '.join(facts)}."
     )
 
 
@@ -154,7 +157,7 @@ def _on(database: str, records: Mapping[str, Record]) -> list[tuple[str, Record]
 
 def _headings(found: Iterable[tuple[str, Record]]) -> list[str]:
     sizes = [f"append at {size:,}" for size in _sizes(found)]
-    names = [_WORKLOADS[workload] for workload in ("last", "history", "list", "own", "shared")]
+    names = [_WORKLOADS[workload] for workload in _AFTER_APPENDS]
     return ["store", "bare append beside it", *sizes, *names, "lost · doubled · out of order · refused"]
 
 
@@ -166,7 +169,7 @@ def _cells(record: Record) -> list[str]:
     results = record["results"]
     appends = [result for result in results if result["workload"] == "append"]
     by_name = {result["workload"]: result for result in results}
-    others = [by_name.get(name) for name in ("last", "history", "list", "own", "shared")]
+    others = [by_name.get(name) for name in _AFTER_APPENDS]
     floor = record["floor_us"]
     cells = [record["label"], f"{min(floor):.0f}–{max(floor):.0f} µs" if floor else "not reached"]
     cells += [_cell(result, size) for result, size in zip_longest(appends, record["sizes"])]

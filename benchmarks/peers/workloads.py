@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from itertools import accumulate
 from math import ceil
@@ -139,14 +139,15 @@ def main(store: Callable[[], Any]) -> None:
     def report(**line: Any) -> None:
         results.write(json.dumps(line) + "\n")
 
-    asyncio.run(Run(store(), plan, report).all())
+    asyncio.run(Run(store, plan, report).all())
 
 
 class Run:
     """One store, one plan. `report` takes each result."""
 
-    def __init__(self, store: Store, plan: Plan, report: Callable[..., None]) -> None:
-        self._store = store
+    def __init__(self, new_store: Callable[[], Store], plan: Plan, report: Callable[..., None]) -> None:
+        self._new_store = new_store
+        self._store = new_store()
         self._plan = plan
         self._report = report
         self._expected: list[str] = []  # the texts that the one long session holds
@@ -161,6 +162,7 @@ class Run:
             if size == max(self._plan.sizes):
                 await self._measured("last", lambda: self._last(session))
                 await self._measured("history", lambda: self._history(session))
+                await self._measured("again", lambda: self._again(session))
             await self._measured("append", lambda: self._append(session))
         await self._measured("kept", lambda: self._kept(session))
         await self._measured("list", self._list)
@@ -235,6 +237,27 @@ class Run:
         return await self._repeated(last, self._plan.lasts) | _faults(expected, found)
 
     async def _history(self, session: Any) -> dict[str, Any]:
+        """The first reading: each by a store opened anew, so that none can answer from what it has kept."""
+        other = await _result(self._store.new_session("penelope"))
+        await _result(self._store.append(other, "user", _text("other", 0)))
+        found: list[str] = []
+
+        async def history(store: Store, mine: Any) -> None:
+            found[:] = await _result(store.history(mine))
+
+        seconds: list[float] = []
+        deadline = time.perf_counter() + self._plan.seconds
+        while len(seconds) < self._plan.histories and time.perf_counter() < deadline:
+            store = self._new_store()
+            await _result(store.open(self._plan.url))
+            await _result(store.history(await _result(store.attach(other))))  # connects and prepares
+            mine = await _result(store.attach(session))
+            seconds.append(await _seconds(partial(history, store, mine)))
+            await _result(store.close())
+        return _timed(seconds, self._plan.histories) | _faults(self._expected, found)
+
+    async def _again(self, session: Any) -> dict[str, Any]:
+        """The same session by the same store, unchanged."""
         found: list[str] = []
 
         async def history() -> None:
@@ -243,9 +266,8 @@ class Run:
         return await self._repeated(history, self._plan.histories) | _faults(self._expected, found)
 
     async def _kept(self, session: Any) -> dict[str, Any]:
-        """Whether the long session holds what one caller appended, as another opens it."""
-        again = await _result(self._store.attach(session))
-        return _faults(self._expected, await _result(self._store.history(again)))
+        """Whether the long session holds what one caller appended."""
+        return _faults(self._expected, (await self._stored([session]))[0])
 
     async def _list(self) -> dict[str, Any]:
         await _result(self._store.newest("nobody"))  # before a thousand sessions are made for nothing
@@ -272,10 +294,8 @@ class Run:
         seconds: list[float] = []
         deadline = time.perf_counter() + self._plan.seconds
         while len(seconds) < times and time.perf_counter() < deadline:
-            begun = time.perf_counter()
-            await call()
-            seconds.append(time.perf_counter() - begun)
-        return _spread(seconds) | {"complete": len(seconds) == times}
+            seconds.append(await _seconds(call))
+        return _timed(seconds, times)
 
     async def _at_once(self, *, shared: bool) -> dict[str, Any]:
         store, writers = self._store, range(self._plan.writers)
@@ -285,13 +305,20 @@ class Run:
         attempts = await (self._in_threads(sessions) if store.writers == "threads" else self._in_tasks(sessions))
         elapsed = time.perf_counter() - begun
         if shared:
-            found = [await _result(store.history(await _result(store.attach(first))))]
-            faults = [compared(found[0], attempts)]
+            faults = [compared(texts, attempts) for texts in await self._stored(sessions[:1])]
         else:
-            again = [await _result(store.attach(session)) for session in sessions]
-            found = [await _result(store.history(session)) for session in again]
-            faults = [compared(texts, [mine]) for texts, mine in zip(found, attempts, strict=True)]
+            stored = await self._stored(sessions)
+            faults = [compared(texts, [mine]) for texts, mine in zip(stored, attempts, strict=True)]
         return self._rates(attempts, elapsed) | _summed(faults)
+
+    async def _stored(self, sessions: list[Any]) -> list[list[str]]:
+        """What the sessions hold, as a store opened anew finds it: not as one that wrote them remembers it."""
+        store = self._new_store()
+        await _result(store.open(self._plan.url))
+        attached = [await _result(store.attach(session)) for session in sessions]
+        found = [await _result(store.history(session)) for session in attached]
+        await _result(store.close())
+        return found
 
     def _rates(self, attempts: list[Attempts], elapsed: float) -> dict[str, Any]:
         appended = [each for one in attempts for each in one.appended]
@@ -370,6 +397,17 @@ def _summed(faults: list[Fault]) -> dict[str, int]:
     for fault in faults:
         totals.update(asdict(fault))
     return dict(totals)
+
+
+async def _seconds(call: Callable[[], Awaitable[None]]) -> float:
+    """How long the call takes."""
+    begun = time.perf_counter()
+    await call()
+    return time.perf_counter() - begun
+
+
+def _timed(seconds: list[float], times: int) -> dict[str, Any]:
+    return _spread(seconds) | {"complete": len(seconds) == times}
 
 
 def _spread(seconds: list[float]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from benchmarks.peers.catalogue import PEERS, chosen
 from benchmarks.peers.environments import EnvironmentFailed
 from benchmarks.peers.workloads import Appended, Attempts, Fault, compared
 
-_WORKLOADS = ["append", "append", "last", "history", "append", "kept", "list", "own", "shared"]
+_WORKLOADS = ["append", "append", "last", "history", "again", "append", "kept", "list", "own", "shared"]
 _NOTHING_WRONG = {"lost": 0, "doubled": 0, "disordered": 0, "stored_though_refused": 0}
 
 
