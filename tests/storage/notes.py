@@ -79,7 +79,7 @@ def in_one_batch(storage: SQLiteStorage, calls: Sequence[Callable[[], Any]]) -> 
     for number, thread in enumerate(threads):
         thread.start()
         leading.wait()
-        while len(storage.writer.queue) <= number:
+        while len(storage.writer.queue) < number:  # the first one isn't in it
             time.sleep(0.001)
     all_queued.set()
     for thread in threads:

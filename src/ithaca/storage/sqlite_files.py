@@ -62,26 +62,39 @@ class FileLock:
         return True
 
     def _wait(self, descriptor: int) -> None:
-        turn = threading.Event()
-        waiter = threading.Thread(target=self._block, args=(descriptor, turn), daemon=True)
-        waiter.start()
+        turn = Turn(descriptor)
         try:
-            if not turn.wait(self._timeout):
+            threading.Thread(target=turn.wait_for, name="ithaca-turn", daemon=True).start()
+            if not turn.came.wait(self._timeout):
                 raise DatabaseBusy(f"another process has been writing for {self._timeout:g} seconds")
         except BaseException:
-            # The thread goes on waiting; its descriptor is given up, and closed when its turn has come.
             self._descriptor = None
-            threading.Thread(target=_close_after, args=(waiter, descriptor), daemon=True).start()
+            turn.give_up()
             raise
 
-    def _block(self, descriptor: int, turn: threading.Event) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        turn.set()
 
+class Turn:
+    """A wait for the lock that may be given up, but not ended: when it comes nevertheless, the lock is let go."""
 
-def _close_after(waiter: threading.Thread, descriptor: int) -> None:
-    waiter.join()
-    os.close(descriptor)
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.came = threading.Event()
+        self._given_up = False
+        self._deciding = threading.Lock()
+
+    def wait_for(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        with self._deciding:
+            self.came.set()
+            if self._given_up:
+                os.close(self._descriptor)
+
+    def give_up(self) -> None:
+        """Leaves the descriptor to the thread that waits on it."""
+        with self._deciding:
+            self._given_up = True
+            if self.came.is_set():
+                os.close(self._descriptor)
 
 
 class Place:

@@ -1,9 +1,9 @@
 """SQLite's one writer, which commits for all who wait for it.
 
-Every writing thread puts its operation into a queue. Whose operation stands first leads: it opens a transaction,
-runs what is queued, each in a savepoint, commits once, and tells the others; then the first of those that came
-meanwhile leads. So one flush to disk serves all who waited for it, and nobody is told "done"
-before it. Alone, a writer leads at once and switches no thread.
+A thread that finds nobody writing runs its operation as a transaction of its own. Whoever comes meanwhile is put into
+a queue. Whose operation stands first there leads: it opens a transaction, runs what is queued, each in a savepoint,
+commits once, and tells the others; then the first of those that came meanwhile leads. So one flush to disk serves all
+who waited for it, nobody is told "done" before it, and who is alone switches no thread.
 """
 
 import threading
@@ -98,6 +98,13 @@ class Writer:
 
     def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
         """What the operation returns, once it is committed."""
+        if not self.queue and not self._leading.locked():
+            with self._leading:
+                if not self.queue:
+                    return self._run_alone(run, wait=True)
+        return self._queue_up(run)
+
+    def _queue_up(self, run: Callable[[SQLiteConnection], T]) -> T:
         job = Job(run)
         try:
             with self.mutex:  # else it could fall into somebody's walk through the queue
@@ -116,37 +123,36 @@ class Writer:
 
     def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
         """What the operation returns, once it is committed; raises `DatabaseBusy` at once if anybody is writing."""
-        if not self._leading.acquire(blocking=False):
+        if self.queue or self._leading.locked():
             raise DatabaseBusy("another thread is writing")
+        with self._leading:
+            try:
+                self._db.set_busy_timeout(0)
+                return self._run_alone(run, wait=False)
+            finally:
+                self._db.set_busy_timeout(self._busy_timeout)
+
+    def _run_alone(self, run: Callable[[SQLiteConnection], T], *, wait: bool) -> T:
+        """Runs one operation as a transaction of its own."""
+        db = self._db
+        before = db.total_changes()
         try:
-            return self._run_alone(run)
+            if wait:
+                self._between_processes.acquire()
+            elif not self._between_processes.acquire_if_free():
+                raise DatabaseBusy("another process is writing")
+            db.execute("BEGIN IMMEDIATE")
+            result = run(self._connection)
+            self._place.check()
+            db.execute("COMMIT")
         except apsw.Error as error:
             raise translated(error) from error
         finally:
-            self._leading.release()
-
-    def _run_alone(self, run: Callable[[SQLiteConnection], T]) -> T:
-        if not self._between_processes.acquire_if_free():
-            raise DatabaseBusy("another process is writing")
-        before = self._db.total_changes()
-        try:
-            self._begin_if_free()
-            result = run(self._connection)
-            self._place.check()
-            self._db.execute("COMMIT")
-        finally:
             self._roll_back()
             self._between_processes.release()
-        if self._db.total_changes() != before:
+        if db.total_changes() != before:
             self._bell.ring()
         return result
-
-    def _begin_if_free(self) -> None:
-        self._db.set_busy_timeout(0)
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        finally:
-            self._db.set_busy_timeout(self._busy_timeout)
 
     def finish(self) -> None:
         """Returns when what is queued, or under way, is done."""
