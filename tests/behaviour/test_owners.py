@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from ithaca import (
     ChatMessage,
     Conversation,
     DocumentExists,
+    ImportReport,
     InvalidArgument,
     IthacaError,
     LibraryDocument,
@@ -265,6 +267,49 @@ def test_an_unconfined_manager_finds_whose_it_is_by_the_id(manager: SessionManag
         manager.create_session("s-1", owner="b")
     with pytest.raises(DocumentExists):
         manager.create_document("Other", document_id=document.id, owner="b")
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [("a", "b"), ("", "b"), ("a", "")])
+def test_an_import_never_goes_to_another_who_has_the_id(manager: SessionManager, mine: str, theirs: str) -> None:
+    elsewhere = manager.for_owner(theirs)
+    make_session(elsewhere, [ChatMessage("user", "theirs", id="m-1")], "s-1")
+    elsewhere.create_document("Theirs", "theirs", session_id="s-1", document_id="d-1")
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b64encode(bytes(20_000)).decode()}"}}
+    messages = [ChatMessage("user", "mine", id="m-1"), ChatMessage("user", [image], id="m-2")]
+    document = LibraryDocument("d-1", "Mine", [LibraryVersion("mine")], session_id="s-1", owner=mine)
+
+    reports = [
+        manager.import_conversations([Conversation("s-1", "Mine", messages, owner=mine)])
+        + manager.import_documents([document])
+        for _ in range(2)
+    ]
+
+    expected = [ImportReport(sessions=1, messages=2, documents=1, versions=1), ImportReport(unchanged=2)]
+    assert expected == reports
+    assert (["mine", [image]], ["theirs"]) == (history(manager.for_owner(mine), "s-1"), history(elsewhere, "s-1"))
+    found = [m.get_document("d-1") for m in (manager.for_owner(mine), elsewhere)]
+    assert [("mine", "s-1"), ("theirs", "s-1")] == [(d.content, d.session_id) for d in found]
+    assert (1, 0) == tuple(len(list(m.list_attachments())) for m in (manager.for_owner(mine), elsewhere))
+
+
+def test_one_import_for_several_who_have_the_id(manager: SessionManager) -> None:
+    coming = [Conversation("s-1", "x", [ChatMessage("user", o, id="m-1")], owner=o) for o in ("a", "b", "", "a")]
+    documents = [LibraryDocument("d-1", "x", [LibraryVersion(o)], session_id="s-1", owner=o) for o in ("a", "b")]
+    manager.for_owner("b").create_session("s-1")
+
+    report = manager.import_conversations(coming) + manager.import_documents(documents)
+
+    assert report == ImportReport(sessions=2, messages=3, documents=2, versions=2, unchanged=1)
+    assert [["a"], ["b"], [""]] == [history(manager.for_owner(owner), "s-1") for owner in ("a", "b", "")]
+    assert ["a", "b"] == [manager.for_owner(owner).get_document("d-1").content for owner in ("a", "b")]
+
+
+def test_what_one_owner_deleted_is_imported_for_another(manager: SessionManager) -> None:
+    manager.for_owner("b").create_session("s-1")
+    manager.for_owner("b").delete_session("s-1")
+    coming = [Conversation("s-1", "x", texts(1), owner=owner) for owner in ("a", "b")]
+    assert manager.import_conversations(coming) == ImportReport(sessions=1, messages=1, unchanged=1)
+    assert [("a", "s-1")] == [(session.owner, session.id) for session in manager.list_sessions()]
 
 
 def test_a_document_never_belongs_to_anothers_session(manager: SessionManager) -> None:

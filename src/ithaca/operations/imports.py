@@ -1,11 +1,12 @@
 """What comes from elsewhere: added where it is missing, never twice, never over what is here.
 
 A session that is here already gets the messages that it lacks. What was deleted here since an earlier import
-stays deleted.
+stays deleted. A session is its owner's: what another owner has under the same id is another one, for trusted code too,
+else what one person brings would be given to the other.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ithaca.connection import Connection, repeatable
@@ -63,7 +64,6 @@ class IncomingDocument:
 @repeatable
 async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Incoming]) -> ImportReport:
     """Adds sessions with their messages, in one transaction."""
-    batch = await _at_home(conn, scope, batch)
     here = await _which(conn, "sessions", ((c.session["owner"], c.session["id"]) for c in batch))
     deleted = await _which(conn, "trashed_sessions", ((c.session["owner"], c.session["id"]) for c in batch))
     new = list({_key(c.session): c for c in reversed(batch) if _key(c.session) not in here | deleted}.values())
@@ -79,23 +79,6 @@ async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Inco
         added = await _add_missing(conn, scope, known)
         report += ImportReport(messages=added, unchanged=0 if added else 1)
     return report + ImportReport(unchanged=sum(_key(c.session) in deleted - here for c in batch))
-
-
-async def _at_home(conn: Connection, scope: Scope, batch: Sequence[Incoming]) -> Sequence[Incoming]:
-    """Trusted code uses an id for one owner only: an id that is here already is that session, whoever owns it."""
-    if scope.owner is not None:
-        return batch
-    homes = await _homes(conn, "sessions", [_key(c.session) for c in batch])
-    return [replace(c, session={**c.session, "owner": homes[c.session["id"]]}) for c in batch]
-
-
-async def _homes(conn: Connection, table: str, keys: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Whose each id is: its owner's here; else the first one's who brings it."""
-    rows = await conn.rows(
-        f"SELECT id, min(owner) FROM {table} WHERE id IN (EACH(:ids)) GROUP BY id HAVING count(*) = 1",
-        {"ids": [id for _, id in keys]},
-    )
-    return {id: owner for owner, id in reversed(keys)} | {row[0]: row[1] for row in rows}
 
 
 def _key(columns: dict[str, Any]) -> tuple[str, str]:
@@ -160,9 +143,6 @@ async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> in
 @repeatable
 async def add_documents(conn: Connection, scope: Scope, batch: Sequence[IncomingDocument]) -> ImportReport:
     """Adds documents with their versions, in one transaction. One whose session isn't here belongs to none."""
-    if scope.owner is None:
-        owners = await _homes(conn, "documents", [_key(d.document) for d in batch])
-        batch = [_owned(d, owners[d.document["id"]]) for d in batch]
     here = await _which(conn, "documents", (_key(d.document) for d in batch))
     deleted = await _which(conn, "trashed_documents", (_key(d.document) for d in batch))
     new = list({_key(d.document): d for d in reversed(batch) if _key(d.document) not in here | deleted}.values())
@@ -171,11 +151,6 @@ async def add_documents(conn: Connection, scope: Scope, batch: Sequence[Incoming
     await conn.run_many(_INSERT_DOCUMENT, [_homed(d.document, sessions) for d in new])
     await conn.run_many(_INSERT_VERSION, [version for d in new for version in d.versions])
     return ImportReport(documents=len(new), versions=sum(len(d.versions) for d in new), unchanged=len(batch) - len(new))
-
-
-def _owned(incoming: IncomingDocument, owner: str) -> IncomingDocument:
-    versions = [{**version, "owner": owner} for version in incoming.versions]
-    return IncomingDocument({**incoming.document, "owner": owner}, versions)
 
 
 def _homed(document: dict[str, Any], sessions: set[tuple[str, str]]) -> dict[str, Any]:

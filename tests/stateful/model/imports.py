@@ -1,6 +1,6 @@
 """Imports: what is missing is added, nothing twice, and what was deleted here stays deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ithaca import Conversation, ImportReport, LibraryDocument
 from tests.stateful.model.documents import Documents
@@ -12,9 +12,9 @@ class Imports(Messages, Documents):
     """Conversations that are imported here have all their times, and their messages ids."""
 
     def import_conversations(self, scope: str | None, conversations: Sequence[Conversation]) -> ImportReport:
-        report, homes = ImportReport(), dict[str, str]()
+        report = ImportReport()
         for conversation in conversations:
-            owner = homes.setdefault(conversation.id, self.home(scope, conversation, self.sessions))
+            owner = self.receiver(scope, conversation)
             if known := self.sessions.get((owner, conversation.id)):
                 report += self.add_missing(known, conversation)
             elif self.was_deleted(owner, conversation.id):
@@ -24,17 +24,8 @@ class Imports(Messages, Documents):
                 report += ImportReport(sessions=1, messages=len(conversation.messages))
         return report
 
-    def home(
-        self, scope: str | None, coming: Conversation | LibraryDocument, here: Mapping[tuple[str, str], object]
-    ) -> str:
-        """Whose it will be. Trusted code uses an id for one owner only: what is here already stays whose it is.
-
-        Of several that one call brings under an id, the first decides.
-        """
-        if scope is not None:
-            return scope
-        owners = [owner for owner, id in here if id == coming.id]
-        return owners[0] if len(owners) == 1 else coming.owner or ""
+    def receiver(self, scope: str | None, coming: Conversation | LibraryDocument) -> str:
+        return coming.owner or "" if scope is None else scope
 
     def was_deleted(self, owner: str, session_id: str) -> bool:
         return any(
@@ -70,9 +61,9 @@ class Imports(Messages, Documents):
         )  # fmt: skip
 
     def import_documents(self, scope: str | None, documents: Sequence[LibraryDocument]) -> ImportReport:
-        report, homes = ImportReport(), dict[str, str]()
+        report = ImportReport()
         for document in documents:
-            owner = homes.setdefault(document.id, self.home(scope, document, self.documents))
+            owner = self.receiver(scope, document)
             gone = any((d.owner, d.id) == (owner, document.id) for entry in self.trash for d in entry.documents)
             if gone or (owner, document.id) in self.documents:
                 report += ImportReport(unchanged=1)
