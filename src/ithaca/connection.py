@@ -11,6 +11,9 @@ writer is alone already), and ` INDEXED BY name` tells SQLite, which keeps no st
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import starmap
+from operator import methodcaller
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from ithaca.columns import Row
@@ -81,12 +84,18 @@ def is_one_statement(op: Callable[..., Any]) -> bool:
     return getattr(op, "one_statement", False)
 
 
-def drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns that never suspends: it runs to its end like a plain function."""
+_begin = methodcaller("send", None)
+
+
+def drive(op: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What an operation returns whose connection never suspends: it runs to its end like a plain function.
+
+    Its coroutine is made and begun in one step of the interpreter. Between two of them, Ctrl-C could leave a coroutine
+    that was never begun, of which Python would complain on standard error.
+    """
     try:
-        coroutine.send(None)
+        next(map(_begin, starmap(partial(op, **kwargs) if kwargs else op, (args,))))
     except StopIteration as end:
         result: T = end.value
         return result
-    coroutine.close()
     raise RuntimeError("an operation waited for something else than its connection")

@@ -19,6 +19,11 @@ def test_what_an_interrupted_thread_leaves_behind(tmp_path: Path) -> None:
     assert int(cut[0]) > 100
 
 
+def test_an_operation_that_was_interrupted_as_it_began_is_not_complained_of() -> None:
+    cut = run(Worker("interrupt_operations_that_begin", rounds(500), module="tests.storage.work"))
+    assert int(cut[0]) == rounds(500)
+
+
 def test_interrupted_while_another_process_writes(tmp_path: Path) -> None:
     worker = Worker("interrupt_who_waits_for_another_process", tmp_path / "ithaca.db", module="tests.storage.work")
     assert run(worker) == ["ok"]

@@ -10,12 +10,14 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from ithaca import ChatMessage, SessionManager
+from ithaca.connection import drive
 from ithaca.errors import StorageError
 from tests.processes.work import acknowledge, together, wait_for_the_others
 
@@ -114,6 +116,25 @@ def check(manager: SessionManager, acknowledged: set[str], cut: int) -> None:
     assert acknowledged <= stored, acknowledged - stored
     assert all(message_id.startswith("main") for message_id in stored - acknowledged)
     assert len(stored - acknowledged) <= cut
+
+
+def interrupt_operations_that_begin(times: str) -> None:
+    """Cut off at any moment, no operation is left behind that was made and never begun."""
+    wait_for_the_others()
+    interrupt_often()
+
+    async def operation(number: int) -> int:
+        return number
+
+    def operate() -> None:
+        while True:
+            drive(operation, 1)
+
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        cut = sum(interrupted(operate, 0.0002) for _ in range(int(times)))
+    assert [str(complaint.message) for complaint in complaints] == []
+    acknowledge(cut)
 
 
 def interrupt_alone(path: str, times: str) -> None:

@@ -221,9 +221,9 @@ class PostgresStorage:
         db = self._pool.getconn()
         try:
             if begin is None:
-                return drive(op(PostgresConnection(db, again=attempt > 0), *args, **kwargs))
+                return drive(op, PostgresConnection(db, again=attempt > 0), *args, **kwargs)
             db.execute(begin, prepare=False)
-            result = drive(op(PostgresConnection(db, again=attempt > 0), *args, **kwargs))
+            result = drive(op, PostgresConnection(db, again=attempt > 0), *args, **kwargs)
             with committing():
                 db.execute("COMMIT")
             return result

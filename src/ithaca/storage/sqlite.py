@@ -86,12 +86,12 @@ class SQLiteStorage:
     def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.closed:
             raise ManagerClosed
-        return self.writer.submit(lambda connection: drive(op(connection, *args, **kwargs)))
+        return self.writer.submit(lambda connection: drive(op, connection, *args, **kwargs))
 
     def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.closed:
             raise ManagerClosed
-        return self.writer.run_if_free(lambda connection: drive(op(connection, *args, **kwargs)))
+        return self.writer.run_if_free(lambda connection: drive(op, connection, *args, **kwargs))
 
     def scrub(self, *, whole: bool) -> None:
         """Writes the file anew if anything was deleted since, and empties the log, which still has it.
@@ -159,10 +159,10 @@ class SQLiteStorage:
     def _read(self, db: apsw.Connection, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection = SQLiteConnection(db)
         if is_one_statement(op):
-            return drive(op(connection, *args, **kwargs))
+            return drive(op, connection, *args, **kwargs)
         db.execute("BEGIN")
         try:
-            return drive(op(connection, *args, **kwargs))
+            return drive(op, connection, *args, **kwargs)
         finally:
             db.execute("COMMIT")
 

@@ -116,12 +116,12 @@ class AsyncSQLiteStorage:
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.storage.closed:
             raise ManagerClosed
-        return await self._writer.run(lambda connection: drive(op(connection, *args, **kwargs)))
+        return await self._writer.run(lambda connection: drive(op, connection, *args, **kwargs))
 
     async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.storage.closed:
             raise ManagerClosed
-        return await self._writer.run_if_nobody_else(lambda connection: drive(op(connection, *args, **kwargs)))
+        return await self._writer.run_if_nobody_else(lambda connection: drive(op, connection, *args, **kwargs))
 
     @property
     def bell(self) -> Bell:
