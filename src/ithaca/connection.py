@@ -4,10 +4,11 @@ An operation is a coroutine function over a `Connection`. It opens no transactio
 a storage's `read` and `write` begin, commit, roll back, retry and translate, in one place a database. It
 may be run again from its start (a deadlock, a connection that broke), so it keeps no state of its own.
 
-SQL names its parameters `:so`. Five forms stand for what the databases write differently: `IN (EACH(:ids))` takes
+SQL names its parameters `:so`. Six forms stand for what the databases write differently: `IN (EACH(:ids))` takes
 a list as its parameter, `position(:text IN column)` finds a text, ` FOR UPDATE` locks the rows it reads (on SQLite a
-writer is alone already), and ` INDEXED BY name` tells SQLite, which keeps no statistics, what PostgreSQL knows, and
-`in_turn(:owner, :id)` makes those who change one session wait for one another before they begin.
+writer is alone already), ` INDEXED BY name` tells SQLite, which keeps no statistics, what PostgreSQL knows,
+`in_turn(:owner, :id)` makes those who change one session wait for one another before they begin, and `in_turn(:id)`
+those who use an id for something new, whosever it will be.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence

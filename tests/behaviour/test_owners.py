@@ -4,8 +4,11 @@ import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import timedelta
+from functools import partial
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -27,6 +30,7 @@ from ithaca import (
     SessionNotFound,
 )
 from tests.support.factories import history, make_session, texts
+from tests.support.processes import rounds
 
 
 @dataclass(frozen=True)
@@ -310,6 +314,44 @@ def test_what_one_owner_deleted_is_imported_for_another(manager: SessionManager)
     coming = [Conversation("s-1", "x", texts(1), owner=owner) for owner in ("a", "b")]
     assert manager.import_conversations(coming) == ImportReport(sessions=1, messages=1, unchanged=1)
     assert [("a", "s-1")] == [(session.owner, session.id) for session in manager.list_sessions()]
+
+
+def test_trusted_code_uses_an_id_once_also_at_the_same_moment(manager: SessionManager, other: SessionManager) -> None:
+    """Of two that make the same id for different owners, the second does what it would do a little later."""
+    manager.create_session("source", owner="a")
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(rounds(15)):
+            for make, exists in RACES.items():
+                start = Barrier(2, timeout=30)
+                made = list(pool.map(partial(raced, start, make, f"{make} {number}"), (manager, other), ("a", "b")))
+                assert len({one for one in made if one not in (SessionExists, DocumentExists)}) == 1
+                assert made.count(exists) == (0 if exists is None else 1)
+
+
+#: Calls that make something under an id that is given, and what the second of two raises.
+RACES: dict[str, type[IthacaError] | None] = {
+    "create_session": SessionExists,
+    "fork_session": SessionExists,
+    "ensure_task_session": None,
+    "create_document": DocumentExists,
+}
+
+
+def raced(start: Barrier, call: str, id: str, manager: SessionManager, owner: str) -> Any:
+    """Whose it is now; or the kind of the refusal."""
+    calls: dict[str, Callable[[], Any]] = {
+        "create_session": lambda: manager.create_session(id, owner=owner),
+        "fork_session": lambda: (
+            manager.fork_session("source", new_id=id) if owner == "a" else manager.create_session(id, owner=owner)
+        ),
+        "ensure_task_session": lambda: manager.ensure_task_session(id, "n", "", "", owner=owner),
+        "create_document": lambda: manager.create_document("Map", document_id=id, owner=owner),
+    }
+    start.wait()
+    try:
+        return calls[call]().owner
+    except (SessionExists, DocumentExists) as refusal:
+        return type(refusal)
 
 
 def test_a_document_never_belongs_to_anothers_session(manager: SessionManager) -> None:

@@ -37,6 +37,7 @@ _INSERT_VERSION = """
 
 async def create(conn: Connection, scope: Scope, new: dict[str, Any], owner_named: bool) -> Document:
     """Makes a document with its first version. If no owner was named, it is its session's."""
+    await scope.take_turn(conn, new["id"])
     await _refuse_taken_id(conn, scope, new["id"])
     if new["session_id"] is not None:
         if not owner_named:

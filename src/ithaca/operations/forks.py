@@ -41,6 +41,7 @@ _COPY_COMPACTIONS = f"""
 
 async def fork(conn: Connection, scope: Scope, session_id: str, at: str | None, new: dict[str, Any]) -> Session:
     """An independent copy up to a message; attachments are shared, versions that are not shown stay behind."""
+    await scope.take_turn(conn, new["id"])
     head = await lock(conn, scope, session_id, None)
     if scope.owner is None and await conn.row("SELECT 1 FROM sessions WHERE id = :id", {"id": new["id"]}):
         raise SessionExists(new["id"])

@@ -30,6 +30,14 @@ class Scope:
         """The same rules, confined to an owner."""
         return replace(self, owner=owner)
 
+    async def take_turn(self, conn: Connection, id: str) -> None:
+        """Keeps other trusted code from using an id for another owner until the transaction ends.
+
+        Only what is looked for after this is sure not to be there.
+        """
+        if self.owner is None:
+            await conn.rows("SELECT TRUE WHERE TRUE AND in_turn(:id)", {"id": id})
+
     async def owner_of_session(self, conn: Connection, session_id: str) -> str:
         """Whose session it is. Confined to an owner, no question is asked: the answer is that owner."""
         if self.owner is not None:

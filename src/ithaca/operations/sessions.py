@@ -60,6 +60,7 @@ def session_from(scope: Scope, row: Row, history: list[ChatMessage] | None = Non
 
 async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: dict[str, str]) -> Session:
     """Makes a session. Trusted code uses an id for one owner only, so that it can find the owner by the id."""
+    await scope.take_turn(conn, new["id"])
     if scope.owner is None and await conn.row("SELECT 1 FROM sessions WHERE id = :id", {"id": new["id"]}):
         raise SessionExists(new["id"])
     sealed = scope.vault.seal(headers, new["owner"], new["id"])
@@ -72,13 +73,14 @@ async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: d
 
 async def ensure(conn: Connection, scope: Scope, new: dict[str, Any]) -> Session:
     """The stored session of this id, unchanged; or a new one."""
-    try:
-        return session_from(scope, await session_row(conn, scope, new["id"]))
-    except SessionNotFound:
+    if row := await _find(conn, scope, new["id"]):
+        return session_from(scope, row)
+    await scope.take_turn(conn, new["id"])
+    if await _find(conn, scope, new["id"]) is None:
         now = scope.clock()
         if await conn.run(_INSERT, {**new, "headers": None, "now": now}):
             await record(conn, new["owner"], new["id"], "created", 1, now)
-        return session_from(scope, await session_row(conn, scope, new["id"]))
+    return session_from(scope, await session_row(conn, scope, new["id"]))
 
 
 async def get(conn: Connection, scope: Scope, session_id: str, last: int | None, inline: bool = True) -> Session:
@@ -104,14 +106,19 @@ async def get_bare(conn: Connection, scope: Scope, session_id: str) -> Session:
 
 async def session_row(conn: Connection, scope: Scope, session_id: str) -> Row:
     """The row of a session, with the columns of `SESSION`."""
+    row = await _find(conn, scope, session_id)
+    if row is None:
+        raise SessionNotFound(session_id)
+    return row
+
+
+async def _find(conn: Connection, scope: Scope, session_id: str) -> Row | None:
     owned = "" if scope.owner is None else "owner = :owner AND "
     sql = f"SELECT {SESSION} FROM sessions WHERE {owned}id = :id LIMIT 2"
     rows = await conn.rows(sql, {"owner": scope.owner, "id": session_id})
-    if not rows:
-        raise SessionNotFound(session_id)
     if len(rows) > 1:
         raise AmbiguousId(session_id)
-    return rows[0]
+    return rows[0] if rows else None
 
 
 _OF_SESSION = f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id"

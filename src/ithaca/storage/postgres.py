@@ -282,6 +282,7 @@ def translated(error: Exception) -> Exception:
 # numbered in the order in which they are committed.
 _PLACE = r"hashtextextended(CAST(\1 AS TEXT) || '/' || CAST(\2 AS TEXT), 0)"
 _IN_TURN = f"(SELECT count(*) FROM pg_advisory_xact_lock({_PLACE})) = 1"
+_ID_IN_TURN = _IN_TURN.replace(_PLACE, r"hashtextextended(CAST(\1 AS TEXT), 1)")
 
 _SQL: dict[str, LiteralString] = {}
 
@@ -296,6 +297,7 @@ def _translate(sql: str) -> LiteralString:
     text = re.sub(r"IN \(EACH\((:\w+)\)\)", r"= ANY(\1)", text)
     text = re.sub(r" INDEXED BY \w+", "", text)
     text = re.sub(r"in_turn\((:\w+), (:\w+)\)", _IN_TURN, text)
+    text = re.sub(r"in_turn\((:\w+)\)", _ID_IN_TURN, text)
     text = re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", text.replace("%", "%%"))
     return _SQL.setdefault(sql, text)
 

@@ -94,7 +94,7 @@ _SQL: dict[str, Statement] = {}
 def _translate(sql: str) -> Statement:
     lists = tuple(set(re.findall(r"EACH\(:(\w+)\)", sql)))
     text = re.sub(r"EACH\((:\w+)\)", r"SELECT value FROM json_each(\1)", sql).replace(" FOR UPDATE", "")
-    text = re.sub(r" AND in_turn\(:\w+, :\w+\)", "", text)
+    text = re.sub(r" AND in_turn\(:\w+(, :\w+)?\)", "", text)
     text = re.sub(r"position\((:\w+) IN (\w+)\)", r"instr(\2, \1)", text)
     names = list(dict.fromkeys(re.findall(_PARAMETER, text)))
     text = re.sub(_PARAMETER, lambda found: f"?{names.index(found[1]) + 1}", text)
