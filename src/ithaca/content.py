@@ -50,9 +50,7 @@ def drafts(
     """
     batch = [draft(message, limits, count_tokens, now, checked=checked) for message in _messages(messages)]
     if len(batch) > limits.max_batch:
-        raise InvalidArgument(
-            "messages", Described(f"{len(batch)} messages"), f"at most {limits.max_batch} in one call"
-        )
+        raise InvalidMessage("messages", Described(f"{len(batch)} messages"), f"at most {limits.max_batch} in one call")
     if len(batch) > 1 and len({row["id"] for row in batch}) < len(batch):
         raise InvalidMessage("id", Described("an id twice in one batch"), "unique in its session")
     return batch
@@ -60,14 +58,14 @@ def drafts(
 
 def _messages(messages: Iterable[ChatMessage]) -> Iterable[ChatMessage]:
     if isinstance(messages, (str, bytes, Mapping, ChatMessage)) or not isinstance(messages, Iterable):
-        raise InvalidArgument("messages", messages, "a list of ChatMessage")
+        raise InvalidMessage("messages", messages, "a list of ChatMessage")
     return messages
 
 
 def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now: int, *, checked: bool = True) -> Draft:
     """The columns of one message; `id` and `created_at` are made up where it has none."""
     if not isinstance(message, ChatMessage):
-        raise InvalidArgument("message", message, "a ChatMessage")
+        raise InvalidMessage("message", message, "a ChatMessage")
     return {
         "id": new_id() if message.id is None else identifier("id", message.id, limits, InvalidMessage),
         "role": label("role", message.role, limits, InvalidMessage),

@@ -296,7 +296,14 @@ class InvalidArgument(InvalidInput):
 
 
 class InvalidMessage(InvalidInput):
-    """A message's {field} must be {allowed}, not {given}."""
+    """A message's {field} must be {allowed}, not {given}.
+
+    The field "message" or "messages" is what was given itself: it is none, or more than one call takes.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text.removeprefix("A message's ") if self.field in ("message", "messages") else text
 
 
 class InvalidSession(InvalidInput):

@@ -10,6 +10,7 @@ from ithaca import (
     ChatMessage,
     ConfigurationError,
     InvalidInput,
+    InvalidMessage,
     Limits,
     SessionManager,
     Settings,
@@ -84,6 +85,14 @@ def test_at_the_limit_is_fine_and_over_it_is_refused_by_name(open_manager: Opene
         assert str(limit) in error.value.allowed, name
         assert before == (manager.get_session("s"), manager.count_sessions()), name
         call(manager, limit)
+
+
+def test_too_long_a_batch_is_a_bad_message(open_manager: Opener) -> None:
+    manager = open_manager(settings=Settings(open_manager.url, limits=SMALL))
+    manager.create_session("s")
+    for call in (manager.add_messages, manager.replace_messages):
+        with pytest.raises(InvalidMessage, match=r"^messages must be at most 4 in one call, not 5 messages\.$"):
+            call("s", texts(5))
 
 
 def test_every_limit_is_a_setting() -> None:

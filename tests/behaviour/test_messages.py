@@ -251,11 +251,12 @@ def test_what_is_not_a_message_is_refused(manager: SessionManager) -> None:
     before = make_session(manager, 1)
     for things in (None, "text", b"", {"role": "user"}, ["text"], [None], ChatMessage("user"), 5, [*texts(1), {}]):
         for call in (manager.add_messages, manager.replace_messages):
-            with pytest.raises(InvalidArgument):
+            with pytest.raises(InvalidMessage, match=r"^messages? must be a .*ChatMessage, not "):
                 call(before.id, things)
     for thing in ("text", None, {"role": "user", "content": "x"}):
-        with pytest.raises(InvalidArgument):
+        with pytest.raises(InvalidMessage) as error:
             manager.add_message(before.id, thing)
+        assert (error.value.field, error.value.allowed) == ("message", "a ChatMessage")
     assert manager.get_session(before.id) == before
 
 

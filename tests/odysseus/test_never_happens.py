@@ -54,7 +54,7 @@ def test_2_and_12_bad_input_raises_and_nothing_is_stored_or_marked(
 
 
 def test_2_what_is_no_message_is_refused(manager: SessionManager, session: Session) -> None:
-    with pytest.raises(ithaca.InvalidArgument):
+    with pytest.raises(InvalidMessage, match="message must be a ChatMessage"):
         session.add_message({"role": "user", "content": "hi"})  # type: ignore[arg-type]
 
 
