@@ -8,20 +8,22 @@ an object by hand reaches the database with `save_sessions`.
 import logging
 import os
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import is_
-from typing import Any
-from weakref import WeakValueDictionary
+from typing import Any, TypeAlias
+from weakref import WeakValueDictionary, ref
 
 import ithaca
 from ithaca import SessionManager as _Core
 from ithaca.columns import iso
 from ithaca.content import copied
-from ithaca.errors import InvalidSession, RevisionConflict, SessionNotFound
+from ithaca.errors import AmbiguousId, InvalidSession, RevisionConflict, SessionNotFound
 from ithaca.models import Content
 
 __all__ = ["ChatMessage", "Session", "SessionManager", "get_session_manager_instance", "set_session_manager_instance"]
@@ -37,6 +39,7 @@ _SHOWN = (
     *_SETTABLE, "message_count", "total_input_tokens", "total_output_tokens", "revision", "created_at", "updated_at",
     "last_accessed", "last_message_at",
 )  # fmt: skip
+_FIELDS = ("id", "owner", *_SHOWN, "headers", "history")
 
 
 @dataclass
@@ -57,6 +60,8 @@ class ChatMessage:
     seq: int | None = field(default=None, kw_only=True, compare=False)
     timestamp: datetime | None = field(default=None, kw_only=True, compare=False)
     _stored: ithaca.ChatMessage | None = field(default=None, init=False, repr=False, compare=False)
+    #: The session whose history it belongs to.
+    _home: "ref[Session] | None" = field(default=None, init=False, repr=False, compare=False)
 
     def get(self, key: str, default: Any = None) -> Any:
         """A field by name."""
@@ -81,6 +86,12 @@ class ChatMessage:
         self.tool_calls = copied(stored.tool_calls)
         return self._is_now(stored)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_home": None}  # a copy belongs to no history
+
+    def _is_in(self, session: "Session") -> bool:
+        return self._home is not None and self._home() is session
+
     def _is_saved(self) -> bool:
         said = ("role", "content", "metadata", "tool_calls", "tool_call_id", "name")
         now, stored = _plain(self), self._stored
@@ -89,8 +100,10 @@ class ChatMessage:
 
 def _plain(message: Any, id: str | None = None) -> Any:
     """The message as the store takes it; what is no message, for the store to refuse."""
-    if not isinstance(message, ChatMessage):
-        return message
+    return _said(message, id or message.id, message.timestamp) if isinstance(message, ChatMessage) else message
+
+
+def _said(message: ChatMessage, id: str | None, at: datetime | None) -> ithaca.ChatMessage:
     return ithaca.ChatMessage(
         message.role,
         message.content,
@@ -98,9 +111,17 @@ def _plain(message: Any, id: str | None = None) -> Any:
         tool_calls=message.tool_calls,
         tool_call_id=message.tool_call_id,
         name=message.name,
-        id=id or message.id,
-        created_at=message.timestamp,
+        id=id,
+        created_at=at,
     )
+
+
+def _to_add(message: Any) -> Any:
+    """The message as the store takes it at the end of a session: one that was stored already is another one there."""
+    if not isinstance(message, ChatMessage) or (stored := message._stored) is None:
+        return _plain(message)
+    id, at = message.id, message.timestamp
+    return _said(message, None if id == stored.id else id, None if at == stored.created_at else at)
 
 
 def _own_metadata(message: ChatMessage) -> Any:
@@ -168,9 +189,13 @@ class Session:
         self._headers_read: dict[str, str] | None = None
         self._lock = threading.RLock()
         self._manager: SessionManager | None = None
+        #: Whose the stored session is, whatever is set as its owner by hand.
+        self._owner = ""
         #: The stored session whose fields are shown, and the revision at which the history was fetched.
         self._seen: ithaca.Session | None = None
         self._fetched: int | None = None
+        #: The revision that whoever holds the object has seen: when it was obtained, or its history fetched.
+        self._known: int | None = None
         self._messages = [] if history is None else history
         #: The messages as they are stored, whatever the caller does with the list.
         self._stored: list[ChatMessage] = []
@@ -210,7 +235,7 @@ class Session:
             self._manager._add(self, message)
             return
         manager = get_session_manager_instance()
-        if manager is None or manager._accepts(self.id, message):
+        if manager is None or manager._accepts(self, message):
             self._messages.append(message)
             self.message_count = len(self._messages)
 
@@ -229,6 +254,16 @@ class Session:
         except AttributeError:
             raise KeyError(key) from None
 
+    def __contains__(self, key: object) -> bool:
+        return key in _FIELDS or key in vars(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FIELDS)
+
+    def keys(self) -> Iterable[str]:
+        """The names of its fields."""
+        return _FIELDS
+
     def __repr__(self) -> str:
         return f"Session(id={self.id!r}, name={self.name!r}, model={self.model!r}, owner={self.owner!r})"
 
@@ -236,7 +271,7 @@ class Session:
         """Shows a state of the stored session, unless a later one is shown already."""
         with self._lock:
             if self._seen is None or self._seen.created_at != seen.created_at:
-                self._fetched = None  # another session, under the id of one that was deleted
+                self._fetched, self._known = None, seen.revision  # another session, under the id of one deleted
             elif (self.revision or 0) > seen.revision:
                 return self
             for name in _SHOWN:
@@ -251,12 +286,23 @@ class Session:
     def _advance(self, seen: ithaca.Session) -> None:
         """Shows the state after a change of everything but the messages."""
         with self._lock:
-            if self._fetched is not None and self._fetched == self.revision and seen.revision == self._fetched + 1:
+            alone = self.revision is not None and seen.revision == self.revision + 1
+            if alone and self._fetched == self.revision:
                 self._fetched = seen.revision
+            if alone and self._known == self.revision:
+                self._known = seen.revision
             self._show(seen)
+
+    def _obtained(self) -> "Session":
+        """Somebody got it, and with it what it shows."""
+        if self._fetched is None:
+            self._known = self.revision
+        return self
 
     def _append(self, message: ChatMessage) -> None:
         """Shows a message that was stored at the end, by the one change since what is shown."""
+        if self._known == self.revision:
+            self._known = (self.revision or 0) + 1
         if self._fetched == self.revision:
             self._stored.append(message)
             self._messages.append(message)
@@ -276,17 +322,60 @@ class Session:
         self._added |= {message.id: message for message in self._stored if message.id not in self._added}
         self._stored = self._objects_of(seen.history)
         self._messages = list(self._stored)
-        self._added, self._alone, self._fetched = {}, 0, self.revision
+        self._has_fetched()
 
     def _extend(self, news: Sequence[ithaca.ChatMessage]) -> None:
         """Shows messages that follow those that are shown; now it shows all."""
         new = self._objects_of(news)
         self._stored += new
         self._messages += new
-        self._added, self._alone, self._fetched = {}, 0, self.revision
+        self._has_fetched()
+
+    def _has_fetched(self) -> None:
+        self._added, self._alone = {}, 0
+        self._fetched = self._known = self.revision
+
+    def _takes(self, message: Any, stored: ithaca.ChatMessage) -> ChatMessage:
+        """Makes the message the stored one, which belongs to the history from now on."""
+        if isinstance(message, ChatMessage) and message._stored is not None and message._is_in(self):
+            self._part_with(message, message._stored)
+        return self._claims(_stored_as(message, stored))
+
+    def _claims(self, message: ChatMessage) -> ChatMessage:
+        message._home = ref(self)
+        return message
+
+    def _part_with(self, message: ChatMessage, stood: ithaca.ChatMessage) -> None:
+        """Where a message stood that stands for another one now, shows what is stored there."""
+        with self._lock:
+            if self._added.get(stood.id) is message:
+                self._added[stood.id] = self._claims(ChatMessage(stood.role)._shows(stood))
+            number = stood.seq or 0
+            at = bisect_left(self._stored, number, key=lambda one: number if one is message else one.seq or 0)
+            if at == len(self._stored) or self._stored[at] is not message:
+                return
+            self._stored[at] = other = self._claims(ChatMessage(stood.role)._shows(stood))
+            if at < len(self._messages) and self._messages[at] is message:
+                self._messages[at] = other
+            else:  # it was moved by hand
+                self._messages[:] = [other if one is message else one for one in self._messages]
+
+    def _own(self, messages: Iterable[Any]) -> list[Any]:
+        """The messages, with a copy of each that belongs to another history: there it goes on saying what is stored."""
+        mine = {id(message) for message in (*self._stored, *self._added.values())}
+        return [message if id(message) in mine else _apart(message) for message in messages]
+
+    def _is_changed_by(self, messages: Sequence[Any], expected: int) -> bool:
+        """Whether storing these in the place of all would be a change for certain."""
+        ids = [getattr(_plain(message, _known_id(message)), "id", None) for message in messages]
+        if self._fetched != expected:
+            return None in ids or len(ids) != self.message_count
+        known = [message for message in messages if isinstance(message, ChatMessage) and message._stored is not None]
+        return ids != [message.id for message in self._stored] or not all(message._is_saved() for message in known)
 
     def _objects_of(self, stored: Sequence[ithaca.ChatMessage]) -> list[ChatMessage]:
-        return [self._added.get(message.id, ChatMessage(message.role))._shows(message) for message in stored]
+        found = ((self._added.get(message.id) or ChatMessage(message.role), message) for message in stored)
+        return [self._claims(message._shows(stored)) for message, stored in found]
 
     def _changes(self) -> dict[str, Any]:
         """The fields that were set by hand."""
@@ -314,9 +403,11 @@ class SessionManager:
         #: The manager with the clean interface, for what the old one had no name for.
         self.core = database if isinstance(database, _Core) else _Core(database, **options)
         self._lock = threading.Lock()
-        # One object an id, as long as anybody has it; the last used ones for longer.
-        self._objects: WeakValueDictionary[str, Session] = WeakValueDictionary()
-        self._kept: OrderedDict[str, Session] = OrderedDict()
+        # One object a session, as long as anybody has it; the last used ones for longer.
+        self._objects: WeakValueDictionary[_Key, Session] = WeakValueDictionary()
+        self._kept: OrderedDict[_Key, Session] = OrderedDict()
+        #: Under which owners an id was met.
+        self._owners: dict[str, set[str]] = {}
 
     def close(self) -> None:
         """Ends all work on the database."""
@@ -332,7 +423,7 @@ class SessionManager:
 
     @property
     def sessions(self) -> Mapping[str, Session]:
-        """Every stored session by id, asked of the database at each use."""
+        """Every stored session by id, asked of the database at each use; as in `get_sessions_for_user`."""
         return _Sessions(self)
 
     def create_session(
@@ -351,7 +442,10 @@ class SessionManager:
         return session
 
     def get_session(self, session_id: str) -> Session:
-        """The session, up to date; the same object as long as it is held. Raises `SessionNotFound`, a `KeyError`."""
+        """The session, up to date; the same object as long as it is held. Raises `SessionNotFound`, a `KeyError`.
+
+        This call and all others that take an id raise `AmbiguousId` if several owners have it.
+        """
         try:
             return self._keep(self.core.get_session(session_id, last=0))
         except SessionNotFound:
@@ -359,10 +453,13 @@ class SessionManager:
             raise
 
     def get_sessions_for_user(self, username: str | None = None) -> dict[str, Session]:
-        """The sessions of exactly this owner by id, the last active first; "" is nobody, None is everybody."""
-        found = list(self._heads(owner=username))
+        """The sessions of exactly this owner by id, the last active first; "" is nobody, None is everybody.
+
+        An id that several owners have names no session of everybody's: it is left out, with a warning in the log.
+        """
+        found = list(self._by_id(username).values())
         found.sort(key=lambda head: head.last_message_at or head.created_at, reverse=True)
-        return {head.id: self._object(head)._show(head) for head in found}
+        return {head.id: self._object(head)._show(head)._obtained() for head in found}
 
     def update_session_name(self, session_id: str, name: str) -> None:
         """Renames a session."""
@@ -382,11 +479,12 @@ class SessionManager:
 
     def delete_session(self, session_id: str) -> bool:
         """Whether there was something to delete."""
-        self._forget(session_id)
         try:
             self.core.delete_session(session_id)
         except SessionNotFound:
+            self._forget(session_id)
             return False
+        self._forget(session_id)
         return True
 
     def ensure_task_session(
@@ -401,15 +499,15 @@ class SessionManager:
 
     def load_sessions(self) -> None:
         """Brings every session object that is held up to date. Nothing needs to be loaded beforehand."""
-        for session_id in self._held():
-            self.sync_session_metadata(session_id)
+        for session in self._held():
+            self._sync(session)
 
     def save_sessions(self) -> None:
         """Writes what was set by hand on the session objects that are held: fields, and messages in `history`.
 
         Raises `RevisionConflict` rather than overwrite messages that were not seen.
         """
-        for session in self._held().values():
+        for session in self._held():
             with session._lock:
                 self._save(session)
 
@@ -420,7 +518,7 @@ class SessionManager:
         except SessionNotFound:
             self._forget(session_id)
             return False
-        session = self._objects.get(session_id)
+        session = self._objects.get((seen.owner, seen.id))
         if session is not None:
             session._show(seen)
         return True
@@ -430,20 +528,30 @@ class SessionManager:
     def add_message(self, session_id: str, message: ChatMessage) -> None:
         """Stores a message at the end of a session, and sets its `id`, `seq` and `timestamp`.
 
-        Raises `SessionNotFound`; for a session whose object is held, warns and stores nothing.
+        An object that was added before is added as another message, which it stands for from then on. Raises
+        `SessionNotFound`; for a session whose object is held, warns and stores nothing.
         """
-        session = self._objects.get(session_id)
+        session = self._object_of(session_id)
         if session is not None:
             self._add(session, message)
         else:
-            _stored_as(message, self.core.add_message(session_id, _plain(message)))
+            _added(self.core, session_id, message)
 
     def truncate_messages(self, session_id: str, keep_count: int) -> bool:
         """Keeps the first messages; False, and nothing changed, for a negative number."""
         if keep_count < 0:
             return False
-        self.core.truncate_messages(session_id, keep_count)
-        return self._catch_up(session_id)
+        session = self._object_of(session_id)
+        if session is None:
+            self.core.truncate_messages(session_id, keep_count)
+            return True
+        with session._lock:
+            removed = self._core_of(session).truncate_messages(session_id, keep_count)
+            before = session._known
+            self._sync(session)
+            if removed.messages and before is not None and session.revision == before + 1:
+                session._known = session.revision  # nothing happened but this
+        return True
 
     def replace_messages(
         self, session_id: str, messages: Sequence[ChatMessage], *, expected_revision: int | None = None
@@ -451,58 +559,63 @@ class SessionManager:
         """Makes these the messages of a session, all or nothing; those that it held keep their ids and times.
 
         Raises `RevisionConflict` if the session was changed since `expected_revision`, or since the history of
-        its object was fetched.
+        its object was fetched, or else since the object was obtained.
         """
-        session = self._objects.get(session_id)
-        expected = expected_revision if expected_revision is not None or session is None else session._fetched
-        plain = [_plain(message, _known_id(message)) for message in messages]
-        stored = self.core.replace_messages(session_id, plain, expected_revision=expected)
-        now = [_stored_as(message, kept) for message, kept in zip(messages, stored, strict=True)]
-        if session is not None:
+        session = self._object_of(session_id)
+        if session is None:
+            _replaced(self.core, session_id, list(map(_apart, messages)), expected_revision)
+        else:
             with session._lock:
-                session._added |= {message.id: message for message in now}
-        return self._catch_up(session_id)
+                expected = session._known if expected_revision is None else expected_revision
+                self._replace(session, messages, expected)
+        return True
 
     # What session objects ask for
 
+    def _core_of(self, session: Session) -> _Core:
+        """What reaches the session of an object and no other, even if somebody else has its id."""
+        return self.core.for_owner(session._owner)
+
     def _add(self, session: Session, message: ChatMessage) -> None:
+        leave = _leaving(message)
         with session._lock:
             try:
                 self._store(session, message)
             except SessionNotFound:
-                self._warn(session.id)
+                self._warn(session)
+                return
+        leave()  # with no lock held: two threads may exchange messages of two sessions
 
-    def _accepts(self, session_id: str, message: ChatMessage) -> bool:
+    def _accepts(self, by_hand: Session, message: ChatMessage) -> bool:
+        core = self.core if by_hand.owner is None else self.core.for_owner(by_hand.owner)
         try:
-            _stored_as(message, self.core.add_message(session_id, _plain(message)))
+            _added(core, by_hand.id, message)
         except SessionNotFound:
-            self._warn(session_id)
+            self._warn(by_hand)
             return False
         return True
 
-    def _warn(self, session_id: str) -> None:
-        _log.warning("session %s was deleted: a message for it was dropped", session_id)
-        self._forget(session_id)
+    def _warn(self, session: Session) -> None:
+        _log.warning("session %s was deleted: a message for it was dropped", session.id)
+        self._let_go(session)
 
     def _store(self, session: Session, message: Any) -> None:
-        if isinstance(message, ChatMessage) and message._stored is not None:
-            message = copy(message)  # it is in a history already, perhaps in another session's
-        new = _plain(message)
+        new = _to_add(message)
         stored = self._store_next(session, new)
         if stored is not None:
-            session._append(_stored_as(message, stored))
+            session._append(session._takes(message, stored))
             return
-        stored = self.core.add_message(session.id, new)
+        stored = self._core_of(session).add_message(session.id, new)
         session._alone += new.id is None
-        session._added[stored.id] = _stored_as(message, stored)
-        session._show(self.core.get_session(session.id, last=0))
+        session._added[stored.id] = session._takes(message, stored)
+        session._show(self._core_of(session).get_session(session.id, last=0))
 
     def _store_next(self, session: Session, new: Any) -> ithaca.ChatMessage | None:
         """The message, stored by the one change since what the object shows; None if that cannot be known."""
         if isinstance(new, ithaca.ChatMessage) and new.id is not None:
             return None  # perhaps it is stored already
         try:
-            return self.core.add_message(session.id, new, expected_revision=session.revision)
+            return self._core_of(session).add_message(session.id, new, expected_revision=session.revision)
         except RevisionConflict:
             return None
 
@@ -512,9 +625,12 @@ class SessionManager:
                 return
             try:
                 news = self._news(session)
-                session._take(self.core.get_session(session.id)) if news is None else session._extend(news)
+                if news is None:
+                    session._take(self._core_of(session).get_session(session.id))
+                else:
+                    session._extend(news)
             except SessionNotFound:
-                self._forget(session.id)
+                self._let_go(session)
                 session._fetched = session.revision  # it goes on showing what was seen last
 
     def _news(self, session: Session) -> list[ithaca.ChatMessage] | None:
@@ -525,16 +641,32 @@ class SessionManager:
         if unknown not in (0, 1):
             return None
         last = session._stored[-1].seq if session._stored else 0
-        news = list(self.core.iter_messages(session.id, after=last or 0))
+        news = list(self._core_of(session).iter_messages(session.id, after=last or 0))
         complete = len(session._stored) + len(news) == session.message_count
         return news if complete and (len(news) > session._alone) == bool(unknown) else None
 
     def _save(self, session: Session) -> None:
+        messages = list(session._messages) if session._history_changed() else None
         changes = session._changes()
         if changes:
-            self._changed(self.core.update_session(session.id, **changes))
-        if session._history_changed():
-            self.replace_messages(session.id, session.history, expected_revision=session._fetched)
+            self._changed(self._core_of(session).update_session(session.id, **changes))
+        if messages is not None:
+            self._replace(session, messages, session._fetched)
+
+    def _replace(self, session: Session, messages: Sequence[ChatMessage], expected: int | None) -> None:
+        mine = session._own(messages)
+        changed = expected is not None and session._is_changed_by(mine, expected)
+        now = _replaced(self._core_of(session), session.id, mine, expected)
+        session._added |= {message.id: session._claims(message) for message in now}
+        if changed and expected is not None and session._known == expected:
+            session._known = expected + 1
+        self._sync(session)
+
+    def _sync(self, session: Session) -> None:
+        try:
+            session._show(self._core_of(session).get_session(session.id, last=0))
+        except SessionNotFound:
+            self._let_go(session)
 
     # Session objects
 
@@ -548,41 +680,83 @@ class SessionManager:
             if cursor is None:
                 return
 
+    def _by_id(self, owner: str | None = None) -> dict[str, ithaca.Session]:
+        """The sessions whose id says which they are."""
+        found: dict[str, ithaca.Session] = {}
+        several: set[str] = set()
+        for head in self._heads(owner):
+            if found.setdefault(head.id, head).owner != head.owner:
+                several.add(head.id)
+        for session_id in several:
+            _log.warning("session id %s belongs to several owners: left out of everybody's sessions", session_id)
+            del found[session_id]
+        return found
+
     def _object(self, head: ithaca.Session) -> Session:
+        key = (head.owner, head.id)
         with self._lock:
-            session = self._objects.get(head.id)
+            session = self._objects.get(key)
             if session is None:
-                session = self._objects[head.id] = Session(head.id)
-                session._manager = self
+                session = self._objects[key] = Session(head.id)
+                session._manager, session._owner = self, head.owner
+                self._remember(key)
             return session
 
+    def _remember(self, key: "_Key") -> None:
+        if len(self._owners) > 2 * len(self._objects) + KEPT:  # most of them are no longer held
+            self._owners = {}
+            for owner, session_id in list(self._objects):
+                self._owners.setdefault(session_id, set()).add(owner)
+        self._owners.setdefault(key[1], set()).add(key[0])
+
     def _keep(self, head: ithaca.Session) -> Session:
-        session = self._object(head)
+        session, key = self._object(head), (head.owner, head.id)
         with self._lock:
-            self._kept[head.id] = session
-            self._kept.move_to_end(head.id)
+            self._kept[key] = session
+            self._kept.move_to_end(key)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return session._show(head)
+        return session._show(head)._obtained()
 
-    def _held(self) -> dict[str, Session]:
+    def _held(self) -> list[Session]:
         with self._lock:
-            return dict(self._objects.items())
+            return list(self._objects.values())
+
+    def _object_of(self, session_id: str) -> Session | None:
+        """The object of the one session of this id, if it is held. Raises `AmbiguousId`."""
+        with self._lock:
+            held = [self._objects.get((owner, session_id)) for owner in self._owners.get(session_id, ())]
+        found = next((session for session in held if session is not None), None)
+        if found is None or self.core.owner is not None:
+            return found
+        try:
+            head = self.core.get_session(session_id, last=0)  # another owner may have the id too, or instead
+        except SessionNotFound:
+            return found
+        return self._objects.get((head.owner, session_id))
 
     def _changed(self, head: ithaca.Session) -> None:
-        session = self._objects.get(head.id)
+        session = self._objects.get((head.owner, head.id))
         if session is not None:
             session._advance(head)
 
-    def _catch_up(self, session_id: str) -> bool:
-        if session_id in self._objects:
-            self.sync_session_metadata(session_id)
-        return True
-
     def _forget(self, session_id: str) -> None:
+        """Lets go of whatever was held under an id that nobody has."""
         with self._lock:
-            self._objects.pop(session_id, None)
-            self._kept.pop(session_id, None)
+            for owner in self._owners.pop(session_id, ()):
+                self._objects.pop((owner, session_id), None)
+                self._kept.pop((owner, session_id), None)
+
+    def _let_go(self, session: Session) -> None:
+        key = (session._owner, session.id)
+        with self._lock:
+            if self._objects.get(key) is session:
+                self._objects.pop(key, None)
+                self._kept.pop(key, None)
+
+
+#: An owner and a session's id.
+_Key: TypeAlias = tuple[str, str]
 
 
 class _Sessions(Mapping[str, Session]):
@@ -595,13 +769,16 @@ class _Sessions(Mapping[str, Session]):
         return self._manager.get_session(session_id)
 
     def __contains__(self, session_id: object) -> bool:
-        return isinstance(session_id, str) and self._manager.sync_session_metadata(session_id)
+        try:
+            return isinstance(session_id, str) and self._manager.sync_session_metadata(session_id)
+        except AmbiguousId:
+            return False
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._manager.get_sessions_for_user())
 
     def __len__(self) -> int:
-        return self._manager.core.count_sessions()
+        return len(self._manager._by_id())
 
     def items(self) -> Any:
         """One state of all, safe to go through while others add and delete."""
@@ -617,6 +794,33 @@ def _known_id(message: Any) -> str | None:
     if not isinstance(message, ChatMessage) or not isinstance(message.metadata, dict):
         return None
     return message.id or message.metadata.get("_db_id")
+
+
+def _added(core: _Core, session_id: str, message: Any) -> None:
+    """Stores a message in a session whose object is not held."""
+    leave, stored = _leaving(message), core.add_message(session_id, _to_add(message))
+    _stored_as(message, stored)._home = None
+    leave()
+
+
+def _leaving(message: Any) -> Callable[[], None]:
+    """What is to be called when the message stands for another one: it takes it out of the history that it was in."""
+    if isinstance(message, ChatMessage) and message._stored is not None and message._home is not None:
+        home = message._home()
+        if home is not None:
+            return partial(home._part_with, message, message._stored)
+    return lambda: None
+
+
+def _apart(message: Any) -> Any:
+    """The message, to be stored elsewhere too: where it stands, it goes on standing for what is stored there."""
+    return copy(message) if isinstance(message, ChatMessage) and message._stored is not None else message
+
+
+def _replaced(core: _Core, session_id: str, messages: Sequence[Any], expected: int | None) -> list[ChatMessage]:
+    plain = [_plain(message, _known_id(message)) for message in messages]
+    stored = core.replace_messages(session_id, plain, expected_revision=expected)
+    return [_stored_as(message, kept) for message, kept in zip(messages, stored, strict=True)]
 
 
 def _stored_as(message: Any, stored: ithaca.ChatMessage) -> ChatMessage:

@@ -69,6 +69,24 @@ def test_2_and_12_a_failed_write_raises_and_marks_nothing(tmp_path: Path) -> Non
     assert (message.id, message.metadata, history) == (None, None, [])
 
 
+def test_12_a_session_is_let_go_of_only_when_it_is_deleted(tmp_path: Path) -> None:
+    core = Unable(tmp_path / "chats.db")
+    with SessionManager(core) as manager:
+        session = manager.create_session("s1", "n", URL, "m")
+        with pytest.raises(ithaca.DatabaseBusy):
+            manager.delete_session("s1")
+        assert session is manager.get_session("s1")
+        session.add_message(ChatMessage("user", "4"))
+        assert (stored(manager), contents(session)) == (["4"], ["4"])
+
+
+class Unable(ithaca.SessionManager):
+    """Cannot delete anything just now."""
+
+    def delete_session(self, session_id: str, *, expected_revision: int | None = None) -> ithaca.Removed:
+        raise ithaca.DatabaseBusy("somebody else is writing")
+
+
 def test_3_the_count_is_that_of_the_rows(manager: SessionManager, other: SessionManager, session: Session) -> None:
     del session
     for number in (4, 5):
@@ -179,13 +197,19 @@ def test_15_transcripts_are_not_kept_for_ever(manager: SessionManager) -> None:
 
 
 class Counting(ithaca.SessionManager):
-    """Counts the messages that are fetched."""
+    """Counts the messages that are fetched, also by the managers that `for_owner` makes of it."""
 
-    fetched = 0
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        self._counts: list[int] = []
 
-    def get_session(self, session_id: str, *, last: int | None = None) -> ithaca.Session:
-        session = super().get_session(session_id, last=last)
-        self.fetched += len(session.history)
+    @property
+    def fetched(self) -> int:
+        return sum(self._counts)
+
+    def get_session(self, session_id: str, **options: Any) -> ithaca.Session:
+        session = super().get_session(session_id, **options)
+        self._counts.append(len(session.history))
         return session
 
 

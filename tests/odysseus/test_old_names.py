@@ -1,7 +1,9 @@
 """What users of the old manager rely on, under its names and by its conventions."""
 
 import logging
+import pickle
 import threading
+from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +49,9 @@ def test_owner_is_none_where_there_is_none(manager: SessionManager) -> None:
 
 def test_a_session_reads_like_a_dict(session: Session) -> None:
     assert (session["name"], session.get("name"), session.get("nothing", "none")) == ("Pylos", "Pylos", "none")
+    assert ["name" in session, "history" in session, "nothing" in session, 5 in session] == [True, True, False, False]
+    assert {"id": "s1", "name": "Pylos", "owner": "telemachus", "headers": {}}.items() <= dict(session).items()
+    assert list(session) == list(dict(session))
     with pytest.raises(KeyError):
         session["nothing"]
 
@@ -347,6 +352,39 @@ def test_replace_by_the_same_touches_nothing(manager: SessionManager, session: S
     assert before == manager.core.get_session("s1")
 
 
+def test_replace_refuses_to_overwrite_what_arrived_since_the_session_was_obtained(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    theirs = other.get_session("s1")  # and nobody looks at its history
+    session.add_message(ChatMessage("user", "arrived meanwhile"))
+    with pytest.raises(ithaca.RevisionConflict):
+        other.replace_messages("s1", [ChatMessage("system", "summary")])
+    assert stored(manager) == ["1", "2", "3", "arrived meanwhile"]
+    assert theirs is other.get_session("s1")
+    other.replace_messages("s1", [ChatMessage("system", "summary")])
+    assert stored(manager) == ["summary"]
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_changes_of_ones_own_do_not_stand_in_the_way_of_replacing(
+    other: SessionManager, session: Session, looked_at: bool
+) -> None:
+    mine = other.get_session("s1")
+    if looked_at:
+        assert contents(mine) == ["1", "2", "3"]
+    mine.add_message(ChatMessage("user", "4"))
+    other.truncate_messages("s1", 2)
+    other.update_session_name("s1", "Sparta")
+    for number in (1, 2, 3):
+        other.replace_messages("s1", [ChatMessage("system", f"summary {number}")])
+        other.truncate_messages("s1", 5)
+    kept = list(mine.history)
+    kept[0].content = "said otherwise"
+    other.replace_messages("s1", kept)
+    other.replace_messages("s1", [*kept, ChatMessage("user", "last")])
+    assert ["said otherwise", "last"] == stored(other) == contents(mine)
+
+
 def test_replace_by_nothing_empties(manager: SessionManager, session: Session) -> None:
     manager.replace_messages("s1", [])
     assert (stored(manager), session.history, session.message_count) == ([], [], 0)
@@ -366,9 +404,61 @@ def test_messages_of_one_session_can_be_added_to_another(manager: SessionManager
     assert not set(map(id, session.history)) & set(map(id, fork.history))
 
 
-def test_adding_a_message_again_stores_it_once(manager: SessionManager, session: Session) -> None:
-    session.add_message(session.history[-1])
-    assert (stored(manager), contents(manager.get_session("s1"))) == (["1", "2", "3"], ["1", "2", "3"])
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize("by", ["session", "manager"])
+def test_a_message_object_that_is_added_again_is_another_message(
+    manager: SessionManager, other: SessionManager, by: str, looked_at: bool
+) -> None:
+    session = manager.create_session("s1", "n", URL, "m")
+    if not looked_at:
+        session = other.get_session("s1")
+    add = session.add_message if by == "session" else lambda message: session._manager.add_message("s1", message)  # type: ignore[union-attr]
+    message = ChatMessage("user", "1", {"own": True})
+    add(message)
+    first = message.id, message.timestamp
+    add(message)
+    message.content = "2"
+    add(message)
+    assert (["1", "1", "2"], ["1", "1", "2"]) == (stored(manager), contents(session))
+    assert message is session.history[2]
+    assert first == (session.history[0].id, session.history[0].timestamp)
+    found = manager.core.get_session("s1").history
+    assert (
+        [m.id for m in found]
+        == [m.id for m in session.history]
+        == [(m.metadata or {})["_db_id"] for m in session.history]
+    )
+    assert [{"own": True}] * 3 == [m.metadata for m in found]
+    assert found[0].created_at < found[2].created_at  # type: ignore[operator]
+    manager.save_sessions()
+    assert stored(manager) == ["1", "1", "2"]
+
+
+def test_a_message_object_that_was_changed_and_goes_to_another_session_leaves_what_is_stored(
+    manager: SessionManager, session: Session
+) -> None:
+    target, message = manager.create_session("s2", "n", URL, "m"), session.history[1]
+    message.content = "other"
+    target.add_message(message)
+    assert (["1", "2", "3"], ["other"]) == (contents(session), contents(target))
+    manager.save_sessions()
+    assert (["1", "2", "3"], ["other"]) == (stored(manager), stored(manager, "s2"))
+    assert message is target.history[0]
+
+
+def test_a_history_put_into_another_session_stays_in_its_own(manager: SessionManager, session: Session) -> None:
+    fork = manager.create_session("fork", "n", URL, "m")
+    manager.replace_messages("fork", session.history[1:])
+    session.add_message(ChatMessage("user", "4"))
+    manager.core.add_message("s1", ithaca.ChatMessage("user", "5"))
+    assert ["1", "2", "3", "4", "5"] == contents(manager.get_session("s1"))
+    assert (["2", "3"], [1, 2]) == (contents(fork), [m.seq for m in fork.history])
+    assert [1, 2, 3, 4, 5] == [m.seq for m in session.history]
+
+
+def test_messages_and_histories_can_be_pickled_and_copied(session: Session) -> None:
+    for twin in (pickle.loads(pickle.dumps(session.history)), deepcopy(session.history)):
+        assert session.history == twin
 
 
 # Loading and saving
@@ -418,6 +508,14 @@ def test_save_refuses_to_overwrite_what_was_not_seen(
     with pytest.raises(ithaca.RevisionConflict):
         manager.save_sessions()
     assert stored(manager) == ["1", "2", "3", "4"]
+
+
+def test_save_writes_fields_and_messages_together(manager: SessionManager, session: Session) -> None:
+    session.name = "Sparta"
+    session.history.append(ChatMessage("user", "4"))
+    manager.save_sessions()
+    assert ("Sparta", ["1", "2", "3", "4"]) == (manager.core.get_session("s1").name, stored(manager))
+    assert (session.name, contents(session)) == ("Sparta", ["1", "2", "3", "4"])
 
 
 def test_save_cannot_give_a_session_away(manager: SessionManager, session: Session) -> None:
