@@ -199,6 +199,44 @@ def test_commands_are_completed() -> None:
     assert _completed("ithaca sess").out.split() == ["sessions"]
 
 
+CLOSED = {
+    "sessions list": 0,
+    "sessions show nowhere": 1,
+    "documents show d --raw": 0,
+    "messages add a more": 0,
+    "erase nobody": 1,
+}
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_reason_to_fail(conversation: str, closed: str) -> None:
+    with SessionManager(conversation) as manager:
+        manager.create_document("d", "content", document_id="d")
+    for command, status in CLOSED.items():
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" {command} {closed}', PROGRAM],
+            env={**os.environ, "ITHACA_DATABASE_URL": conversation}, stdin=subprocess.DEVNULL, capture_output=True,
+            check=False,
+        )  # fmt: skip
+        assert (status, command, False) == (done.returncode, command, b"Traceback" in done.stderr)
+        assert not done.stdout or ">&-" not in closed.split()
+    with SessionManager(conversation) as manager:
+        assert [message.content for message in manager.get_messages("a")] == ["word " * 40, "more"]
+        assert manager.verify() == []
+
+
+@pytest.mark.parametrize("command", ["messages add a -", "documents edit d -", "attachments put -"])
+def test_closed_standard_input_is_no_empty_text(conversation: str, command: str) -> None:
+    with SessionManager(conversation) as manager:
+        manager.create_document("d", "content", document_id="d")
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" {command} <&-', PROGRAM],
+            env={**os.environ, "ITHACA_DATABASE_URL": conversation}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "standard input is closed" in done.stderr) == (2, True)
+        assert (manager.get_document("d").content, manager.get_session("a").message_count) == ("content", 1)
+
+
 def test_ids_are_completed(ithaca: Ithaca) -> None:
     for id in ("pylos-1", "pylos-2", "sparta"):
         ithaca("sessions", "create", "--id", id)

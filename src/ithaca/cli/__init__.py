@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ithaca.errors import AmbiguousId, InvalidInput, IthacaError
 
@@ -15,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done; 1: it could not be done (not found, a conflict, the database); 2: it was asked for wrongly.
     """
+    _open_what_is_closed()
     try:
         from ithaca.cli.app import UsageError, app
     except KeyboardInterrupt:
@@ -52,6 +54,16 @@ def _complain(sentence: str, status: int) -> int:
 
     sys.stderr.write(f"Error: {on_one_line(sentence)}\n")
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Standard streams that were closed when the program began lead to nowhere, as whoever closed them meant.
+
+    Else the next file that is opened would get the number of one, and what is written to the stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115, open until the end
 
 
 def _write_what_cannot_be_encoded() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ithaca.cli.arguments import Cursor, Limit, option
-from ithaca.cli.here import Here, command, group, page_json
+from ithaca.cli.here import Here, command, group, page_json, standard_input
 from ithaca.cli.text import counted, in_a_line
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def put(
 ) -> None:
     """Store a file, once however often; prints its digest, by which a message may refer to it."""
     if str(file) == "-":
-        stored = here.manager.put_attachment(sys.stdin.buffer, media_type or _UNKNOWN)
+        stored = here.manager.put_attachment(standard_input(), media_type or _UNKNOWN)
     else:
         with file.open("rb") as data:
             stored = here.manager.put_attachment(data, media_type or _media_type(file))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NoReturn, ParamSpec, Self
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Concatenate, NoReturn, ParamSpec, Self
 
 import typer
 
@@ -180,7 +180,14 @@ _SHARED = [
 
 def read_text(argument: str) -> str:
     """A text that was given; `-` stands for standard input, taken as it is, to the last byte."""
-    return decoded(sys.stdin.buffer.read() if argument == "-" else os.fsencode(argument), "TEXT")
+    return decoded(standard_input().read() if argument == "-" else os.fsencode(argument), "TEXT")
+
+
+def standard_input() -> BinaryIO:
+    """What was piped in. Where standard input was closed that is not an empty text, but a mistake."""
+    if getattr(sys.stdin, "name", None) == os.devnull:
+        raise typer.BadParameter("standard input is closed.", param_hint="'-'")
+    return sys.stdin.buffer
 
 
 def decoded(text: bytes, parameter: str) -> str:
