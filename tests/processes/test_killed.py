@@ -47,8 +47,11 @@ def test_all_operations_on_sqlite(tmp_path: Path) -> None:
         list(pool.map(kill_again_and_again, urls, [rounds(20)] * 2))
 
 
-def test_all_operations_on_postgres(postgres_url: str) -> None:
-    kill_again_and_again(postgres_url, rounds(15))
+@pytest.mark.parametrize(
+    ("database_url", "kills"), [("postgres-newest", 12), ("postgres-15", 6)], indirect=["database_url"]
+)
+def test_all_operations_on_postgres(database_url: str, kills: int) -> None:
+    kill_again_and_again(database_url, rounds(kills))
 
 
 @pytest.mark.parametrize("function", ["append_until_killed", "append_async_until_killed"])

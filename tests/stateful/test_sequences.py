@@ -64,9 +64,10 @@ def test_on_sqlite(second: str, tmp_path: Path, runner: asyncio.Runner) -> None:
     run_state_machine_as_test(partial(Everything, pair), settings=sequences(60))
 
 
+@pytest.mark.parametrize(("version", "examples"), [("newest", 12), ("15", 5)])
 @pytest.mark.parametrize("second", ["waits", "awaits"])
-def test_on_postgres(second: str, servers: Servers, runner: asyncio.Runner) -> None:
-    server = servers["newest"]
+def test_on_postgres(second: str, version: str, examples: int, servers: Servers, runner: asyncio.Runner) -> None:
+    server = servers[version]
     used: list[str] = []
 
     def fresh_url() -> str:
@@ -76,4 +77,4 @@ def test_on_postgres(second: str, servers: Servers, runner: asyncio.Runner) -> N
         return used[0]
 
     pair = partial(two_managers, fresh_url, runner if second == "awaits" else None)
-    run_state_machine_as_test(partial(Everything, pair), settings=sequences(12))
+    run_state_machine_as_test(partial(Everything, pair), settings=sequences(examples))
