@@ -50,6 +50,7 @@ from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.scope import Scope
 from ithaca.operations.search import Wanted
+from ithaca.operations.statements import slot_of
 from ithaca.query import Query, parse
 from ithaca.retention import ages
 from ithaca.usage import day_number, keys, record_columns
@@ -478,6 +479,7 @@ class Door:
         messages = self.drafts(conversation.messages, checked=False)
         times = _times(conversation, messages, self.scope.clock())
         said_at = times["last_message_at"]
+        active_at = times["created_at"] or 0 if said_at is None else said_at
         columns = self.session_columns(
             **{field: getattr(conversation, field) for field in ("name", "endpoint_url", "model", "rag", "archived",
                                                                 "is_important", "folder", "mode", "extra")}
@@ -491,7 +493,8 @@ class Door:
             "total_input_tokens": whole("total_input_tokens", conversation.total_input_tokens, 0),
             "total_output_tokens": whole("total_output_tokens", conversation.total_output_tokens, 0),
             **times,
-            "active_at": times["created_at"] if said_at is None else said_at,
+            "active_at": active_at,
+            "active_slot": slot_of(active_at),
         }
         return Incoming(session, self.headers(conversation.headers), messages)
 

@@ -52,7 +52,8 @@ class Connection(Protocol):
         """Takes numbers in a session and inserts messages under them.
 
         Returns the first number; or None, with nothing changed, when the session isn't there, isn't at the
-        expected revision, or holds one of the messages already.
+        expected revision, or holds one of the messages already. An owner of None stands for whoever alone has a session
+        of that id.
         """
 
 

@@ -15,15 +15,15 @@ from ithaca.models import ImportReport
 from ithaca.operations import attachments
 from ithaca.operations.messages import appending
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import INSERT_MESSAGE, RECORD_CHANGE, SLOT
+from ithaca.operations.statements import INSERT_MESSAGE, RECORD_CHANGE
 
-_INSERT_SESSION = f"""
+_INSERT_SESSION = """
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode,
         headers, extra, next_seq, message_count, total_input_tokens, total_output_tokens, created_at, updated_at,
         last_accessed, last_message_at, active_at, active_slot)
     VALUES (:owner, :id, :name, :name_key, :endpoint_url, :model, :rag, :archived, :is_important, :folder, :mode,
         :headers, :extra, :next_seq, :message_count, :total_input_tokens, :total_output_tokens, :created_at,
-        :updated_at, :last_accessed, :last_message_at, :active_at, :active_at / {SLOT})
+        :updated_at, :last_accessed, :last_message_at, :active_at, :active_slot)
 """
 
 _INSERT_DOCUMENT = """

@@ -38,10 +38,9 @@ async def append(
     if not drafts:
         await lock(conn, scope, session_id, expected)
         return []
-    owner = await scope.owner_of_session(conn, session_id)
     now = scope.clock()
     session = {
-        "owner": owner,
+        "owner": scope.owner,
         "session_id": session_id,
         "count": len(drafts),
         "now": now,
@@ -52,7 +51,7 @@ async def append(
     first = await conn.append(session, drafts)
     if first is not None:
         return [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(drafts, first)]
-    return await _append_rest(conn, scope, owner, session_id, drafts, expected)
+    return await _append_rest(conn, scope, session_id, drafts, expected)
 
 
 @repeatable
@@ -76,9 +75,10 @@ def appending(drafts: Sequence[Draft]) -> Operation[..., list[ChatMessage]]:
 
 
 async def _append_rest(
-    conn: Connection, scope: Scope, owner: str, session_id: str, drafts: Sequence[Draft], expected: int | None
+    conn: Connection, scope: Scope, session_id: str, drafts: Sequence[Draft], expected: int | None
 ) -> list[ChatMessage]:
     """Finds out why nothing was appended; where some were stored before, stores the others."""
+    owner = await scope.owner_of_session(conn, session_id)
     revision = await _revision(conn, owner, session_id)
     stored = await by_id(conn, owner, session_id, [draft["id"] for draft in drafts])
     for draft in drafts:

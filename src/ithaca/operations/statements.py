@@ -17,6 +17,12 @@ SESSION_COLUMNS = (
 #: an append leaves the indexes of its session alone, and a list sorts no more than what was active in ten seconds.
 SLOT = 10_000_000
 
+
+def slot_of(active_at: int) -> int:
+    """The slot of a time, as the databases divide: toward zero."""
+    return active_at // SLOT if active_at >= 0 else -(-active_at // SLOT)
+
+
 #: True of every session: without a bound, SQLite doesn't see that an index has the slots in their order.
 ANY_SLOT = f"active_slot <= {2**63 - 1}"
 
@@ -31,12 +37,20 @@ _TAKE = f"""
     RETURNING next_seq - :count, revision{{tell}}
 """
 
+#: The owner of the only session of an id: nothing if there is none, or if several owners have one. Trusted code names
+#: no owner; this goes before a statement that then says `THE_OWNER` for `:owner`.
+WITH_THE_OWNER = """
+    WITH who (owner) AS (SELECT min(owner) FROM sessions WHERE id = :session_id HAVING count(*) = 1)
+"""
+THE_OWNER = "(SELECT owner FROM who)"
+
 _PLACED = f"to_index AND active_slot = active_at / {SLOT}"
 
 #: The lock, the numbers, and the proof that the session exists, in one statement. SQLite writes the entry of an index
 #: anew even if nothing in it changes; so there the statement tells whether the entries are right, and if not, `PLACE`
 #: sees to it.
-TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}")
+TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}, owner")
+TAKE_NUMBERS_OF_ANYBODY = WITH_THE_OWNER + TAKE_NUMBERS.replace(":owner", THE_OWNER)
 
 PLACE = f"""
     UPDATE sessions SET active_slot = active_at / {SLOT}, to_index = TRUE WHERE owner = :owner AND id = :session_id
@@ -65,6 +79,8 @@ RECORD_CHANGE = """
 CHANGES_KEPT = 100_000
 
 PRUNE_CHANGES = "DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - :kept"
+
+OWNER_OF_ANYBODY = f"{WITH_THE_OWNER} SELECT owner FROM who"
 
 HOLDS_ANY = """
     SELECT 1 FROM messages INDEXED BY messages_by_id

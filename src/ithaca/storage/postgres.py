@@ -10,7 +10,9 @@ import contextlib
 import random
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, LiteralString, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,7 +33,7 @@ from ithaca.errors import (
     SchemaOutOfDate,
     StorageError,
 )
-from ithaca.operations.statements import TAKE_NUMBERS_AND_PLACE
+from ithaca.operations.statements import INSERT_MESSAGE, TAKE_NUMBERS_AND_PLACE, THE_OWNER, WITH_THE_OWNER
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.migrate import Migration, check_version, migrations
@@ -48,8 +50,8 @@ RECONNECT = 2.0
 #: Connections that a manager opens at most.
 MOST_CONNECTIONS = 20
 
-#: Whoever meets a lock within this transaction gives up.
-BEGIN_IF_FREE = "BEGIN; SET LOCAL lock_timeout = 10"
+#: Whoever meets a lock within this transaction gives up after a moment.
+BEGIN_IF_FREE = "BEGIN; SET LOCAL lock_timeout = 250"
 
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -91,19 +93,19 @@ APPEND_ONE = f"""
     RETURNING seq
 """
 
-APPEND_MANY = f"""
-    WITH taken (first, revision) AS ({_TAKE}),
-    {_NOTED},
-    added AS (
-        INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
-        SELECT :owner, :session_id, first + place - 1, {", ".join(_COLUMNS)}
-        FROM taken, unnest({
-    ", ".join(f"CAST(:{name} AS {'BIGINT' if name in ('tokens', 'created_at') else 'TEXT'}[])" for name in _COLUMNS)
-}) WITH ORDINALITY AS new ({", ".join(_COLUMNS)}, place)
-    )
-    SELECT first FROM taken
+#: Of more messages than one, those who take the numbers insert them afterwards, in the same transaction.
+TAKE_MANY = f"""
+    WITH taken (first, revision, owner) AS ({_TAKE}, owner),
+    {_NOTED}
+    SELECT first, owner FROM taken
 """
 
+
+def _of_anybody(sql: str) -> str:
+    return WITH_THE_OWNER + "," + sql.strip().removeprefix("WITH").replace(":owner", THE_OWNER)
+
+
+APPEND_ONE_OF_ANYBODY, TAKE_MANY_OF_ANYBODY = _of_anybody(APPEND_ONE), _of_anybody(TAKE_MANY)
 
 #: So many rows at once are reason to ask whether the planner knows anything of the table.
 MANY = 500
@@ -115,13 +117,31 @@ ANALYZE = "ANALYZE messages"
 
 
 def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tuple[str, dict[str, Any]]:
-    """The statement that appends, and its parameters."""
+    """The statement that appends one message, or takes the numbers for several; and its parameters."""
     params = dict(session)
     if again and params["ids"] is None:  # the attempt before may have been committed
         params["ids"] = [draft["id"] for draft in drafts]
+    anybody = session["owner"] is None
     if len(drafts) == 1:
-        return APPEND_ONE, {**params, **drafts[0]}
-    return APPEND_MANY, params | {name: [draft[name] for draft in drafts] for name in _COLUMNS}
+        return APPEND_ONE_OF_ANYBODY if anybody else APPEND_ONE, {**params, **drafts[0]}
+    return TAKE_MANY_OF_ANYBODY if anybody else TAKE_MANY, params
+
+
+def numbered(taken: Row, session: Params, drafts: Sequence[Params]) -> Iterable[Params]:
+    """What is to be inserted under the numbers that were taken."""
+    first, owner = taken
+    place = {"owner": owner, "session_id": session["session_id"]}
+    return ({**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, first))
+
+
+@lru_cache(maxsize=256)
+def as_copy(sql: str) -> tuple[LiteralString, Callable[[Params], tuple[Any, ...]]] | None:
+    """A statement that inserts its parameters as they are, as a COPY and what takes a row out of the parameters."""
+    found = re.fullmatch(r"\s*INSERT INTO (\w+)\s*\(([\w\s,]+)\)\s*VALUES\s*\(([\w\s,:]+)\)\s*", sql)
+    if found is None:
+        return None
+    table, columns, values = found.groups()
+    return f"COPY {table} ({columns}) FROM STDIN", itemgetter(*re.findall(r":(\w+)", values))
 
 
 class PostgresConnection:
@@ -143,17 +163,29 @@ class PostgresConnection:
         return self._db.execute(translate(sql), params).rowcount
 
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        copied = as_copy(sql)
         with self._db.cursor() as cursor:
-            cursor.executemany(translate(sql), params)
+            if copied is None:
+                cursor.executemany(translate(sql), params)
+            else:
+                statement, values = copied
+                with cursor.copy(statement) as copy:
+                    for row in map(values, params):
+                        copy.write_row(row)
             if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
                 await self.run(ANALYZE)
 
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         sql, params = append_call(session, drafts, again=self._again)
-        row = await self.row(sql, params)
-        if len(drafts) >= MANY and await self.row(NEVER_ANALYZED):
-            await self.run(ANALYZE)
-        return None if row is None else int(row[0])
+        if len(drafts) == 1:
+            row = await self.row(sql, params)
+            return None if row is None else int(row[0])
+        with self._db.transaction():
+            taken = await self.row(sql, params)
+            if taken is None:
+                return None
+            await self.run_many(INSERT_MESSAGE, numbered(taken, session, drafts))
+        return int(taken[0])
 
 
 class PostgresStorage:
@@ -296,7 +328,7 @@ def _translate(sql: str) -> LiteralString:
     text = re.sub(r"NOT IN \(EACH\((:\w+)\)\)", r"<> ALL(\1)", sql)
     text = re.sub(r"IN \(EACH\((:\w+)\)\)", r"= ANY(\1)", text)
     text = re.sub(r" INDEXED BY \w+", "", text)
-    text = re.sub(r"in_turn\((:\w+), (:\w+)\)", _IN_TURN, text)
+    text = re.sub(r"in_turn\(([^,()]+|\([^()]*\)), (:\w+)\)", _IN_TURN, text)
     text = re.sub(r"in_turn\((:\w+)\)", _ID_IN_TURN, text)
     text = re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", text.replace("%", "%%"))
     return _SQL.setdefault(sql, text)

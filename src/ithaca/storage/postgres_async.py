@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.connection import NOTHING, Engine, Operation, P, Params, is_one_statement, is_repeatable
+from ithaca.operations.statements import INSERT_MESSAGE
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.postgres import (
@@ -24,8 +25,10 @@ from ithaca.storage.postgres import (
     NEVER_ANALYZED,
     RECONNECT,
     append_call,
+    as_copy,
     committing,
     connection_options,
+    numbered,
     pause,
     prepare_schema,
     set_up,
@@ -56,17 +59,29 @@ class AsyncPostgresConnection:
         return (await self._db.execute(translate(sql), params)).rowcount
 
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        copied = as_copy(sql)
         async with self._db.cursor() as cursor:
-            await cursor.executemany(translate(sql), params)
+            if copied is None:
+                await cursor.executemany(translate(sql), params)
+            else:
+                statement, values = copied
+                async with cursor.copy(statement) as copy:
+                    for row in map(values, params):
+                        await copy.write_row(row)
             if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
                 await self.run(ANALYZE)
 
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         sql, params = append_call(session, drafts, again=self._again)
-        row = await self.row(sql, params)
-        if len(drafts) >= MANY and await self.row(NEVER_ANALYZED):
-            await self.run(ANALYZE)
-        return None if row is None else int(row[0])
+        if len(drafts) == 1:
+            row = await self.row(sql, params)
+            return None if row is None else int(row[0])
+        async with self._db.transaction():
+            taken = await self.row(sql, params)
+            if taken is None:
+                return None
+            await self.run_many(INSERT_MESSAGE, numbered(taken, session, drafts))
+        return int(taken[0])
 
 
 class AsyncPostgresStorage:

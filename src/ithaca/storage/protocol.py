@@ -22,7 +22,7 @@ class Storage(Protocol):
         """Runs an operation as one transaction; it is durable when this returns."""
 
     def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """As `write`, but raises `DatabaseBusy` at once if anybody would have to be waited for."""
+        """As `write`, but raises `DatabaseBusy` if another would have to be waited for, for longer than a moment."""
 
     def scrub(self, *, whole: bool) -> None:
         """Makes what was deleted vanish from the database's files; `whole`: writes them anew."""

@@ -15,10 +15,12 @@ from ithaca.operations.statements import (
     CHANGES_KEPT,
     HOLDS_ANY,
     INSERT_MESSAGE,
+    OWNER_OF_ANYBODY,
     PLACE,
     PRUNE_CHANGES,
     RECORD_CHANGE,
     TAKE_NUMBERS,
+    TAKE_NUMBERS_OF_ANYBODY,
 )
 
 #: After so many changes, old news are removed.
@@ -48,23 +50,29 @@ class SQLiteConnection:
         self.db.executemany(statement.text, map(statement.values, params))
 
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
-        if session["ids"] is not None and self._row(HOLDS_ANY, session):
+        if session["ids"] is not None and self._holds_any(session):
             return None
-        taken = self._row(TAKE_NUMBERS, session)
+        taken = self._row(TAKE_NUMBERS_OF_ANYBODY if session["owner"] is None else TAKE_NUMBERS, session)
         if taken is None:
             return None
-        first, revision, is_placed = taken
+        first, revision, is_placed, owner = taken
+        place = {"owner": owner, "session_id": session["session_id"]}
         if not is_placed:
-            self._execute(PLACE, session)
-        place = {"owner": session["owner"], "session_id": session["session_id"]}
+            self._execute(PLACE, place)
         if len(drafts) == 1:
             self._execute(INSERT_MESSAGE, {**drafts[0], **place, "seq": first})
         else:
             await self.run_many(INSERT_MESSAGE, ({**d, **place, "seq": seq} for seq, d in enumerate(drafts, first)))
-        self._execute(RECORD_CHANGE, {**session, "kind": "messages added", "revision": revision})
+        self._execute(RECORD_CHANGE, {**place, "kind": "messages added", "revision": revision, "now": session["now"]})
         if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
             self._execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
         return int(first)
+
+    def _holds_any(self, session: Params) -> bool:
+        if session["owner"] is None:
+            found = self._row(OWNER_OF_ANYBODY, session)
+            session = {**session, "owner": found and found[0]}
+        return self._row(HOLDS_ANY, session) is not None
 
     def _row(self, sql: str, params: Params) -> Row | None:
         rows = self._execute(sql, params).fetchall()
@@ -94,7 +102,7 @@ _SQL: dict[str, Statement] = {}
 def _translate(sql: str) -> Statement:
     lists = tuple(set(re.findall(r"EACH\(:(\w+)\)", sql)))
     text = re.sub(r"EACH\((:\w+)\)", r"SELECT value FROM json_each(\1)", sql).replace(" FOR UPDATE", "")
-    text = re.sub(r" AND in_turn\(:\w+(, :\w+)?\)", "", text)
+    text = re.sub(r" AND in_turn\(([^,()]+|\([^()]*\))(, :\w+)?\)", "", text)
     text = re.sub(r"position\((:\w+) IN (\w+)\)", r"instr(\2, \1)", text)
     names = list(dict.fromkeys(re.findall(_PARAMETER, text)))
     text = re.sub(_PARAMETER, lambda found: f"?{names.index(found[1]) + 1}", text)

@@ -8,6 +8,7 @@ program) is still kept out by SQLite itself.
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 from ithaca.errors import DatabaseBusy, DatabaseUnavailable, NotAnIthacaDatabase
@@ -36,13 +37,18 @@ class FileLock:
         if not self._take(self._descriptor):
             self._wait(self._descriptor)
 
-    def acquire_if_free(self) -> bool:
-        """Whether nobody has it, so that it was acquired at once."""
+    def acquire_within(self, seconds: float) -> bool:
+        """Whether it could be acquired within a moment."""
         if self._path is None:
             return True
         if self._descriptor is None:
             self._descriptor = open_private(self._path)
-        return self._take(self._descriptor)
+        deadline = time.monotonic() + seconds
+        while not self._take(self._descriptor):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+        return True
 
     def release(self) -> None:
         """Lets the next one in; does no harm where the lock isn't held."""

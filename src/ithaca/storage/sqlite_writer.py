@@ -27,6 +27,9 @@ MOST_IN_ONE_COMMIT = 256
 #: Seconds after which a waiting thread looks whether it is first in the queue, though nobody woke it.
 LOOK_AGAIN = 0.5
 
+#: Seconds that work which nobody waits for waits for another process, which most often is done at once.
+A_MOMENT = 0.25
+
 
 class Batch:
     """The operations that share a commit, and whether it has ended."""
@@ -122,12 +125,10 @@ class Writer:
         return result
 
     def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
-        """What the operation returns, once it is committed; raises `DatabaseBusy` at once if anybody is writing."""
-        if self.queue or self._leading.locked():
-            raise DatabaseBusy("another thread is writing")
+        """What the operation returns, once it is committed; or `DatabaseBusy` if another process goes on writing."""
         with self._leading:
             try:
-                self._db.set_busy_timeout(0)
+                self._db.set_busy_timeout(int(A_MOMENT * 1000))
                 return self._run_alone(run, wait=False)
             finally:
                 self._db.set_busy_timeout(self._busy_timeout)
@@ -139,7 +140,7 @@ class Writer:
         try:
             if wait:
                 self._between_processes.acquire()
-            elif not self._between_processes.acquire_if_free():
+            elif not self._between_processes.acquire_within(A_MOMENT):
                 raise DatabaseBusy("another process is writing")
             db.execute("BEGIN IMMEDIATE")
             result = run(self._connection)
