@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
+from benchmarks.floor_sqlite import kept
 from ithaca import ChatMessage, Conversation
 
 #: A chat as the data set has it: its id and its messages.
@@ -38,11 +39,13 @@ def _message(said: Mapping[str, Any], first: str) -> ChatMessage:
     return ChatMessage(_role(said, first), said["text"], {"sender": said["sender"]}, created_at=at)
 
 
-def rows(chats: Sequence[Chat]) -> Iterator[tuple[str, int, str, str, str]]:
-    """As the floor takes them: session, number, role, content, metadata."""
+def rows(chats: Sequence[Chat]) -> Iterator[tuple[Any, ...]]:
+    """As the floor takes them: session, number, and what is kept of a message."""
     for id, said in chats:
         for seq, one in enumerate(said, 1):
-            yield id, seq, _role(one, said[0]["sender"]), one["text"], json.dumps({"sender": one["sender"]})
+            id_, *rest, _ = kept(_role(one, said[0]["sender"]), one["text"], {"sender": one["sender"]})
+            at = datetime.fromisoformat(one["timestamp"]).replace(tzinfo=UTC)
+            yield id, seq, id_, *rest, int(at.timestamp() * 1e6)
 
 
 def _role(said: Mapping[str, Any], first: str) -> str:

@@ -9,20 +9,21 @@ from typing import Any
 import psycopg
 
 from benchmarks import given
-from benchmarks.floor_sqlite import Said
+from benchmarks.floor_sqlite import Said, kept
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS sessions (
         id TEXT COLLATE "C" PRIMARY KEY, next_seq BIGINT NOT NULL
     ) WITH (fillfactor = 50);
     CREATE TABLE IF NOT EXISTS messages (
-        session_id TEXT COLLATE "C", seq BIGINT, role TEXT, content TEXT, metadata TEXT, PRIMARY KEY (session_id, seq)
+        session_id TEXT COLLATE "C", seq BIGINT, id TEXT, role TEXT, content TEXT, tool_calls TEXT, tool_call_id TEXT,
+        name TEXT, metadata TEXT, created_at BIGINT, PRIMARY KEY (session_id, seq)
     )
 """
 
 APPEND = """
     WITH taken AS (UPDATE sessions SET next_seq = next_seq + 1 WHERE id = %s RETURNING id, next_seq - 1 AS seq)
-    INSERT INTO messages SELECT id, seq, %s, %s, %s FROM taken RETURNING seq
+    INSERT INTO messages SELECT id, seq, %s, %s, %s, %s, %s, %s, %s, %s FROM taken RETURNING seq
 """
 _TAKE_MANY = "UPDATE sessions SET next_seq = next_seq + %s WHERE id = %s RETURNING next_seq - %s"
 _COPY = "COPY messages FROM STDIN"
@@ -39,8 +40,8 @@ class Floor:
     def create(self, session_id: str) -> None:
         self.db.execute("INSERT INTO sessions VALUES (%s, 1)", (session_id,))
 
-    def append(self, session_id: str, role: str, content: str, metadata: str) -> int:
-        self._cursor.execute(APPEND, (session_id, role, content, metadata), prepare=True)
+    def append(self, session_id: str, role: str, content: str, metadata: dict[str, Any]) -> int:
+        self._cursor.execute(APPEND, (session_id, *kept(role, content, metadata)), prepare=True)
         return _seq(self._cursor.fetchone())
 
     def append_many(self, session_id: str, messages: Sequence[Said]) -> None:
@@ -49,9 +50,9 @@ class Floor:
             first = _seq(cursor.execute(_TAKE_MANY, (count, session_id, count), prepare=True).fetchone())
             with cursor.copy(_COPY) as copy:
                 for seq, said in enumerate(messages, first):
-                    copy.write_row((session_id, seq, *said))
+                    copy.write_row((session_id, seq, *kept(*said)))
 
-    def bring_in(self, session_ids: Iterable[str], rows: Iterable[tuple[str, int, str, str, str]]) -> None:
+    def bring_in(self, session_ids: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> None:
         """Stores whole sessions, in one transaction."""
         with self.db.transaction(), self.db.cursor() as cursor:
             with cursor.copy("COPY sessions FROM STDIN") as copy:
@@ -76,8 +77,8 @@ class AsyncFloor:
     async def open(cls, url: str) -> "AsyncFloor":
         return cls(await psycopg.AsyncConnection.connect(url, autocommit=True))
 
-    async def append(self, session_id: str, role: str, content: str, metadata: str) -> int:
-        await self._cursor.execute(APPEND, (session_id, role, content, metadata), prepare=True)
+    async def append(self, session_id: str, role: str, content: str, metadata: dict[str, Any]) -> int:
+        await self._cursor.execute(APPEND, (session_id, *kept(role, content, metadata)), prepare=True)
         return _seq(await self._cursor.fetchone())
 
     async def close(self) -> None:

@@ -1,23 +1,41 @@
 """The floor on SQLite: bare APSW, with the tables and indexes that the order of messages and durability need, no more.
 
-The journal is a write-ahead log, flushed at each commit (`synchronous = FULL`), as Ithaca has it by default.
+It keeps the message that Ithaca keeps: all that its author may give comes back, with an id and a time, which are made
+here. It doesn't check what it is given, and has none of the rest: no way to find a message by its id, no counts,
+revisions, tokens, news, trash, search or owners. The journal is a write-ahead log, flushed at each commit
+(`synchronous = FULL`), as Ithaca has it by default.
 """
 
+import json
+import time
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import apsw
+from uuid_utils import uuid7
 
 from benchmarks import given
 
-#: Role, content, metadata as JSON.
-Said: TypeAlias = tuple[str, str, str]
+#: What is given: role, content, metadata.
+Said: TypeAlias = tuple[str, str, dict[str, Any]]
+
+#: What is kept: id, role, content, tool calls, the call that is answered, name, metadata as JSON, time.
+Kept: TypeAlias = tuple[str, str, str, None, None, None, str, int]
+
+FIELDS = "id, role, content, tool_calls, tool_call_id, name, metadata, created_at"
+
+
+def kept(role: str, content: str, metadata: dict[str, Any]) -> Kept:
+    """A message as it is to be kept."""
+    return str(uuid7()), role, content, None, None, None, json.dumps(metadata), time.time_ns() // 1000
+
 
 _TABLES = """
     PRAGMA journal_mode = WAL;
     CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, next_seq INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS messages (
-        session_id TEXT, seq INTEGER, role TEXT, content TEXT, metadata TEXT, PRIMARY KEY (session_id, seq)
+        session_id TEXT, seq INTEGER, id TEXT, role TEXT, content TEXT, tool_calls TEXT, tool_call_id TEXT, name TEXT,
+        metadata TEXT, created_at INTEGER, PRIMARY KEY (session_id, seq)
     ) WITHOUT ROWID;
 """
 
@@ -25,7 +43,7 @@ _TABLES = """
 _APPEND = """
     BEGIN IMMEDIATE;
     UPDATE sessions SET next_seq = next_seq + 1 WHERE id = ? RETURNING next_seq - 1;
-    INSERT INTO messages SELECT id, next_seq - 1, ?, ?, ? FROM sessions WHERE id = ?;
+    INSERT INTO messages SELECT id, next_seq - 1, ?, ?, ?, ?, ?, ?, ?, ? FROM sessions WHERE id = ?;
     COMMIT
 """
 _TAKE_MANY = "UPDATE sessions SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq - ?"
@@ -33,12 +51,12 @@ _CUT_LAST = """
     DELETE FROM messages WHERE session_id = ?
     AND seq = (SELECT seq FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT 1)
 """
-_FORK = "INSERT INTO messages SELECT ?, seq, role, content, metadata FROM messages WHERE session_id = ?"
-_INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"
+_FORK = f"INSERT INTO messages SELECT ?, seq, {FIELDS} FROM messages WHERE session_id = ?"
+_INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 #: The newest messages of a session, newest first.
-LAST = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT ?"
-ALL = "SELECT seq, role, content, metadata FROM messages WHERE session_id = ? ORDER BY seq"
+LAST = f"SELECT seq, {FIELDS} FROM messages WHERE session_id = ? ORDER BY seq DESC LIMIT ?"
+ALL = f"SELECT seq, {FIELDS} FROM messages WHERE session_id = ? ORDER BY seq"
 
 
 def connect(path: str) -> apsw.Connection:
@@ -61,17 +79,18 @@ class Floor:
     def create(self, session_id: str) -> None:
         self.db.execute("INSERT INTO sessions VALUES (?, 1)", (session_id,))
 
-    def append(self, session_id: str, role: str, content: str, metadata: str) -> int:
-        rows = self._append.execute(_APPEND, (session_id, role, content, metadata, session_id)).fetchall()
+    def append(self, session_id: str, role: str, content: str, metadata: dict[str, Any]) -> int:
+        message = kept(role, content, metadata)
+        rows = self._append.execute(_APPEND, (session_id, *message, session_id)).fetchall()
         return cast(int, rows[0][0])
 
     def append_many(self, session_id: str, messages: Sequence[Said]) -> None:
         with self.transaction():
             count = len(messages)
             first = cast(int, self.db.execute(_TAKE_MANY, (count, session_id, count)).fetchall()[0][0])
-            self.db.executemany(_INSERT, [(session_id, seq, *said) for seq, said in enumerate(messages, first)])
+            self.db.executemany(_INSERT, [(session_id, seq, *kept(*said)) for seq, said in enumerate(messages, first)])
 
-    def bring_in(self, session_ids: Iterable[str], rows: Iterable[tuple[str, int, str, str, str]]) -> None:
+    def bring_in(self, session_ids: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> None:
         """Stores whole sessions, in one transaction."""
         with self.transaction():
             self.db.executemany("INSERT INTO sessions VALUES (?, 1)", ((id,) for id in session_ids))

@@ -9,11 +9,12 @@ import random
 from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate
+from typing import Any
 
 from ithaca import ChatMessage
 
 LENGTH = 300
-METADATA = {"model": "qwen3", "n": 7}
+METADATA: dict[str, Any] = {"model": "qwen3", "n": 7}
 METADATA_JSON = json.dumps(METADATA)
 
 #: In a third of all messages, in one of thirty, and in one of ten thousand.
@@ -42,9 +43,9 @@ def message(number: int) -> ChatMessage:
     return ChatMessage(role(number), text(number), METADATA)
 
 
-def row(number: int) -> tuple[str, str, str]:
+def row(number: int) -> tuple[str, str, dict[str, Any]]:
     """The message of this number, as the floor takes it."""
-    return role(number), text(number), METADATA_JSON
+    return role(number), text(number), METADATA
 
 
 def batches(count: int, size: int = 1_000) -> Iterator[range]:

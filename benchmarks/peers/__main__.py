@@ -155,7 +155,7 @@ def _median_us(floor: floor_sqlite.Floor | floor_postgres.Floor, close: Callable
     times: list[float] = []
     for _ in range(200):
         begun = perf_counter()
-        floor.append(session, "user", text, "{}")
+        floor.append(session, "user", text, {})
         times.append(perf_counter() - begun)
     close()
     return summary(times).median * 1e6

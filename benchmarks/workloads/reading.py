@@ -117,5 +117,5 @@ def look_at(messages: Iterable[ChatMessage]) -> None:
 
 
 def look_at_rows(rows: Iterable[tuple[object, ...]]) -> None:
-    for _, role, content, metadata in rows:
-        _ = role, content, json.loads(str(metadata))
+    for row in rows:
+        _ = row[2], row[3], json.loads(str(row[7]))
