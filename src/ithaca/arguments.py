@@ -15,6 +15,7 @@ from ithaca.content import (
     MOST,
     Draft,
     content_columns,
+    draft,
     drafts,
     flag,
     identifier,
@@ -267,6 +268,14 @@ class Door:
 
     def drafts(self, messages: Iterable[ChatMessage], *, checked: bool = True) -> list[Draft]:
         return drafts(messages, self._limits, self.scope.count_tokens, self.scope.clock(), checked=checked)
+
+    def append_one(
+        self, session_id: str, message: ChatMessage, expected: int | None
+    ) -> tuple[Scope, str, list[Draft], list[str], int | None]:
+        scope = self.scope
+        new = draft(message, scope.limits, scope.count_tokens, scope.clock())
+        given = [] if message.id is None else [message.id]
+        return scope, self.session_id(session_id), [new], given, self.expected(expected)
 
     def append(
         self, session_id: str, messages: Iterable[ChatMessage], expected: int | None

@@ -68,7 +68,7 @@ def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now:
         raise InvalidMessage("message", message, "a ChatMessage")
     return {
         "id": new_id() if message.id is None else identifier("id", message.id, limits, InvalidMessage),
-        "role": label("role", message.role, limits, InvalidMessage),
+        "role": role(message.role, limits),
         **content_columns(message.content, message.tool_calls, limits, count_tokens, checked=checked),
         "tool_call_id": optional_label("tool_call_id", message.tool_call_id, limits, InvalidMessage),
         "name": optional_label("name", message.name, limits, InvalidMessage),
@@ -189,6 +189,14 @@ def label(field: str, value: object, limits: Limits, refusal: Refusal = InvalidA
         raise refusal(field, Described(f"{len(value)} characters"), f"at most {limits.max_name_length} characters")
     text_size(field, value, refusal)
     return value
+
+
+_USUAL_ROLES = frozenset(["user", "assistant", "system", "developer", "tool"])
+
+
+def role(value: object, limits: Limits) -> str:
+    """Who speaks."""
+    return value if isinstance(value, str) and value in _USUAL_ROLES else label("role", value, limits, InvalidMessage)
 
 
 def optional_label(field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument) -> str | None:

@@ -139,7 +139,7 @@ class Base(Common):
 
     def _at(self, session_id: str) -> Storage:
         """Where a session is kept."""
-        return self._incognito if self._is_hidden(session_id) else self._storage
+        return self._incognito if self._incognito.used and self._is_hidden(session_id) else self._storage
 
     @property
     def _storages(self) -> list[Storage]:

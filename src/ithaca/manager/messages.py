@@ -29,7 +29,7 @@ class Messages(Base):
         one is returned; if not, `MessageConflict`. Raises `SessionNotFound`, `InvalidMessage`,
         `RevisionConflict`.
         """
-        call = self._door.append(session_id, [message], expected_revision)
+        call = self._door.append_one(session_id, message, expected_revision)
         self._indexing.stored()
         return self._at(call[1]).write(messages.appending(call[2]), *call)[0]
 
@@ -162,7 +162,7 @@ class AsyncMessages(AsyncBase):
     async def add_message(
         self, session_id: str, message: ChatMessage, *, expected_revision: int | None = None
     ) -> ChatMessage:
-        call = self._door.append(session_id, [message], expected_revision)
+        call = self._door.append_one(session_id, message, expected_revision)
         self._indexing.stored()
         return (await self._at(call[1]).write(messages.appending(call[2]), *call))[0]
 

@@ -44,7 +44,7 @@ async def append(
         "session_id": session_id,
         "count": len(drafts),
         "now": now,
-        "at": max(draft["created_at"] for draft in drafts),
+        "at": max([draft["created_at"] for draft in drafts]),
         "expected": expected,
         "ids": list(given_ids) or None,
     }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
@@ -52,10 +52,10 @@ class SQLiteConnection:
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         if session["ids"] is not None and self._holds_any(session):
             return None
-        taken = self._row(TAKE_NUMBERS_OF_ANYBODY if session["owner"] is None else TAKE_NUMBERS, session)
-        if taken is None:
+        taken = self._execute(TAKE_NUMBERS_OF_ANYBODY if session["owner"] is None else TAKE_NUMBERS, session).fetchall()
+        if not taken:
             return None
-        first, revision, is_placed, owner = taken
+        first, revision, is_placed, owner = cast(tuple[int, int, int, str], taken[0])
         place = {"owner": owner, "session_id": session["session_id"]}
         if not is_placed:
             self._execute(PLACE, place)
@@ -66,7 +66,7 @@ class SQLiteConnection:
         self._execute(RECORD_CHANGE, {**place, "kind": "messages added", "revision": revision, "now": session["now"]})
         if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
             self._execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
-        return int(first)
+        return first
 
     def _holds_any(self, session: Params) -> bool:
         if session["owner"] is None:

@@ -108,20 +108,17 @@ class Place:
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._file = self._identity()
+        self._file = None if path is None else Path(path).stat().st_ino
 
     def check(self) -> None:
-        if self._path is not None and self._identity() != self._file:
-            raise DatabaseUnavailable(f"{self._path} was deleted or replaced while it was open")
-
-    def _identity(self) -> tuple[int, int] | None:
         if self._path is None:
-            return None
+            return
         try:
-            found = os.stat(self._path)  # noqa: PTH116, asked before each commit
+            moved = os.stat(self._path).st_ino != self._file  # noqa: PTH116, asked at each call
         except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
+            moved = True
+        if moved:
+            raise DatabaseUnavailable(f"{self._path} was deleted or replaced while it was open")
 
 
 def make_private(path: Path) -> None:

@@ -136,7 +136,6 @@ class Writer:
     def _run_alone(self, run: Callable[[SQLiteConnection], T], *, wait: bool) -> T:
         """Runs one operation as a transaction of its own."""
         db = self._db
-        before = db.total_changes()
         try:
             if wait:
                 self._between_processes.acquire()
@@ -151,8 +150,7 @@ class Writer:
         finally:
             self._roll_back()
             self._between_processes.release()
-        if db.total_changes() != before:
-            self._bell.ring()
+        self._bell.ring()
         return result
 
     def finish(self) -> None:
