@@ -17,6 +17,11 @@ if sys.platform != "win32":  # there, SQLite's own locks have to do
     import fcntl
 
 
+#: A turn of another process is most often over within a commit or two: so often, and after so many seconds, it is
+#: looked again before a thread is sent to wait, which takes longer than a commit.
+LOOKS, BETWEEN_LOOKS = 20, 0.00005
+
+
 class FileLock:
     """Processes take turns: a lock that the kernel keeps a queue for, and frees when its holder dies.
 
@@ -34,8 +39,11 @@ class FileLock:
             return
         if self._descriptor is None:
             self._descriptor = open_private(self._path)
-        if not self._take(self._descriptor):
-            self._wait(self._descriptor)
+        for _ in range(LOOKS):
+            if self._take(self._descriptor):
+                return
+            time.sleep(BETWEEN_LOOKS)
+        self._wait(self._descriptor)
 
     def acquire_within(self, seconds: float) -> bool:
         """Whether it could be acquired within a moment."""

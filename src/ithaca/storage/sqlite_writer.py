@@ -1,9 +1,10 @@
 """SQLite's one writer, which commits for all who wait for it.
 
 A thread that finds nobody writing runs its operation as a transaction of its own. Whoever comes meanwhile is put into
-a queue. Whose operation stands first there leads: it opens a transaction, runs what is queued, each in a savepoint,
-commits once, and tells the others; then the first of those that came meanwhile leads. So one flush to disk serves all
-who waited for it, nobody is told "done" before it, and who is alone switches no thread.
+a queue. Whose operation stands first there leads: it opens a transaction, runs what is queued, commits once, and tells
+the others; then the first of those that came meanwhile leads. So one flush to disk serves all who waited for it, nobody
+is told "done" before it, and who is alone switches no thread. Where an operation fails half-way, all of the
+transaction are run again, each in a savepoint: so a failure costs something, and success doesn't.
 """
 
 import threading
@@ -41,6 +42,10 @@ class Batch:
         #: Set once, after the commit or after every operation has its error: one store for all of them, so that
         #: no interruption can fall between.
         self.ended = False
+
+
+class Harmed(Exception):
+    """An operation failed after it had changed something, in a transaction that others share."""
 
 
 class Job:
@@ -194,7 +199,11 @@ class Writer:
             try:
                 self._between_processes.acquire()
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run_all(batch, jobs)
+                try:
+                    self._run_all(batch, jobs)
+                except Harmed:
+                    self._db.execute("ROLLBACK; BEGIN IMMEDIATE")
+                    self._run_again(jobs)
                 self._place.check()
                 batch.committing = True
                 if self._db.in_transaction:
@@ -222,6 +231,20 @@ class Writer:
                 if not self._db.in_transaction:
                     return
 
+    def _run_again(self, jobs: list[Job]) -> None:
+        """Runs each in a savepoint, so that what one of them did can be undone."""
+        for job in jobs:
+            job.error = None
+            self._db.execute("SAVEPOINT one")
+            try:
+                job.result = job.run(self._connection)
+            except Exception as error:
+                job.error = translated(error)
+                if not self._db.in_transaction:
+                    raise  # a full disk and the like end the whole transaction
+                self._db.execute("ROLLBACK TO one")
+            self._db.execute("RELEASE one")
+
     def _take(self, batch: Batch, jobs: list[Job]) -> list[Job]:
         if self.queue and self.queue[-1].batch is batch:
             return []  # nobody has come since
@@ -234,18 +257,18 @@ class Writer:
         return waiting
 
     def _run(self, job: Job, *, shared: bool) -> None:
-        """Runs one; if it fails, what it did is undone, and what its neighbours did is not."""
-        if shared:
-            self._db.execute("SAVEPOINT one")
+        """Runs one. If it fails, most often nothing is changed yet; else all are run again."""
+        before = self._db.total_changes()
         try:
             job.result = job.run(self._connection)
         except Exception as error:
             job.error = translated(error)
             if not self._db.in_transaction:
                 raise  # a full disk and the like end the whole transaction
-            self._db.execute("ROLLBACK TO one" if shared else "ROLLBACK")
-        if shared:
-            self._db.execute("RELEASE one")
+            if not shared:
+                self._db.execute("ROLLBACK")
+            elif self._db.total_changes() != before:
+                raise Harmed from error
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
