@@ -650,16 +650,19 @@ class TrashEntry(Record):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """News of a session: that it is at a new revision, and why."""
+    """News of a session: that it is at a new revision, and why; or that all of an owner's data was erased."""
 
     #: Give it back as `watch(after=…)` to hear what came after it.
     cursor: str
     owner: str
     session_id: str
-    #: "created", "updated", "messages added", "messages changed", "archived", "deleted", "restored"; or "missed":
-    #: so much has changed since that the single changes are not known any more, and what matters is to be read again.
+    #: "created", "updated", "messages added", "messages changed" (something that was there is gone or says something
+    #: else), "archived", "deleted", "restored"; or "erased": nothing is left of what the owner had, in any session
+    #: (`session_id` is ""; `owner` is "" too, unless the owner or one of the owner's sessions is watched: the name is
+    #: kept nowhere); or "missed": the single changes are not known any more, and what matters is to be read again.
     kind: str
-    #: The session's, after the change.
+    #: The session's, after the change; a deletion has one too, and when the session is back it is at a later one. 0
+    #: where there is none.
     revision: int
     created_at: datetime
 

@@ -157,7 +157,7 @@ def test_undo_brings_a_deleted_session_back_with_everything(manager: SessionMana
     assert (after.name, after.model, after.folder, after.headers, after.extra, after.is_important) == (
         "Trip", "qwen3", "sea", {"x-key": "secret"}, {"a": 1}, True,
     )  # fmt: skip
-    assert (after.revision, after.created_at) == (before.revision + 3, before.created_at)
+    assert (after.revision, after.created_at) == (before.revision + 4, before.created_at)
     assert manager.get_document(document.id).session_id == "s-1"
     # What was removed from it before can be undone still, and only then nothing more.
     manager.undo("s-1")

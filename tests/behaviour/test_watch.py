@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ithaca import ChatMessage, InvalidArgument, SessionManager
-from tests.support.managers import execute
+from tests.support.managers import FakeClock, execute
 
 TOLD = 5.0  # seconds without news after which a watcher of these tests gives up
 
@@ -37,8 +38,8 @@ def test_each_kind_of_change_is_told(manager: Any) -> None:
         ("s", "messages added", 2),
         ("s", "messages changed", 3),
         ("s", "updated", 4),
-        ("s", "deleted", 4),
-        ("s", "restored", 5),
+        ("s", "deleted", 5),
+        ("s", "restored", 6),
         ("fork", "created", 1),
     ]
 
@@ -109,7 +110,7 @@ with SessionManager(sys.argv[1]) as manager:
 def test_other_processes_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")
-        news = manager.watch(session="s", timeout=30)
+        news = manager.watch(session="s", after=1, timeout=30)
         writers = [subprocess.Popen([sys.executable, "-c", WRITER, database_url, "s", "40"]) for _ in range(2)]
         revisions = [change.revision for change in islice(news, 80)]
         assert [writer.wait() for writer in writers] == [0, 0]
@@ -119,7 +120,7 @@ def test_other_processes_are_heard_in_order(database_url: str) -> None:
 def test_many_threads_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")
-        news = manager.watch(session="s", timeout=30)
+        news = manager.watch(session="s", after=1, timeout=30)
         threads = [threading.Thread(target=_add, args=(manager, 25)) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -131,7 +132,9 @@ def test_many_threads_are_heard_in_order(database_url: str) -> None:
 
 def test_closing_ends_the_watch(database_url: str) -> None:
     manager = SessionManager(database_url)
-    news = manager.watch()
+    manager.create_session("s")
+    news = manager.watch(session="s", after=0)
+    assert next(news).kind == "created"
     told: list[Any] = []
     watcher = threading.Thread(target=lambda: told.extend(news))
     watcher.start()
@@ -169,6 +172,135 @@ def test_changes_of_a_json_client_survive(manager: Any) -> None:
     manager.create_session("s")
     change = next(iter(manager.watch(after=json.loads(json.dumps(start)), timeout=TOLD)))
     assert (change.kind, change.revision) == ("created", 1)
+
+
+DELETIONS: dict[str, Callable[[Any], object]] = {
+    "delete_session": lambda m: m.delete_session("s"),
+    "delete_sessions": lambda m: m.delete_sessions(["s"]),
+    "apply_retention": lambda m: m.set_retention(owner="penelope", delete_after=0) and m.apply_retention(),
+    "cleanup_empty_sessions": lambda m: m.cleanup_empty_sessions(min_age_hours=0),
+}
+
+
+@pytest.mark.parametrize("way", DELETIONS)
+def test_a_deletion_is_told_to_who_knows_a_revision(way: str, timed: Any, clock: FakeClock) -> None:
+    timed.create_session("s", owner="penelope")
+    timed.rename_session("s", "Pylos")
+    clock.move(hours=1)
+    DELETIONS[way](timed)
+    assert heard(timed.watch(session="s", after=1, timeout=0), 10) == [("updated", 2), ("deleted", 3)]
+    assert heard(timed.watch(session="s", after=2, timeout=0), 10) == [("deleted", 3)]
+
+
+def test_the_revisions_of_a_session_never_repeat(manager: Any) -> None:
+    manager.create_session("s")
+    for delete in (manager.delete_session, lambda id: manager.delete_sessions([id])):
+        delete("s")
+        manager.undo("s")
+    told = heard(manager.watch(session="s", after=0, timeout=0), 10)
+    assert told == [("created", 1), ("deleted", 2), ("restored", 3), ("deleted", 4), ("restored", 5)]
+    assert manager.get_session("s").revision == 5
+    assert heard(manager.watch(session="s", after=5, timeout=0), 10) == []
+    assert heard(manager.watch(session="s", after=1, timeout=0), 1) == [("deleted", 2)]
+
+
+def test_an_id_that_is_used_again_is_told_from_where_it_ended(manager: Any) -> None:
+    for _ in range(2):
+        manager.create_session("s")
+        manager.rename_session("s", "Pylos")
+        if not manager.trash(session_id="s").items:
+            manager.delete_session("s")
+    told = heard(manager.watch(session="s", after=2, timeout=0), 10)
+    assert told == [("deleted", 3), ("created", 1), ("updated", 2)]
+
+
+def test_who_knows_a_session_that_is_gone_without_news_has_missed_something(manager: Any, database_url: str) -> None:
+    manager.create_session("s")
+    manager.delete_session("s")
+    manager.create_session("other")
+    execute(database_url, "DELETE FROM changes WHERE session_id = 's'")
+    assert heard(manager.watch(session="s", after=1, timeout=0), 10) == [("missed", 0)]
+    assert heard(manager.watch(session="s", after=0, timeout=0), 10) == []
+    manager.create_session("s")
+    execute(database_url, "DELETE FROM changes WHERE session_id = 's'")
+    assert heard(manager.watch(session="s", after=5, timeout=0), 10) == [("missed", 1)]
+
+
+def test_an_erased_owner_is_told_to_whom_it_concerns(manager: Any, database_url: str) -> None:
+    manager.create_session("hers", owner="penelope")
+    manager.create_session("his", owner="eumaeus")
+    start = manager.latest_cursor()
+    watchers = {
+        "all": (manager, {}), "hers": (manager, {"owner": "penelope"}), "his": (manager, {"owner": "eumaeus"}),
+        "nobody's": (manager, {"owner": ""}), "her session": (manager, {"session": "hers"}),
+        "his session": (manager, {"session": "his"}), "confined": (manager.for_owner("penelope"), {}),
+        "confined, other": (manager.for_owner("eumaeus"), {"session": "his"}),
+        "confined, her session": (manager.for_owner("penelope"), {"session": "hers"}),
+    }  # fmt: skip
+    live = {name: iter(m.watch(**which, after=start, timeout=0.05)) for name, (m, which) in watchers.items()}
+    manager.rename_session("hers", "Loom")
+    begun = {name: next(changes, None) for name, changes in live.items()}
+    assert {name for name, change in begun.items() if change} >= {"her session", "confined, her session"}
+    manager.erase_owner("penelope")
+    told = {name: [(c.kind, c.owner, c.session_id) for c in changes] for name, changes in live.items() if begun[name]}
+    hers, unnamed = [("erased", "penelope", "")], [("erased", "", "")]
+    assert told == {
+        "all": unnamed, "hers": hers, "her session": hers, "confined": hers, "confined, her session": hers,
+    }  # fmt: skip
+    assert [list(live[name]) for name in live if begun[name] is None] == [[], [], [], []]
+    assert [c.kind for c in manager.watch(session="hers", after=2, timeout=0)] == ["missed"]
+    assert [c.kind for c in manager.watch(session="his", after=1, timeout=0)] == []
+    assert "penelope" not in str(execute(database_url, "SELECT * FROM changes"))
+
+
+def test_nobodys_data_is_erased_with_word_of_it(manager: Any) -> None:
+    manager.create_session("s")
+    manager.create_session("t", owner="penelope")
+    manager.erase_owner("penelope")
+    start = manager.latest_cursor()
+    manager.erase_owner("")
+    assert [(c.kind, c.owner) for c in manager.watch(owner="", after=start, timeout=0.1)] == [("erased", "")]
+    assert "erased" in [c.kind for c in manager.watch(owner="penelope", after="0-0", timeout=0.1)]
+
+
+def test_an_owner_who_comes_back_after_an_erasure_is_told_of_it(manager: Any) -> None:
+    manager.create_session("s", owner="penelope")
+    manager.erase_owner("penelope")
+    manager.create_session("s", owner="penelope")
+    told = [(c.kind, c.revision) for c in manager.watch(session="s", after=1, timeout=0)]
+    assert told == [("erased", 0), ("created", 1)]
+
+
+def test_a_watch_begins_when_it_is_asked_for_the_first_change(manager: Any) -> None:
+    manager.create_session("s")
+    cursor = manager.latest_cursor()
+    now, from_cursor = manager.watch(timeout=0.1), manager.watch(after=cursor, timeout=0.1)
+    manager.rename_session("s", "Pylos")
+    assert list(now) == []
+    assert ("updated", 2) in heard(from_cursor, 10)
+
+
+REMOVALS: dict[str, Callable[[Any], object]] = {
+    "edit_message, branch": lambda m: m.edit_message("s", "1", "one", branch=True),
+    "add_version": lambda m: m.add_version("s", "2", ChatMessage("assistant", "two")),
+    "replace_messages": lambda m: m.replace_messages("s", [ChatMessage("user", "new")]),
+    "truncate_messages": lambda m: m.truncate_messages("s", 1),
+}
+
+
+@pytest.mark.parametrize("way", REMOVALS)
+def test_what_removes_something_is_no_mere_addition(way: str, manager: Any) -> None:
+    manager.create_session("s")
+    manager.add_messages("s", [ChatMessage("user", "1", id="1"), ChatMessage("assistant", "2", id="2")])
+    REMOVALS[way](manager)
+    assert heard(manager.watch(session="s", after=2, timeout=0), 10) == [("messages changed", 3)]
+
+
+def test_replacing_what_only_grows_adds(manager: Any) -> None:
+    manager.create_session("s")
+    first = manager.add_message("s", ChatMessage("user", "1", id="1"))
+    manager.replace_messages("s", [first, ChatMessage("assistant", "2")])
+    assert heard(manager.watch(session="s", after=2, timeout=0), 10) == [("messages added", 3)]
 
 
 def _here(manager: Any) -> str:

@@ -25,6 +25,13 @@ def test_a_line_for_each_change(database: str, capsys: pytest.CaptureFixture[str
     ]
 
 
+def test_a_number_is_a_revision(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main(["watch", "--database", database, "--session", "s", "--after", "1", "--timeout", "0"])
+    assert capsys.readouterr().out.endswith("s  messages added, revision 2\n")
+    assert 2 == main(["watch", "--database", database, "--after", "1", "--timeout", "0"])
+    assert "a revision goes with a session" in capsys.readouterr().err
+
+
 def test_json_lines_continue_by_their_cursor(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["watch", "--database", database, "--owner", "penelope", "--json", "--timeout", "0"]
     assert 0 == main([*options, "--after", "0-0"])

@@ -13,7 +13,8 @@ def watch(
     here: Here,
     session: Annotated[str | None, option("--session", "Only what happens to this session.", "ID")] = None,
     after: Annotated[
-        str | None, option("--after", "Begin after the change with this cursor, rather than now.", "CURSOR")
+        str | None,
+        option("--after", "Begin after the change with this cursor, or after this revision of the session.", "CURSOR"),
     ] = None,
     timeout: Annotated[float | None, option("--timeout", "End after so many seconds without news.", "SECONDS")] = None,
 ) -> None:
@@ -23,10 +24,16 @@ def watch(
     """
     from ithaca.columns import iso
 
-    for change in here.manager.watch(session=session, after=after, timeout=timeout):
+    for change in here.manager.watch(session=session, after=_place(after), timeout=timeout):
         if here.json:
             here.write_json(asdict(change) | {"created_at": iso(change.created_at)})
         else:
             what = f"{change.kind}, revision {change.revision}" if change.session_id else change.kind
             here.say(f"{iso(change.created_at)}  {in_a_line(change.session_id or 'everything')}  {what}")
         sys.stdout.flush()
+
+
+def _place(after: str | None) -> str | int | None:
+    """A revision is digits alone, which a cursor never is."""
+    digits = after is not None and after.isascii() and after.isdecimal() and len(after) < 20
+    return int(after) if after is not None and digits else after

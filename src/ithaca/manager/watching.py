@@ -1,4 +1,4 @@
-"""The call for those who watch: what changes, as it is committed."""
+"""The calls for those who watch: what changes, as it is committed."""
 
 import threading
 import time
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ithaca.content import whole
 from ithaca.errors import Described, InvalidArgument, ManagerClosed
-from ithaca.manager.base import AsyncBase, Base, Common
+from ithaca.manager.base import AsyncBase, Base, Common, documented_by
 from ithaca.models import Change
 from ithaca.operations import changes
-from ithaca.operations.changes import News, Position
+from ithaca.operations.changes import Position, Watched
 from ithaca.storage.protocol import Storage
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Asked(Common):
 
     def _asked(
         self, owner: str | None, session: str | None, after: str | int | None, timeout: float | None
-    ) -> tuple[str | None, str | None, Position | int | None]:
+    ) -> tuple[Watched, Position | int | None]:
         door = self._door
         if timeout is not None:
             door.age("timeout", timeout)
@@ -49,11 +49,11 @@ class Asked(Common):
         of_owner = None if owner is None else door.owner_filter(owner)
         if session is not None and not isinstance(session, str):
             raise InvalidArgument("session", Described(f"a {type(session).__name__}"), "a session's id")
-        return of_owner, session, place
+        return Watched(door.scope.owner, of_owner, session), place
 
 
 class Watching(Asked, Base):
-    """The call for those who watch."""
+    """The calls for those who watch."""
 
     def watch(
         self,
@@ -65,35 +65,37 @@ class Watching(Asked, Base):
     ) -> Iterator[Change]:
         """Changes of sessions as they are committed, by any process, in order; all, an owner's, or one session's.
 
-        Begins after the change whose `cursor` is given as `after`, or after a session's revision, or with what comes
-        from now on. After a reconnect nothing is missed and nothing comes twice; who was away for so long that the
-        news are gone gets one of the kind "missed". Ends when the manager is closed, or after `timeout` seconds
-        without news. Of an incognito session it tells only where that is named. Raises `InvalidArgument`.
+        Begins after the change whose `cursor` is given as `after`, or after a session's revision; else with what comes
+        after the iterator is asked for the first change. So to miss nothing, give `after`: the `revision` of the
+        session that you have read, or a `latest_cursor()` from before you read anything. After a reconnect nothing is
+        missed; it comes twice only where a session's id was deleted and used again and a revision is given. Who was
+        away for so long that the news are gone, gets one of the kind "missed". Ends when the manager is closed, or
+        after `timeout` seconds without news. Of an incognito session it tells only where that is named. Raises
+        `InvalidArgument` at the call.
         """
-        of_owner, session, place = self._asked(owner, session, after, timeout)
-        return self._watch(of_owner, session, self._first(of_owner, session, place), timeout)
+        return self._watch(*self._asked(owner, session, after, timeout), timeout)
+
+    def latest_cursor(self) -> str:
+        """Where the news stand: `watch(after=…)` with it tells of all that is committed from now on.
+
+        On PostgreSQL it may tell again of what was committed just before.
+        """
+        return self._storage.read(changes.cursor, self._door.scope)
 
     def _where(self, session: str | None) -> Storage:
         return self._storage if session is None else self._at(session)
 
-    def _first(self, owner: str | None, session: str | None, place: Position | int | None) -> News:
-        scope = self._door.scope
-        if isinstance(place, Position):
-            return News([], place, True)
-        if place is None or session is None:
-            return News([], self._where(session).read(changes.latest, scope), True)
-        return self._at(session).read(changes.after_revision, scope, owner, session, place)
-
-    def _watch(self, owner: str | None, session: str | None, news: News, timeout: float | None) -> Iterator[Change]:
+    def _watch(self, watched: Watched, place: Position | int | None, timeout: float | None) -> Iterator[Change]:
         rang = threading.Event()
-        storage = self._where(session)
+        storage = self._where(watched.session_id)
         with storage.bell.listening(rang.set):
+            news = storage.read(changes.begin, self._door.scope, watched, place)
             yield from news.changes
             patience = Patience(timeout)
             while True:
                 rang.clear()
                 try:
-                    news = storage.read(changes.read_after, self._door.scope, owner, session, news.position)
+                    news = storage.read(changes.read_after, self._door.scope, news.watched, news.position)
                 except ManagerClosed:
                     return
                 yield from news.changes
@@ -105,8 +107,9 @@ class Watching(Asked, Base):
                     return
 
 
+@documented_by(Watching)
 class AsyncWatching(Asked, AsyncBase):
-    """The call for those who watch."""
+    """The calls for those who watch."""
 
     def watch(
         self,
@@ -116,36 +119,30 @@ class AsyncWatching(Asked, AsyncBase):
         after: str | int | None = None,
         timeout: float | None = None,
     ) -> AsyncIterator[Change]:
-        of_owner, session, place = self._asked(owner, session, after, timeout)
-        return self._watch(of_owner, session, place, timeout)
+        return self._watch(*self._asked(owner, session, after, timeout), timeout)
+
+    async def latest_cursor(self) -> str:
+        return await self._storage.read(changes.cursor, self._door.scope)
 
     def _where(self, session: str | None) -> "OpenedWhenUsed":
         return self._storage if session is None else self._at(session)
 
-    async def _first(self, owner: str | None, session: str | None, place: Position | int | None) -> News:
-        scope = self._door.scope
-        if isinstance(place, Position):
-            return News([], place, True)
-        if place is None or session is None:
-            return News([], await self._where(session).read(changes.latest, scope), True)
-        return await self._at(session).read(changes.after_revision, scope, owner, session, place)
-
     async def _watch(
-        self, owner: str | None, session: str | None, place: Position | int | None, timeout: float | None
+        self, watched: Watched, place: Position | int | None, timeout: float | None
     ) -> AsyncIterator[Change]:
         from ithaca.later_async import Rung
 
         rang = Rung()
-        storage = self._where(session)
+        storage = self._where(watched.session_id)
         with (await storage.open()).bell.listening(rang.ring):
-            news = await self._first(owner, session, place)
+            news = await storage.read(changes.begin, self._door.scope, watched, place)
             for change in news.changes:
                 yield change
             patience = Patience(timeout)
             while True:
                 rang.clear()
                 try:
-                    news = await storage.read(changes.read_after, self._door.scope, owner, session, news.position)
+                    news = await storage.read(changes.read_after, self._door.scope, news.watched, news.position)
                 except ManagerClosed:
                     return
                 for change in news.changes:
@@ -156,6 +153,3 @@ class AsyncWatching(Asked, AsyncBase):
                 await rang.wait(HELD_BACK if news.more else patience.left)
                 if patience.left == 0:
                     return
-
-
-AsyncWatching.watch.__doc__ = Watching.watch.__doc__

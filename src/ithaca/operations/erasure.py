@@ -13,7 +13,7 @@ from ithaca.connection import Connection
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
 from ithaca.operations import attachments, holds, search
-from ithaca.operations.changes import PLACEHOLDER, record
+from ithaca.operations.changes import ERASED, record_erasure
 from ithaca.operations.scope import Scope
 
 #: What holds an owner's data, in an order in which it can be deleted.
@@ -34,7 +34,6 @@ _TABLES = (
     "attachments",
     "usage",
     "retention_policies",
-    "changes",
 )
 
 #: What an entry of the trash holds.
@@ -128,9 +127,10 @@ async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
     for table in ("sessions", "documents"):  # whoever is changing one of them is waited for
         await conn.rows(f"SELECT 1 FROM {table} WHERE owner = :owner ORDER BY id FOR UPDATE", {"owner": owner})
     counts: dict[str, int] = {}
-    await record(conn, "", "", PLACEHOLDER, 0, scope.clock())  # so that no number of a deleted row is given again
+    await record_erasure(conn, owner, scope.clock())  # first, so that no number of a deleted row is given again
     for table in _TABLES:
         await _delete(conn, counts, table, "TRUE", {"owner": owner})
+    await _delete(conn, counts, "changes", f"kind <> '{ERASED}'", {"owner": owner})
     _add(counts, "search_entries", await search.forget(conn, owner))
     return Erased(counts)
 

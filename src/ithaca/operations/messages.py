@@ -285,7 +285,7 @@ async def replace(
     added = await insert_known(conn, head, new, now)
     unknown = {draft["id"] for draft in new} - {message.id for message in stored}
     at = max((draft["created_at"] for draft in new if draft["id"] in unknown), default=None)
-    await advance(conn, head, now, count=len(drafts), numbers=len(new), at=at)
+    await advance(conn, head, now, count=len(drafts), numbers=len(new), at=at, gone=kept < len(stored))
     return await attachments.filled(conn, head.owner, said + added)
 
 

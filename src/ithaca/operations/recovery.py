@@ -304,7 +304,8 @@ async def _check_revision(conn: Connection, table: str, one: dict[str, Any], exp
 
 
 _MINE = "owner = :owner AND trash_id = :trash_id{one}"
-_SESSION_BACK_COLUMNS = SESSION_COLUMNS.replace("revision", "revision + 1").replace("updated_at", ":now")
+# Its deletion was a change too, under the revision between.
+_SESSION_BACK_COLUMNS = SESSION_COLUMNS.replace("revision", "revision + 2").replace("updated_at", ":now")
 _SESSION_BACK_COLUMNS = _SESSION_BACK_COLUMNS.replace("last_accessed", ":now")
 # Purging may have taken it out of the search meanwhile.
 _SESSION_BACK_COLUMNS = _SESSION_BACK_COLUMNS.replace("indexed_seq", "0")
@@ -323,7 +324,7 @@ _SESSIONS_BACK = (
     ),
     (
         "INSERT INTO changes (owner, session_id, kind, revision, created_at)"
-        f" SELECT owner, id, 'restored', revision + 1, :now FROM trashed_sessions WHERE {_MINE}",
+        f" SELECT owner, id, 'restored', revision + 2, :now FROM trashed_sessions WHERE {_MINE}",
         "id",
     ),
     (

@@ -47,7 +47,7 @@ _CLEAR = (
     (
         "changes",
         "INSERT INTO changes (owner, session_id, kind, revision, created_at)"
-        " SELECT owner, id, 'deleted', revision, :now FROM trashed_sessions WHERE {mine}trash_id = :trash_id",
+        " SELECT owner, id, 'deleted', revision + 1, :now FROM trashed_sessions WHERE {mine}trash_id = :trash_id",
     ),
     ("sessions", "DELETE FROM sessions WHERE {mine}id IN ({gone})"),
     (

@@ -1,5 +1,6 @@
 """Sessions: made, read, listed, changed, and moved to the trash."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -161,13 +162,14 @@ async def advance(
     numbers: int = 0,
     at: int | None = None,
     again: int | None = None,
+    gone: bool = False,
 ) -> None:
     """Records a change of a locked session: its next revision, its new count, the numbers that it took.
 
-    `at` is the time of the newest message that was added, if any was. From the number `again` on, messages may say
+    `at` is the time of the newest message that was added, if any was; `gone` says that others went for them. From the number `again` on, messages may say
     something else than they did, or have come back: the search looks at them again.
     """
-    kind = "messages added" if at is not None else "messages changed"
+    kind = "messages added" if at is not None and not gone else "messages changed"
     await record(conn, head.owner, head.id, kind, head.revision + 1, now)
     later = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
     added = (
@@ -235,11 +237,11 @@ async def delete(conn: Connection, scope: Scope, session_id: str, expected: int 
     """Moves a session with its messages to the trash; its documents stay, with no session."""
     head = await lock(conn, scope, session_id, expected)
     bin = await trash.open_bin(
-        conn, head.owner, "delete session", scope.clock(), session_id=session_id, revision=head.revision
+        conn, head.owner, "delete session", scope.clock(), session_id=session_id, revision=head.revision + 1
     )
     messages = await trash.remove_session(conn, bin, session_id)
     await trash.close_bin(conn, bin, sessions=1, messages=messages)
-    await record(conn, head.owner, session_id, "deleted", head.revision, scope.clock())
+    await record(conn, head.owner, session_id, "deleted", head.revision + 1, scope.clock())
     return Removed(bin.id, 1, messages)
 
 
@@ -247,26 +249,27 @@ async def delete_many(conn: Connection, scope: Scope, ids: Sequence[str], import
     """Moves those of the sessions that are there to the trash; starred ones only if asked to."""
     owned = "" if scope.owner is None else "owner = :owner AND "
     rows = await conn.rows(
-        f"SELECT owner, id, is_important FROM sessions WHERE {owned}id IN (EACH(:ids)) ORDER BY owner, id FOR UPDATE",
+        f"SELECT owner, id, is_important, revision FROM sessions WHERE {owned}id IN (EACH(:ids))"
+        " ORDER BY owner, id FOR UPDATE",
         {"owner": scope.owner, "ids": list(ids)},
     )
-    _refuse_ambiguous(rows)
+    _refuse_ambiguous(ids, rows)
     rows = [row for row in rows if important or not row[2]]
     trash_id, messages = new_id(), 0
     for owner, mine in groupby(rows, key=itemgetter(0)):
         bin = await trash.open_bin(conn, owner, "delete sessions", scope.clock(), id=trash_id)
-        ids = [session_id for _, session_id, _ in mine]
-        removed = [await trash.remove_session(conn, bin, session_id) for session_id in ids]
-        for session_id in ids:
-            await record(conn, owner, session_id, "deleted", 0, scope.clock())
+        revisions = {session_id: revision for _, session_id, _, revision in mine}
+        removed = [await trash.remove_session(conn, bin, session_id) for session_id in revisions]
+        for session_id, revision in revisions.items():
+            await record(conn, owner, session_id, "deleted", revision + 1, scope.clock())
         await trash.close_bin(conn, bin, sessions=len(removed), messages=sum(removed))
         messages += sum(removed)
     return Removed(trash_id, len(rows), messages) if rows else Removed()
 
 
-def _refuse_ambiguous(rows: Iterable[Row]) -> None:
-    seen: set[str] = set()
-    for _, session_id, _ in rows:
-        if session_id in seen:
+def _refuse_ambiguous(ids: Iterable[str], rows: Iterable[Row]) -> None:
+    """Raises for the first of the ids that is several sessions'."""
+    found = Counter(row[1] for row in rows)
+    for session_id in ids:
+        if found[session_id] > 1:
             raise AmbiguousId(session_id)
-        seen.add(session_id)

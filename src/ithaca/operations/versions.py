@@ -81,7 +81,7 @@ class Stage:
     async def end(self, conn: Connection, now: int, *, at: int | None = None) -> None:
         """Records the change, once however many steps it took."""
         numbers = self.next_seq - self.head.next_seq
-        await advance(conn, self.head, now, count=self.count, numbers=numbers, at=at)
+        await advance(conn, self.head, now, count=self.count, numbers=numbers, at=at, gone=True)
 
 
 async def add_version(

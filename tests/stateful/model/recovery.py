@@ -126,6 +126,7 @@ class Recovery(Versions, Documents):
         del entry.messages[session.id]
         self.sessions[session.owner, session.id] = session
         session.since = self.now
+        session.revision += 1  # its deletion was a change
         self.changed(session)
         for document_id in entry.attached.pop(session.id, []):
             document = self.documents.get((session.owner, document_id))

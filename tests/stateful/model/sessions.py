@@ -1,7 +1,7 @@
 """Sessions: made, found, listed, changed, removed."""
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -112,11 +112,11 @@ class Sessions(Kept):
     def delete_session(self, scope: str | None, session_id: str, *, expected_revision: int | None = None) -> Removed:
         return self.remove([self.find_at(scope, session_id, expected_revision)], "delete session")
 
-    def delete_sessions(self, scope: str | None, session_ids: Iterable[str], *, important: bool = False) -> Removed:
+    def delete_sessions(self, scope: str | None, session_ids: Sequence[str], *, important: bool = False) -> Removed:
         there = [session for session in self.in_scope(scope) if session.id in set(session_ids)]
-        for session in there:
-            if sum(other.id == session.id for other in there) > 1:
-                raise AmbiguousId(session.id)
+        for session_id in session_ids:
+            if sum(session.id == session_id for session in there) > 1:
+                raise AmbiguousId(session_id)
         return self.remove([s for s in there if important or not s.is_important], "delete sessions")
 
     def remove(self, sessions: list[Session], kind: str) -> Removed:
