@@ -11,7 +11,7 @@ import pytest
 from ithaca import ChatMessage, Conversation, Session, SessionManager
 from tests.behaviour.meters import SQLiteMeter, postgres_rows_read, sqlite_meter
 from tests.support.factories import make_session, make_sessions, store_session, texts
-from tests.support.managers import Facade, LoopThread, Opener
+from tests.support.managers import Facade, LoopThread, Opener, execute
 
 #: Calls whose cost must not depend on how long the session is, or how many sessions there are.
 CALLS: dict[str, Callable[[SessionManager, Session], object]] = {
@@ -90,6 +90,33 @@ def test_no_call_reads_a_whole_history_on_postgresql(postgres_url: str) -> None:
 
     read = {name: postgres_rows_read(postgres_url, partial(work, call)) for name, call in CALLS.items()}
     assert {name: rows["messages"] for name, rows in read.items() if rows.get("messages", 0) > 100} == {}
+
+
+WAYS_BACK: dict[str, Callable[[SessionManager, Session], object]] = {
+    "undo": lambda m, s: m.undo(s.id),
+    "switch_version": lambda m, s: m.switch_version(s.id, str(s.history[1_000].id)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_BACK)
+def test_what_comes_back_is_read_once_for_an_owner_without_statistics(way: str, postgres_url: str) -> None:
+    with SessionManager(postgres_url) as manager:
+        make_session(manager, 20, owner="known")
+        manager.truncate_messages(make_session(manager, 20, owner="known").id, 1)
+        execute(postgres_url, "ANALYZE")
+        session = make_session(manager, 2_000, owner="new")
+        manager.fork_session(session.id)
+        if way == "undo":
+            manager.truncate_messages(session.id, 1_000)
+        else:
+            manager.edit_message(session.id, session.history[1_000].id, "edited", branch=True)
+
+    def work() -> None:
+        with SessionManager(postgres_url) as manager:
+            WAYS_BACK[way](manager, session)
+
+    read = postgres_rows_read(postgres_url, work)
+    assert {table: count for table, count in read.items() if count > 10_000} == {}
 
 
 def test_opening_reads_nothing_of_what_is_stored(meter: SQLiteMeter, tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ def watch(
     here: Here,
     session: Annotated[str | None, option("--session", "Only what happens to this session.", "ID")] = None,
     after: Annotated[
-        str | None,
-        option("--after", "Begin after the change with this cursor, or after this revision of the session.", "CURSOR"),
+        str | None, option("--after", "Begin after the change with this cursor, or at this revision.", "PLACE")
     ] = None,
     timeout: Annotated[float | None, option("--timeout", "End after so many seconds without news.", "SECONDS")] = None,
 ) -> None:

@@ -54,7 +54,7 @@ class Watched:
     confined_to: str | None
     owner: str | None
     session_id: str | None
-    #: Whose it is; of a session, as far as is known. A row that tells that an owner was erased doesn't name the session.
+    #: Whose it is; of a session, as far as is known. A row that tells of an erasure names no session.
     owners: frozenset[str] = frozenset()
 
     @property
@@ -144,8 +144,8 @@ _HELD_BACK: dict[Engine, str | None] = {
     "postgres": "SELECT 1 FROM changes WHERE transaction >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1",
 }
 
-# What somebody who knows a session at a revision does not know: a later one; and the end of what had this id, since what
-# comes under it afterwards counts its revisions anew. A deletion that was taken back is no end.
+# What somebody who knows a session at a revision does not know: a later one; and the end of what had this id, since
+# what comes under it afterwards counts its revisions anew. A deletion that was taken back is no end.
 _NEWS = f"kind <> '{ERASED}' AND revision > :revision"
 _ERASED = f"kind = '{ERASED}' AND revision IN (EACH(:fingerprints))"
 _ENDED = """

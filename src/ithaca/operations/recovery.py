@@ -18,6 +18,7 @@ from ithaca.errors import (
 )
 from ithaca.models import ChatMessage, Page, Restored, TrashEntry
 from ithaca.operations import attachments, search, trash, versions
+from ithaca.operations.messages import by_id
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import advance, lock
@@ -49,12 +50,13 @@ _OF_SESSION = """
      UNION SELECT owner, trash_id FROM trashed_sessions WHERE {mine}id = :session_id) o CROSS JOIN
 """
 
-# Of a session that is there, the last operation that can be taken back.
+# Of a session that is there, the last operation that can be taken back. Whoever purges it just then is waited for: what
+# came back from an entry that is purged would have lost its attachments.
 _LAST = """
     SELECT owner, id, kind, session_id, detail FROM trash INDEXED BY trash_by_session
     WHERE owner = :owner AND session_id = :session_id AND parent_id IS NULL
         AND kind NOT IN ('version', 'undo', 'delete session')
-    ORDER BY revision DESC, created_at DESC, id DESC LIMIT 1
+    ORDER BY revision DESC, created_at DESC, id DESC LIMIT 1 FOR UPDATE
 """
 
 
@@ -197,31 +199,18 @@ async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
         await versions.show(conn, scope, stage, version)
     await _displace(conn, scope, stage, entry)
     await _set_siblings_aside(conn, scope, stage, entry)
-    left = {**entry.bin.params, "left": await _ids_in_use(conn, entry)}
-    which = "owner = :owner AND trash_id = :trash_id AND id NOT IN (EACH(:left))"
     await search.look_again(conn, {**entry.bin.params, "session_id": head.id})
-    restored = await conn.run(
-        f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS})"
-        f" SELECT owner, session_id, {MESSAGE_COLUMNS} FROM trashed_messages WHERE {which}",
-        left,
+    restored, ids = await trash.put_back(conn, entry.bin, head.id)
+    left = {**entry.bin.params, "left": ids}
+    await conn.run(
+        "DELETE FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id AND id NOT IN (EACH(:left))", left
     )
-    await conn.run(f"DELETE FROM trashed_messages WHERE {which}", left)
     # What could not come back is nothing that undoing would have to try again.
     await conn.run("UPDATE trash SET kind = 'undo', detail = NULL WHERE owner = :owner AND id = :trash_id", left)
     await _count_what_is_left(conn, entry)
     stage.count += restored
     await stage.end(conn, scope.clock())
     return Restored(messages=restored)
-
-
-async def _ids_in_use(conn: Connection, entry: Entry) -> list[str]:
-    rows = await conn.rows(
-        "SELECT t.id FROM trashed_messages t JOIN messages m"
-        " ON m.owner = t.owner AND m.session_id = t.session_id AND m.id = t.id"
-        " WHERE t.owner = :owner AND t.trash_id = :trash_id",
-        entry.bin.params,
-    )
-    return [row[0] for row in rows]
 
 
 async def _displace(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:
@@ -252,13 +241,19 @@ async def _bounds(conn: Connection, entry: Entry) -> tuple[int, int]:
 
 async def _set_siblings_aside(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:
     """Keeps a version that is shown instead of one that comes back; of one message, one version is shown."""
-    row = await conn.row(
-        "SELECT m.version_group, m.seq FROM trashed_messages t CROSS JOIN messages m INDEXED BY messages_versions"
-        " WHERE m.owner = t.owner AND m.session_id = t.session_id AND m.version_group = t.version_group"
-        " AND t.owner = :owner AND t.trash_id = :trash_id AND t.version_group IS NOT NULL AND NOT EXISTS ("
-        " SELECT 1 FROM messages x WHERE x.owner = t.owner AND x.session_id = t.session_id AND x.id = t.id)"
-        " ORDER BY m.seq LIMIT 1",
+    groups = await conn.rows(
+        "SELECT id, version_group FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id"
+        " AND version_group IS NOT NULL",
         entry.bin.params,
+    )
+    if not groups:
+        return
+    here = await by_id(conn, entry.owner, stage.head.id, [id for id, _ in groups])
+    row = await conn.row(
+        "SELECT version_group, seq FROM messages INDEXED BY messages_versions"
+        " WHERE owner = :owner AND session_id = :session_id AND version_group IS NOT NULL"
+        " AND version_group IN (EACH(:groups)) ORDER BY seq LIMIT 1",
+        {**stage.place, "groups": [group for id, group in groups if id not in here]},
     )
     if row is not None:
         await versions.set_aside(conn, scope, stage, row[0], row[1])

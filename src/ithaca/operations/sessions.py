@@ -166,8 +166,8 @@ async def advance(
 ) -> None:
     """Records a change of a locked session: its next revision, its new count, the numbers that it took.
 
-    `at` is the time of the newest message that was added, if any was; `gone` says that others went for them. From the number `again` on, messages may say
-    something else than they did, or have come back: the search looks at them again.
+    `at` is the time of the newest message that was added, if any was; `gone` says that others went for it. From the
+    number `again` on, messages may say something else than they did, or have come back: the search looks at them again.
     """
     kind = "messages added" if at is not None and not gone else "messages changed"
     await record(conn, head.owner, head.id, kind, head.revision + 1, now)

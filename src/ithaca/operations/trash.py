@@ -125,6 +125,27 @@ async def remove_messages(
     )
 
 
+# The unique index itself tells whose id is in use. A join would be left to the planner; and of an owner of whom it has
+# no statistics yet, PostgreSQL expects so few rows that it reads the whole session for each message.
+_PUT_BACK = f"""
+    INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS})
+    SELECT owner, session_id, {MESSAGE_COLUMNS.replace("seq", "seq + :shift", 1)} FROM trashed_messages
+    WHERE owner = :owner AND trash_id = :trash_id AND session_id = :session_id
+    ON CONFLICT (owner, session_id, id) DO NOTHING RETURNING id
+"""
+
+_IDS = "SELECT id FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id ORDER BY seq"
+
+
+async def put_back(conn: Connection, bin: Bin, session_id: str, shift: int = 0) -> tuple[int, list[str]]:
+    """Copies messages of an entry into their locked session, their numbers raised by `shift`.
+
+    Returns how many, and the ids of those that stay in the entry, because the session has messages of that id again.
+    """
+    came = {row[0] for row in await conn.rows(_PUT_BACK, {**bin.params, "session_id": session_id, "shift": shift})}
+    return len(came), [row[0] for row in await conn.rows(_IDS, bin.params) if row[0] not in came]
+
+
 #: Which entries hang on a session that is removed: its own, not that of one which had the same id before.
 HANGS = "parent_id IS NULL AND id <> :trash_id AND kind <> 'delete session'"
 

@@ -231,28 +231,14 @@ async def _bring_back(conn: Connection, scope: Scope, stage: Stage, entry: Row) 
     if shown is not None:
         await set_aside(conn, scope, stage, entry[1], shown[0])
     bin = trash.Bin(stage.head.owner, entry[0])
-    await _refuse_ids_in_use(conn, stage, bin)
     shift, end = await _numbers(conn, stage, bin)
     await search.look_again(conn, {**bin.params, "session_id": stage.head.id}, shift=shift)
-    renumbered = MESSAGE_COLUMNS.replace("seq", "seq + :shift", 1)
-    stage.count += await conn.run(
-        f"INSERT INTO messages (owner, session_id, {MESSAGE_COLUMNS}) SELECT owner, session_id, {renumbered}"
-        " FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id",
-        {**bin.params, "shift": shift},
-    )
+    came, in_use = await trash.put_back(conn, bin, stage.head.id, shift)
+    if in_use:
+        raise MessageConflict(stage.head.id, in_use[0])
+    stage.count += came
     stage.next_seq = max(stage.next_seq, end + 1)
     await trash.remove_entry(conn, bin)
-
-
-async def _refuse_ids_in_use(conn: Connection, stage: Stage, bin: trash.Bin) -> None:
-    row = await conn.row(
-        "SELECT m.id FROM trashed_messages t JOIN messages m"
-        " ON m.owner = t.owner AND m.session_id = t.session_id AND m.id = t.id"
-        " WHERE t.owner = :owner AND t.trash_id = :trash_id ORDER BY t.seq LIMIT 1",
-        bin.params,
-    )
-    if row is not None:
-        raise MessageConflict(stage.head.id, row[0])
 
 
 async def _numbers(conn: Connection, stage: Stage, bin: trash.Bin) -> tuple[int, int]:
