@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from ithaca import (
@@ -24,13 +25,17 @@ from ithaca import (
     Conversation,
     InvalidArgument,
     InvalidMessage,
+    IthacaError,
     Limits,
     MessageConflict,
+    MessageNotFound,
+    NothingToUndo,
     RevisionConflict,
     SessionManager,
     SessionNotFound,
     Settings,
 )
+from ithaca.operations import attachments
 from ithaca.operations import messages as operations
 from tests.behaviour.meters import SQLiteMeter, sqlite_meter
 from tests.support.factories import history, make_session, said
@@ -691,6 +696,66 @@ def test_a_long_history_of_images_streams_in_pieces(manager: SessionManager, mon
 
     assert said(messages) == said(list(manager.iter_messages(id)))
     assert said(messages)[7:] == said(list(manager.iter_messages(id, after=7)))
+
+
+READERS: dict[str, Callable[[SessionManager, str], list[ChatMessage]]] = {
+    "get_messages": lambda m, id: m.get_messages(id),
+    "get_messages, after": lambda m, id: m.get_messages(id, after=0),
+    "iter_messages": lambda m, id: list(m.iter_messages(id)),
+    "get_message": lambda m, id: [m.get_message(id, "m2")],
+}
+
+
+@pytest.mark.parametrize("way", READERS)
+def test_a_reader_never_meets_a_message_without_its_bytes(
+    way: str, manager: SessionManager, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a message refers to is purged between the reading of its row and that of its bytes."""
+    images = [image_message(made(seed=n), id=f"m{n}") for n in range(3)]
+    id = make_session(manager, images).id
+    load, purged = attachments.load, list[bool]()
+
+    async def purge_and_load(*args: Any) -> dict[str, bytes]:
+        if not purged:
+            purged.append(True)
+            with SessionManager(database_url) as other:
+                other.truncate_messages(id, 1)
+                other.purge(older_than=timedelta(0))
+        return await load(*args)
+
+    monkeypatch.setattr(attachments, "load", purge_and_load)
+    if way == "get_message":
+        with pytest.raises(MessageNotFound):
+            READERS[way](manager, id)
+    else:
+        assert said(images[:1]) == said(READERS[way](manager, id))
+    assert purged == [True]
+
+
+def test_nothing_comes_back_while_it_is_purged(postgres_url: str) -> None:
+    with SessionManager(postgres_url) as manager, psycopg.connect(postgres_url) as purging:
+        id = make_session(manager, [image_message(made())]).id
+        manager.truncate_messages(id, 0)
+        purging.execute("SELECT 1 FROM trash FOR UPDATE")
+        undone: list[Any] = []
+        undoing = threading.Thread(target=lambda: undone.append(_error_of(lambda: manager.undo(id))))
+        undoing.start()
+        while not execute(postgres_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+            undoing.join(0.01)
+        for table in ("trashed_messages", "trash", "attachments"):
+            purging.execute(f"DELETE FROM {table}")
+        purging.commit()
+        undoing.join()
+        assert [type(error) for error in undone] == [NothingToUndo]
+        assert manager.get_session(id).history == []
+
+
+def _error_of(call: Callable[[], object]) -> Exception | None:
+    try:
+        call()
+    except IthacaError as error:
+        return error
+    return None
 
 
 # Listing

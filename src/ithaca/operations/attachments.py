@@ -7,7 +7,7 @@ Collection and a message that refers to an attachment just then don't meet: whoe
 the row's lock, and collection removes only what is as it was when nothing referred to it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ithaca.attached import Attached, Attachment, Collected, Place, places_of
@@ -28,6 +28,9 @@ ABANDONED = 24 * 3600 * 1_000_000
 
 #: Attachments that are looked for at a time, and that are removed in one transaction.
 FOUND_AT_ONCE, REMOVED_AT_ONCE = 2_000, 50
+
+#: So many times messages are read anew whose bytes went meanwhile; then they were lost in another way.
+READ_AGAIN = 5
 
 _ATTACHMENT = "owner, digest, media_type, size, used_at"
 
@@ -193,6 +196,28 @@ async def filled(conn: Connection, owner: str, messages: Sequence[ChatMessage]) 
         return list(messages)
     rows = [tuple(message.columns(MESSAGE_COLUMNS).values()) for message in messages]
     return list(map(ChatMessage.from_row, await inlined(conn, owner, rows)))
+
+
+async def whole(
+    conn: Connection, owner: str, found: list[ChatMessage], again: Callable[[], Awaitable[list[ChatMessage]]]
+) -> list[ChatMessage]:
+    """Messages that were found, with their bytes, in an operation that may run outside a transaction.
+
+    Bytes that are not there any more went with the messages that referred to them, so these are read again.
+    """
+    found = await filled(conn, owner, found)
+    for _ in range(READ_AGAIN):
+        if all(map(_is_whole, found)):
+            break
+        found = await filled(conn, owner, await again())
+    return found
+
+
+def _is_whole(message: ChatMessage) -> bool:
+    attached = message.attached
+    if not isinstance(attached, Attached):
+        return attached is None
+    return all(place.digest in attached.data or place.size == 0 for place in places_of(attached))
 
 
 async def messages(conn: Connection, owner: str, rows: Sequence[Row], *, inline: bool = True) -> list[ChatMessage]:

@@ -134,12 +134,15 @@ async def get_page(
     params = {"owner": owner, "session_id": session_id, "before": before, "after": after, "limit": limit}
     bounds = (" AND seq < :before" if before is not None else "") + (" AND seq > :after" if after is not None else "")
     downward = after is None
-    rows = await conn.rows(f"{_OF_SESSION}{bounds} ORDER BY seq{' DESC' if downward else ''} LIMIT :limit", params)
-    if not rows:
-        await _revision(conn, owner, session_id)  # an empty page of a session that exists, or an error
-    if downward:
-        rows.reverse()
-    return await attachments.messages(conn, owner, rows, inline=inline)
+
+    async def read() -> list[ChatMessage]:
+        rows = await conn.rows(f"{_OF_SESSION}{bounds} ORDER BY seq{' DESC' if downward else ''} LIMIT :limit", params)
+        if not rows:
+            await _revision(conn, owner, session_id)  # an empty page of a session that exists, or an error
+        return list(map(ChatMessage.from_row, reversed(rows) if downward else rows))
+
+    found = await read()
+    return await attachments.whole(conn, owner, found, read) if inline else found
 
 
 @one_statement
@@ -150,12 +153,19 @@ async def stretch(
 
     Fewer where they have large attachments: a stream holds no more of them at a time than a stretch.
     """
-    page = await get_page(conn, scope, session_id, None, after, limit, inline=False)
-    few = _up_to_bytes(page, STRETCH_BYTES) if inline else page
-    more = len(page) == limit or len(few) < len(page)
-    if inline and any(message.attached for message in few):
-        few = await attachments.filled(conn, await scope.owner_of_session(conn, session_id), few)
-    return few, more
+    more = False
+
+    async def read() -> list[ChatMessage]:
+        nonlocal more
+        page = await get_page(conn, scope, session_id, None, after, limit, inline=False)
+        few = _up_to_bytes(page, STRETCH_BYTES) if inline else page
+        more = len(page) == limit or len(few) < len(page)
+        return few
+
+    found = await read()
+    if inline and any(message.attached for message in found):
+        found = await attachments.whole(conn, await scope.owner_of_session(conn, session_id), found, read)
+    return found, more
 
 
 def _up_to_bytes(messages: list[ChatMessage], most: int) -> list[ChatMessage]:
@@ -171,12 +181,16 @@ def _up_to_bytes(messages: list[ChatMessage], most: int) -> list[ChatMessage]:
 async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: str, inline: bool = True) -> ChatMessage:
     """One message by its id."""
     owner = await scope.owner_of_session(conn, session_id)
-    found = await by_id(conn, owner, session_id, [message_id])
-    if not found:
-        await _revision(conn, owner, session_id)
-        raise MessageNotFound(session_id, message_id)
-    message = found[message_id]
-    return (await attachments.filled(conn, owner, [message]))[0] if inline and message.attached else message
+
+    async def read() -> list[ChatMessage]:
+        found = await by_id(conn, owner, session_id, [message_id])
+        if not found:
+            await _revision(conn, owner, session_id)
+            raise MessageNotFound(session_id, message_id)
+        return [found[message_id]]
+
+    found = await read()
+    return (await attachments.whole(conn, owner, found, read) if inline else found)[0]
 
 
 async def edit(
