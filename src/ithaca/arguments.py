@@ -104,11 +104,11 @@ class Door:
         except InvalidInput:
             raise missing(value) from None
 
-    def message_id(self, session_id: str, value: object) -> str:
+    def message_id(self, session_id: str, value: object, field: str = "message_id") -> str:
         if not isinstance(value, str):
-            raise InvalidArgument("message_id", value, "a text")
+            raise InvalidArgument(field, value, "a text")
         try:
-            return identifier("message_id", value, self._limits)
+            return identifier(field, value, self._limits)
         except InvalidInput:
             raise MessageNotFound(session_id, value) from None
 
@@ -120,8 +120,16 @@ class Door:
         except InvalidInput:
             raise TrashNotFound(value) from None
 
+    def purged_entry(self, trash_id: object, older_than: object) -> str:
+        if older_than is not None:
+            raise InvalidArgument("older_than", older_than, "left out where an entry is named")
+        return self.trash_id(trash_id)
+
     def owner_filter(self, value: object) -> str:
         return owner_name(value, self._limits)
+
+    def dry_run(self, value: object) -> bool:
+        return flag("dry_run", value)
 
     def purged_before(self, older_than: object) -> int:
         if older_than is None:
@@ -322,7 +330,8 @@ class Door:
         return value
 
     def span(self, start: object, stop: object) -> tuple[int, int]:
-        return whole("start", start, 0), MOST if stop is None else whole("stop", stop, 0)
+        first = whole("start", start, 0)
+        return first, MOST if stop is None else whole("stop", stop, first)
 
     def since(self, hours: object) -> int:
         """The time that was so many hours ago."""
@@ -349,7 +358,7 @@ class Door:
         new = {"summary": text, "tokens": self.scope.count_tokens(SUMMARY_LEAD + summary)}
         last = None if keep_last is None else whole("keep_last", keep_last, 0)
         if isinstance(through, str):
-            through = self.message_id(session_id, through)
+            through = self.message_id(session_id, through, "through")
         elif through is not None:
             through = whole("through", through, 1)
         return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)

@@ -16,6 +16,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "image/gif"),
     (b"II*\0", "image/tiff"),
     (b"MM\0*", "image/tiff"),
+    (b"II+\0", "image/tiff"),
+    (b"MM\0+", "image/tiff"),
     (b"%PDF-", "application/pdf"),
     (b"ID3\x02", "audio/mpeg"),
     (b"ID3\x03", "audio/mpeg"),
@@ -24,10 +26,13 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"OggS\0", "audio/ogg"),
     (b"\x1a\x45\xdf\xa3", "video/webm"),
     (b"PK\x03\x04", "application/zip"),
+    (b"PK\x05\x06", "application/zip"),
+    (b"PK\x07\x08", "application/zip"),
     (b"\x1f\x8b\x08", "application/gzip"),
 )
 
 #: The kind of a RIFF file, and the brand of an ISO media file, stand at byte 8.
+_RIFF_FILES = (b"RIFF", b"RF64", b"RIFX", b"BW64")
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic",
            b"mif1": "image/heic", b"qt  ": "video/quicktime", b"M4A ": "audio/mp4"}  # fmt: skip
@@ -68,6 +73,21 @@ _KNOWN = {
     *(media_type for _, media_type in _SIGNATURES), *_RIFF.values(), "image/avif", "image/heic", "video/mp4",
 }  # fmt: skip
 
+# Whatever is of one of these begins as said above; of the others, such as MP3, not everything does.
+_MANDATORY = {
+    "image/png", "image/jpeg", "image/gif", "image/webp", "image/tiff", "image/avif", "image/heic", "application/pdf",
+    "audio/wav", "audio/ogg", "audio/flac", "video/webm", "video/x-msvideo", "application/zip", "application/gzip",
+}  # fmt: skip
+
+# Formats that are zip files inside, though more than that is not looked at.
+_ZIPPED = re.compile(
+    r"application/(?:vnd\.openxmlformats-officedocument\..+|vnd\.oasis\.opendocument\.(?:(?!-flat-xml).)+|epub\+zip"
+    r"|java-archive|vnd\.android\.package-archive|.+\+zip)"
+)
+
+#: What is said of bytes that are not what they claim, when nothing tells what they are.
+SOMETHING_ELSE = "something else"
+
 _HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body|<script)[\s>]", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _PARAMETERS = re.compile(r"[ -~]{0,200}")
@@ -93,7 +113,7 @@ def recognized(head: bytes) -> str | None:
     for signature, media_type in _SIGNATURES:
         if head.startswith(signature):
             return media_type
-    if head.startswith(b"RIFF"):
+    if head.startswith(_RIFF_FILES):
         return _RIFF.get(head[8:12])
     if head[:1] == b"\0" and head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "video/mp4")
@@ -101,18 +121,27 @@ def recognized(head: bytes) -> str | None:
 
 
 def contradiction(declared: str, head: bytes) -> str | None:
-    """What the bytes clearly are, if that isn't what they are said to be; None if nothing speaks against it.
+    """What the bytes are, if that isn't what they are said to be; None if nothing speaks against it.
 
-    Of a media type that is not known here, anything may be true: a .docx is a zip file.
+    Of a media type that is not known here, anything may be true.
     """
-    actual = recognized(head)
-    if actual is None or _one_name(declared) == _one_name(actual):
+    actual, claimed = recognized(head), _one_name(declared)
+    if claimed == _one_name(actual or "") or _begins_late(claimed, head):
         return None
+    if claimed in _MANDATORY:
+        return actual or SOMETHING_ELSE
     is_words = declared.startswith("text/") or declared == "application/json"
     if is_words:
         return None if actual == "text/html" else actual
-    return actual if _one_name(declared) in _KNOWN else None
+    return actual if claimed in _KNOWN else None
+
+
+def _begins_late(claimed: str, head: bytes) -> bool:
+    """Whether something else, which readers pass over, stands before the signature."""
+    if claimed == "application/pdf":
+        return b"%PDF-" in head
+    return claimed == "audio/flac" and head.startswith(b"ID3")
 
 
 def _one_name(media_type: str) -> str:
-    return _SAME.get(media_type, media_type)
+    return "application/zip" if _ZIPPED.fullmatch(media_type) else _SAME.get(media_type, media_type)

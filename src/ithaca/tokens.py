@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ithaca.columns import to_json
-from ithaca.errors import ConfigurationError
+from ithaca.errors import ConfigurationError, InvalidArgument
 
 if TYPE_CHECKING:
     from bpe_openai import Encoding
@@ -139,6 +139,20 @@ def counter(name: str) -> TokenCounter:
         _o200k()
         return count_o200k
     return estimate_tokens
+
+
+def checked(count_tokens: TokenCounter) -> TokenCounter:
+    """The same counter, which raises for whatever is no count before it gets into a database."""
+    if not callable(count_tokens):
+        raise InvalidArgument("count_tokens", count_tokens, "a function from a text to the number of its tokens")
+
+    def count(text: str) -> int:
+        tokens = count_tokens(text)
+        if type(tokens) is int and tokens >= 0:
+            return tokens
+        raise InvalidArgument("count_tokens", tokens, "a function that gives an int of 0 or more")
+
+    return count
 
 
 def count_message(content: str | list[Any] | None, tool_calls: list[Any] | None, count_tokens: TokenCounter) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from ithaca import (
     ChatMessage,
+    InvalidArgument,
     InvalidInput,
     MessageNotFound,
     SessionExists,
@@ -171,3 +172,22 @@ def test_a_fork_takes_as_many_statements_however_long_the_session(tmp_path: Path
             return sum(meter.statements.values())
 
     assert statements(2) == statements(2_000)
+
+
+def test_the_message_is_named_by_its_id(manager: SessionManager) -> None:
+    session = make_session(manager, 3)
+    with pytest.raises(InvalidArgument) as refused:
+        manager.fork_session(session.id, at=1)  # type: ignore[arg-type]
+    assert refused.value.field == "at"
+
+
+def test_a_copied_summary_can_be_undone_in_the_copy(manager: SessionManager) -> None:
+    session = make_session(manager, 6)
+    for through in (2, 4):
+        manager.compact(session.id, f"through {through}", through=through)
+    fork = manager.fork_session(session.id)
+    manager.undo(fork.id)
+    assert [made.through for made in manager.list_compactions(fork.id)] == [2]
+    manager.restore(manager.list_compactions(fork.id)[0].id)
+    assert manager.list_compactions(fork.id) == []
+    assert [made.through for made in manager.list_compactions(session.id)] == [4, 2]

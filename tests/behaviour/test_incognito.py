@@ -12,6 +12,7 @@ import pytest
 from ithaca import (
     AttachmentNotFound,
     ChatMessage,
+    Conversation,
     InvalidArgument,
     InvalidDocument,
     InvalidMessage,
@@ -326,3 +327,24 @@ def contents(path: Path) -> bytes:
 def tables_with_rows(url: str) -> list[str]:
     tables = execute(url, "SELECT relname FROM pg_stat_user_tables WHERE relname <> 'ithaca_schema' ORDER BY 1")
     return [table for (table,) in tables if execute(url, f"SELECT 1 FROM {table} LIMIT 1")]
+
+
+def test_nothing_that_is_stored_comes_under_the_id_of_an_incognito_session(manager: SessionManager) -> None:
+    manager.create_session("s", name="Stored")
+    deleted = manager.delete_session("s")
+    manager.create_session("s", name="Hidden", incognito=True)
+    for bring in (
+        lambda: manager.restore(str(deleted.trash_id)),
+        lambda: manager.import_conversations([Conversation("s", "Imported")]),
+    ):
+        with pytest.raises(SessionExists):
+            bring()
+    assert (manager.get_session("s").name, manager.count_sessions()) == ("Hidden", 0)
+    hidden = manager.delete_session("s")
+    manager.restore(str(deleted.trash_id))
+    assert manager.get_session("s").name == "Stored"
+    with pytest.raises(SessionExists):
+        manager.restore(str(hidden.trash_id))
+    manager.delete_session("s")
+    manager.restore(str(hidden.trash_id))
+    assert manager.get_session("s").name == "Hidden"

@@ -9,6 +9,7 @@ import pytest
 from ithaca import (
     ChatMessage,
     ConfigurationError,
+    InvalidArgument,
     InvalidInput,
     InvalidMessage,
     Limits,
@@ -119,3 +120,20 @@ def test_bad_settings_are_named() -> None:
         with pytest.raises(ConfigurationError) as error:
             read_settings("chats.db", environ={variable: text})
         assert variable == error.value.setting
+
+
+@pytest.mark.parametrize("count", [-1, "1", None, 1.0, True])
+def test_a_counter_gives_whole_numbers(open_manager: Opener, count: Any) -> None:
+    manager = open_manager(count_tokens=lambda _: count)
+    session = manager.create_session()
+    for call in (
+        lambda: manager.add_message(session.id, ChatMessage("user", "hello")),
+        lambda: manager.add_messages(session.id, [ChatMessage("user", ["hello"])]),
+        lambda: manager.compact(session.id, "so far", keep_last=0),
+    ):
+        with pytest.raises(InvalidArgument) as refused:
+            call()
+        assert refused.value.field == "count_tokens"
+    assert manager.get_session(session.id).revision == 1
+    with pytest.raises(InvalidArgument):
+        open_manager(count_tokens="o200k")

@@ -483,3 +483,19 @@ def test_an_entry_that_is_not_there(manager: SessionManager, bad: str) -> None:
     for call in (manager.restore, manager.purge, manager.trashed_messages):
         with pytest.raises(TrashNotFound):
             call(bad)
+
+
+@pytest.mark.parametrize("dry_run", [None, 1, 0, "yes"])
+def test_a_dry_run_is_true_or_false(manager: SessionManager, dry_run: Any) -> None:
+    for call in (manager.apply_retention, manager.collect_attachments, manager.cleanup_empty_sessions):
+        with pytest.raises(InvalidArgument) as refused:
+            call(dry_run=dry_run)
+        assert refused.value.field == "dry_run"
+
+
+def test_an_entry_is_purged_whatever_its_age_so_none_is_given(manager: SessionManager) -> None:
+    make_session(manager, 3, "s-1")
+    removed = manager.truncate_messages("s-1", 1)
+    with pytest.raises(InvalidArgument) as refused:
+        manager.purge(removed.trash_id, older_than=timedelta(0))
+    assert (refused.value.field, len(manager.trash())) == ("older_than", 1)

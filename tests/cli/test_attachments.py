@@ -31,7 +31,7 @@ def test_a_file_is_stored_and_fetched(ithaca: Ithaca, tmp_path: Path) -> None:
 
 
 def test_bytes_go_through_pipes(ithaca: Ithaca) -> None:
-    put = run("attachments", "put", "-", "--media-type", "audio/wav", "--database", ithaca.database, stdin=b"\xff\0\n")
+    put = run("attachments", "put", "-", "--media-type", "audio/mpeg", "--database", ithaca.database, stdin=b"\xff\0\n")
     assert put.status == 0
     command = [PROGRAM, "attachments", "get", digest(b"\xff\0\n"), "--database", ithaca.database]
     got = subprocess.run(command, capture_output=True, check=True)

@@ -72,7 +72,7 @@ class Attachments(Base):
     ) -> Iterator[bytes]:
         """The bytes from `start` up to `stop`, or to the end, in pieces of at most 1 MiB, in constant memory.
 
-        Raises `AttachmentNotFound`, `AmbiguousId` when it begins.
+        Raises `AttachmentNotFound`, `AmbiguousId` when it begins, `InvalidArgument` at the call.
         """
         door = self._door
         named, (start, stop) = door.attachment(owner, digest), door.span(start, stop)
@@ -120,6 +120,7 @@ class Attachments(Base):
         """
         door = self._door
         before, after, collected = door.since(min_age_hours), None, Collected()
+        dry_run = door.dry_run(dry_run)
         while True:
             found = self._storage.read(attachments.unused, door.scope, door.whose(None), before, after)
             for batch in batches(found):
@@ -208,6 +209,7 @@ class AsyncAttachments(AsyncBase):
     async def collect_attachments(self, *, min_age_hours: float = 24, dry_run: bool = False) -> Collected:
         door = self._door
         before, after, collected = door.since(min_age_hours), None, Collected()
+        dry_run = door.dry_run(dry_run)
         while True:
             found = await self._storage.read(attachments.unused, door.scope, door.whose(None), before, after)
             for batch in batches(found):

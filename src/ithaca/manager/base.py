@@ -24,7 +24,7 @@ from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
 from ithaca.storage import open_storage
 from ithaca.storage.protocol import Storage
-from ithaca.tokens import TokenCounter, counter
+from ithaca.tokens import TokenCounter, checked, counter
 
 if TYPE_CHECKING:
     from ithaca.manager.incognito_async import AsyncIncognito
@@ -46,7 +46,7 @@ class Common:
     _indexed: search.Reached | None = None
 
     def _begin(self, settings: Settings, count_tokens: TokenCounter | None, clock: Callable[[], int]) -> None:
-        count_tokens = count_tokens or counter(settings.tokens)
+        count_tokens = counter(settings.tokens) if count_tokens is None else checked(count_tokens)
         self._database = without_password(settings.database)
         lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
@@ -113,8 +113,9 @@ class Base(Common):
         """Opens the database in constant time; a new one is made.
 
         `durability="relaxed"` risks the last commits in a power cut, never in a killed process. `clock` gives
-        the time in microseconds since 1970. `count_tokens` counts the tokens of a text, for `context`; without
-        it, the setting `tokens` decides. Raises `ConfigurationError`, `SchemaError` or `StorageError`.
+        the time in microseconds since 1970. `count_tokens` counts the tokens of a text, for `context`, as an int
+        of 0 or more; without it, the setting `tokens` decides. Raises `InvalidArgument`, `ConfigurationError`,
+        `SchemaError` or `StorageError`.
         """
         settings = settings or read_settings(database, durability=durability)
         self._begin(settings, count_tokens, clock)

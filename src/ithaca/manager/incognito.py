@@ -38,9 +38,13 @@ class Known:
     def learn(self, session: Session) -> Session:
         """The same session, which is known from now on if it is incognito."""
         if session.incognito:
-            self._owners.setdefault(session.id, set()).add(session.owner)
-            self.used = True
+            self.know(session.owner, session.id)
         return session
+
+    def know(self, owner: str, session_id: str) -> None:
+        """From now on, a session is incognito."""
+        self._owners.setdefault(session_id, set()).add(owner)
+        self.used = True
 
     def forget(self, owner: str | None, session_id: str) -> None:
         """Gives an id free."""

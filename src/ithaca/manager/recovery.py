@@ -94,10 +94,19 @@ class Recovery(Purging):
         door = self._door
         id, expected = door.trash_id(trash_id), door.expected(expected_revision)
         storage = self._with_entry(id)
+        self._refuse_hiding(storage, id)
         return storage.write(recovery.restore, door.scope, id, expected)
 
+    def _refuse_hiding(self, storage: Storage, trash_id: str) -> None:
+        """Raises `SessionExists` if a session would come back where another storage's has its id."""
+        if self._incognito.used:
+            for owner, session_id in storage.read(recovery.sessions_in, self._door.scope, trash_id):
+                self._refuse_taken(session_id, incognito=storage is self._incognito)
+                if storage is self._incognito:
+                    self._incognito.know(owner, session_id)
+
     def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
-        """Erases for good: one entry of the trash; or what is older than given; or what the retention time is up for.
+        """Erases for good: one entry of the trash, or else what is older than given, or than the retention time.
 
         Returns the counts of erased rows by table; summaries, search entries and attachments that nothing is left of
         go too. On SQLite nothing of it is left in the files: they are written anew if anything was erased, which takes
@@ -112,7 +121,7 @@ class Recovery(Purging):
             erased = self._purge_older(door.purged_before(older_than))
             self._histories.clear()
         else:
-            id = door.trash_id(trash_id)
+            id = door.purged_entry(trash_id, older_than)
             storage = self._with_entry(id)
             erased = storage.write(erasure.purge_entry, door.scope, id)
             self._histories.clear()
@@ -191,7 +200,15 @@ class AsyncRecovery(AsyncPurging):
         door = self._door
         id, expected = door.trash_id(trash_id), door.expected(expected_revision)
         storage = await self._with_entry(id)
+        await self._refuse_hiding(storage, id)
         return await storage.write(recovery.restore, door.scope, id, expected)
+
+    async def _refuse_hiding(self, storage: "OpenedWhenUsed", trash_id: str) -> None:
+        if self._incognito.used:
+            for owner, session_id in await storage.read(recovery.sessions_in, self._door.scope, trash_id):
+                await self._refuse_taken(session_id, incognito=storage is self._incognito)
+                if storage is self._incognito:
+                    self._incognito.know(owner, session_id)
 
     async def purge(self, trash_id: str | None = None, *, older_than: timedelta | None = None) -> Erased:
         door = self._door
@@ -200,7 +217,7 @@ class AsyncRecovery(AsyncPurging):
             erased = await self._purge_older(door.purged_before(older_than))
             self._histories.clear()
         else:
-            id = door.trash_id(trash_id)
+            id = door.purged_entry(trash_id, older_than)
             storage = await self._with_entry(id)
             erased = await storage.write(erasure.purge_entry, door.scope, id)
             self._histories.clear()

@@ -67,7 +67,7 @@ class Retention(Purging):
         `purge` does, so that traces of what was purged may stay in it until then. With `dry_run`, nothing is done
         but told.
         """
-        door, batch = self._door, whole("batch", batch, 1, LARGEST_BATCH)
+        door, batch, dry_run = self._door, whole("batch", batch, 1, LARGEST_BATCH), self._door.dry_run(dry_run)
         now, before = door.scope.clock(), door.purged_before(None)
         outcomes = [
             self._storage.read(policies.survey, door.scope, policy, now)
@@ -122,7 +122,7 @@ class AsyncRetention(AsyncPurging):
         await self._storage.write(policies.delete_policy, self._door.scope, place)
 
     async def apply_retention(self, *, dry_run: bool = False, batch: int = 200) -> RetentionReport:
-        door, batch = self._door, whole("batch", batch, 1, LARGEST_BATCH)
+        door, batch, dry_run = self._door, whole("batch", batch, 1, LARGEST_BATCH), self._door.dry_run(dry_run)
         now, before = door.scope.clock(), door.purged_before(None)
         outcomes = [
             await self._storage.read(policies.survey, door.scope, policy, now)

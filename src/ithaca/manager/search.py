@@ -30,11 +30,12 @@ class Search(Base):
         enough. In scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) what stands
         together is found anywhere. No text is an error; one without any word finds nothing.
 
-        `since` and `until` are times of the messages, the second one excluded; `archived` None searches archived
-        sessions too; an incognito session is searched if it is named. Each hit brings so many `neighbours` on either
-        side. Searched are texts and the texts of content blocks, hidden messages too, the first 16,000 words within
-        100,000 characters of each; what was stored before the call is found. The first search after much was stored
-        takes longer: it indexes that. Raises `SessionNotFound` for a `session` that isn't there.
+        `since` and `until` are times of the messages, the second one excluded; without a time zone, they are in UTC.
+        `archived` None searches archived sessions too; an incognito session is searched if it is named. Each hit brings
+        so many `neighbours` on either side. Searched are texts and the texts of content blocks, hidden messages too,
+        the first 16,000 words within 100,000 characters of each; what was stored before the call is found. The first
+        search after much was stored takes longer: it indexes that. Raises `SessionNotFound` for a `session` that
+        isn't there.
 
             >>> from ithaca import ChatMessage, SessionManager
             >>> with SessionManager("sqlite:///:memory:") as manager:

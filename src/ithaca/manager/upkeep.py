@@ -36,13 +36,14 @@ class Upkeep(Base):
             self._door.age("auto_archive_days", auto_archive_days),
         )
         ages = (int(empty * HOUR), int(unused * 24 * HOUR))
-        return self._storage.write(retention.clean_up, self._door.scope, *ages, dry_run)
+        return self._storage.write(retention.clean_up, self._door.scope, *ages, self._door.dry_run(dry_run))
 
     def import_conversations(self, conversations: Iterable[Conversation]) -> ImportReport:
         """Adds conversations from elsewhere, with their ids, times and messages; repeating it adds nothing twice.
 
         A session that is here already gets the messages that it lacks, and is not changed otherwise. What was
-        deleted here stays deleted. Each few hundred are one transaction.
+        deleted here stays deleted. Each few hundred are one transaction. Raises `SessionExists` for an incognito one's
+        id.
         """
         return self._import(
             imports.add_conversations, map(self._door.incoming, self._door.listed("conversations", conversations))
@@ -57,6 +58,8 @@ class Upkeep(Base):
     def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
         for batch in batches(incoming):
+            for session_id in session_ids(batch):
+                self._refuse_taken(session_id, incognito=False)
             self._indexing.stored()
             added: ImportReport = self._storage.write(op, self._door.scope, batch)
             report += added
@@ -84,7 +87,7 @@ class AsyncUpkeep(AsyncBase):
             self._door.age("auto_archive_days", auto_archive_days),
         )
         ages = (int(empty * HOUR), int(unused * 24 * HOUR))
-        return await self._storage.write(retention.clean_up, self._door.scope, *ages, dry_run)
+        return await self._storage.write(retention.clean_up, self._door.scope, *ages, self._door.dry_run(dry_run))
 
     async def import_conversations(self, conversations: Iterable[Conversation]) -> ImportReport:
         return await self._import(
@@ -99,6 +102,8 @@ class AsyncUpkeep(AsyncBase):
     async def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
         report = ImportReport()
         for batch in batches(incoming):
+            for session_id in session_ids(batch):
+                await self._refuse_taken(session_id, incognito=False)
             self._indexing.stored()
             added: ImportReport = await self._storage.write(op, self._door.scope, batch)
             report += added
@@ -124,3 +129,8 @@ def batches(incoming: Iterable[Any]) -> Iterator[list[Any]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def session_ids(batch: Iterable[Any]) -> Iterator[str]:
+    """The ids of the sessions in it, if it is of sessions."""
+    return (one.session["id"] for one in batch if isinstance(one, imports.Incoming))

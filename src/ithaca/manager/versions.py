@@ -51,12 +51,12 @@ class Versions(Base):
         """A new session with the messages up to and with the one whose id is `at`, or all; without its history loaded.
 
         It is independent: nothing that happens to one of them touches the other. Messages keep their ids, numbers
-        and times; attachments are shared; `forked_from` and `forked_at` tell the origin. Documents, and versions that
-        aren't shown, stay with the original. The copy of an incognito session is incognito. Raises
-        `SessionNotFound`, `MessageNotFound`, `SessionExists`.
+        and times; attachments are shared; summaries are copied, and `undo` takes back the copies, too; `forked_from`
+        and `forked_at` tell the origin. Documents, and versions that aren't shown, stay with the original. The copy of
+        an incognito session is incognito. Raises `SessionNotFound`, `MessageNotFound`, `SessionExists`.
         """
         door = self._door
-        id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at)
+        id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at, "at")
         new = door.fork(new_id, name)
         if new_id is not None:
             self._refuse_taken(new_id, incognito=self._is_hidden(id))
@@ -95,7 +95,7 @@ class AsyncVersions(AsyncBase):
         self, session_id: str, *, at: str | None = None, name: str | None = None, new_id: str | None = None
     ) -> Session:
         door = self._door
-        id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at)
+        id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at, "at")
         new = door.fork(new_id, name)
         if new_id is not None:
             await self._refuse_taken(new_id, incognito=self._is_hidden(id))

@@ -73,12 +73,15 @@ async def compact(
     now, id = scope.clock(), new_id()
     new = {**summary, "owner": head.owner, "session_id": session_id, "id": id, "through": cut, "now": now}
     await conn.run(_INSERT, new)
-    bin = await trash.open_bin(
-        conn, head.owner, "compact", now, session_id=session_id, revision=head.revision + 1, id=id
-    )
-    await trash.close_bin(conn, bin, detail={"compaction": id})
+    await record_for_undo(conn, head.owner, session_id, id, head.revision + 1, now)
     await advance(conn, head, now, count=head.message_count)
     return Compaction.from_row((id, session_id, cut, summary["summary"], summary["tokens"], now, True))
+
+
+async def record_for_undo(conn: Connection, owner: str, session_id: str, id: str, revision: int, now: int) -> None:
+    """Leaves the entry of the trash with which a compaction is taken back."""
+    bin = await trash.open_bin(conn, owner, "compact", now, session_id=session_id, revision=revision, id=id)
+    await trash.close_bin(conn, bin, detail={"compaction": id})
 
 
 async def _seq(conn: Connection, head: Head, message: int | str) -> int:

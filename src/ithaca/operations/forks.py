@@ -3,9 +3,11 @@
 from typing import Any
 
 from ithaca.connection import Connection
+from ithaca.content import new_id
 from ithaca.errors import HeadersUnreadable, MessageNotFound, SessionExists
 from ithaca.models import Session
 from ithaca.operations.changes import record
+from ithaca.operations.compaction import record_for_undo
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import get_bare, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
@@ -30,12 +32,16 @@ _COPY_MESSAGES = f"""
     WHERE owner = :owner AND session_id = :session_id AND seq <= :at
 """
 
-_COMPACTION = COMPACTION_COLUMNS.replace("session_id", ":new_id")
+_COMPACTIONS = """
+    SELECT id FROM compactions WHERE owner = :owner AND session_id = :session_id AND through <= :at
+    ORDER BY through, created_at, id
+"""
 
-_COPY_COMPACTIONS = f"""
+_COMPACTION = COMPACTION_COLUMNS.replace("session_id, id", ":new_id, :copy_id")
+
+_COPY_COMPACTION = f"""
     INSERT INTO compactions (owner, {COMPACTION_COLUMNS})
-    SELECT owner, {_COMPACTION} FROM compactions
-    WHERE owner = :owner AND session_id = :session_id AND through <= :at
+    SELECT owner, {_COMPACTION} FROM compactions WHERE owner = :owner AND session_id = :session_id AND id = :id
 """
 
 
@@ -61,8 +67,16 @@ async def fork(conn: Connection, scope: Scope, session_id: str, at: str | None, 
         raise SessionExists(new["id"])
     await conn.run(_COPY_MESSAGES, copy)
     await record(conn, head.owner, new["id"], "created", 1, now)
-    await conn.run(_COPY_COMPACTIONS, copy)
+    await _copy_compactions(conn, copy)
     return await get_bare(conn, scope.of(head.owner), new["id"])
+
+
+async def _copy_compactions(conn: Connection, copy: dict[str, Any]) -> None:
+    """The summaries, each of which can be undone in the copy as in the original."""
+    for (id,) in await conn.rows(_COMPACTIONS, copy):
+        copy_id = new_id()
+        await conn.run(_COPY_COMPACTION, {**copy, "id": id, "copy_id": copy_id})
+        await record_for_undo(conn, copy["owner"], copy["new_id"], copy_id, 1, copy["now"])
 
 
 async def _seq(conn: Connection, place: dict[str, Any]) -> int:
@@ -86,9 +100,9 @@ async def _name_key(conn: Connection, place: dict[str, Any]) -> str:
     return "" if row is None else str(row[0])
 
 
-def _sealed_anew(scope: Scope, source: Session, new_id: str) -> bytes | None:
+def _sealed_anew(scope: Scope, source: Session, id: str) -> bytes | None:
     """The headers for the copy: what is sealed is bound to its session. Lost ones stay behind."""
     try:
-        return scope.vault.seal(source.headers, source.owner, new_id)
+        return scope.vault.seal(source.headers, source.owner, id)
     except HeadersUnreadable:
         return None

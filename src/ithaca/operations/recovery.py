@@ -169,6 +169,16 @@ async def is_there(conn: Connection, scope: Scope, trash_id: str) -> bool:
     return await conn.row(sql, {"owner": scope.owner, "id": trash_id}) is not None
 
 
+@one_statement
+async def sessions_in(conn: Connection, scope: Scope, trash_id: str) -> list[Row]:
+    """The owners and the ids of the sessions in an entry."""
+    return await conn.rows(
+        "SELECT s.owner, s.id FROM trash t JOIN trashed_sessions s ON s.owner = t.owner AND s.trash_id = t.id"
+        f" WHERE t.id = :id{'' if scope.owner is None else ' AND t.owner = :owner'} ORDER BY s.owner, s.id",
+        {"owner": scope.owner, "id": trash_id},
+    )
+
+
 async def restore(conn: Connection, scope: Scope, trash_id: str, expected: int | None) -> Restored:
     """Takes back one operation; of an unconfined scope, for every owner whom it concerned."""
     rows = await _entries(conn, scope, trash_id, " FOR UPDATE")

@@ -147,4 +147,6 @@ class Versions(Messages):
             compactions=[replace(c, session_id=new_id) for c in source.compactions if c.through <= last],
         )  # fmt: skip
         self.sessions[source.owner, new_id] = fork
+        for made in sorted(fork.compactions, key=lambda made: (made.through, made.created_at)):
+            self.throw_away(fork.owner, "compact", session_id=new_id, revision=1, compaction=made)
         return fork
