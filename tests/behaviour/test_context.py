@@ -293,6 +293,46 @@ def test_the_counter_can_be_replaced(open_manager: Opener) -> None:
     assert session.history[0].tokens == 6
 
 
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "Pylos"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+LOOK = {"type": "tool_use", "id": "a", "name": "look", "input": {}}
+
+
+def said_by_anthropic(manager: SessionManager, *messages: ChatMessage) -> tuple[list[Any], dict[str, int]]:
+    """The types of the blocks of each turn, and what is left out."""
+    context = manager.context(make_session(manager, list(messages)).id, max_tokens=9_999, provider="anthropic")
+    return [[block["type"] for block in turn["content"]] for turn in context.to_anthropic()[1]], context.left_out
+
+
+def test_no_turn_ends_in_thoughts(manager: SessionManager) -> None:
+    words = {"type": "text", "text": "I look."}
+    turns, left_out = said_by_anthropic(
+        manager, user("q"), ChatMessage("assistant", [THOUGHT, words, THOUGHT, LOOK]), user("stop")
+    )
+    assert turns == [["text"], ["thinking", "text"], ["text"]]
+    assert left_out == {"unanswered tool call": 1, "thought": 1}
+    answered = ChatMessage("user", [{"type": "tool_result", "tool_use_id": "a", "content": [THOUGHT, words]}])
+    turns, left_out = said_by_anthropic(
+        manager, user("q"), ChatMessage("assistant", [THOUGHT, words, THOUGHT, LOOK]), answered
+    )
+    assert (turns, left_out) == ([["text"], ["thinking", "text", "thinking", "tool_use"], ["tool_result"]], {})
+
+
+def test_thoughts_are_the_assistants(manager: SessionManager) -> None:
+    turns, left_out = said_by_anthropic(manager, ChatMessage("user", [THOUGHT, {"type": "text", "text": "q"}, THOUGHT]))
+    assert (turns, left_out) == ([["text"]], {"thought": 2})
+
+
+def test_a_server_tool_is_sent_with_its_result(manager: SessionManager) -> None:
+    words = {"type": "text", "text": "found"}
+    whole = ChatMessage("assistant", [SEARCH, FOUND, words])
+    assert said_by_anthropic(manager, user("q"), whole) == ([["text"], [SEARCH["type"], FOUND["type"], "text"]], {})
+    for lone, reason in (SEARCH, "unanswered tool call"), (FOUND, "orphan tool result"):
+        told = said_by_anthropic(manager, user("q"), ChatMessage("assistant", [words, lone]), user("go on"))
+        assert told == ([["text"], ["text"], ["text"]], {reason: 1})
+
+
 # Arguments, owners, cost
 
 

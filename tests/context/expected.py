@@ -148,6 +148,7 @@ def cut(message: ChatMessage, answered: list[str]) -> tuple[Any, list[Any] | Non
     content: Any = message.content
     if isinstance(content, list):
         content = [block for block in message.content or () if stays(block, left)]
+        content = without_thoughts(message.role, without_lone_server_tools(message.role, content), answered)
     kept = [call for call in message.tool_calls or () if sound(call) and take(call["id"], left)]
     return content, kept or None
 
@@ -155,6 +156,41 @@ def cut(message: ChatMessage, answered: list[str]) -> tuple[Any, list[Any] | Non
 def stays(block: Any, left: list[str]) -> bool:
     kind = block.get("type") if isinstance(block, dict) else None
     return take(block["id"], left) if kind == "tool_use" else kind != "tool_result"
+
+
+def without_lone_server_tools(role: str, content: list[Any]) -> list[Any]:
+    """Of the tools that the provider runs, results and the newest call of the same id before each."""
+    paired: set[int] = set()
+    for place, block in enumerate(content):
+        kind = (block.get("type") or "") if isinstance(block, dict) else ""
+        if kind.endswith("_tool_result") and role == "assistant":
+            calls = [at for at in range(place) if is_server_call(content[at], block["tool_use_id"])]
+            if calls and calls[-1] not in paired:
+                paired |= {calls[-1], place}
+    return [block for place, block in enumerate(content) if place in paired or not of_server_tool(block)]
+
+
+def is_server_call(block: Any, id: str) -> bool:
+    return isinstance(block, dict) and block.get("type") == "server_tool_use" and block["id"] == id
+
+
+def of_server_tool(block: Any) -> bool:
+    kind = (block.get("type") or "") if isinstance(block, dict) else ""
+    return kind == "server_tool_use" or kind.endswith("_tool_result")
+
+
+def without_thoughts(role: str, content: list[Any], answered: list[str]) -> list[Any]:
+    """Thoughts are the assistant's, and something has to follow them."""
+    if role != "assistant":
+        return [block for block in content if not thinks(block)]
+    if answered:
+        return content
+    last = max((place for place, block in enumerate(content) if speaks(block)), default=-1)
+    return [block for place, block in enumerate(content) if place < last or not thinks(block)]
+
+
+def thinks(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")
 
 
 def take(id: str, left: list[str]) -> bool:
@@ -179,7 +215,9 @@ def sayable(content: Any) -> bool:
 def speaks(block: Any) -> bool:
     if isinstance(block, str):
         return bool(block.strip())
-    if not isinstance(block, dict) or block.get("type") in (None, "thinking", "tool_use", "tool_result"):
+    if not isinstance(block, dict) or block.get("type") in (
+        None, "thinking", "redacted_thinking", "tool_use", "tool_result",
+    ):  # fmt: skip
         return False
     if block["type"] in ("text", "refusal"):
         return bool(block.get(block["type"], "").strip())

@@ -34,6 +34,9 @@ said: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         [
             {"type": "thinking", "thinking": "hm", "signature": "s"},
+            {"type": "redacted_thinking", "data": "x"},
+            {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "sea"}},
+            {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []},
             {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
             {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
             {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a log"}},

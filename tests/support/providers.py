@@ -79,7 +79,10 @@ def _anthropic_faults(message: Message) -> list[str]:
     first, last = ("tool_result", "") if message["role"] == "user" else ("", "tool_use")
     if kinds != sorted(kinds, key=lambda kind: (kind != first, kind == last)):
         faults.append(f"the order {kinds}")
-    wrong = {"tool_use"} if message["role"] == "user" else {"tool_result", "image", "document"}
+    thoughts = {"thinking", "redacted_thinking"}
+    wrong = {"tool_use", *thoughts} if message["role"] == "user" else {"tool_result", "image", "document"}
+    faults += ["thoughts at the end"] if kinds[-1:] and kinds[-1] in thoughts else []
+    faults += _server_tool_faults(message)
     faults += [f"a {kind} of the {message['role']}" for kind in kinds if kind in wrong]
     for block in message["content"]:
         if block["type"] == "text" and not block["text"].strip():
@@ -90,6 +93,19 @@ def _anthropic_faults(message: Message) -> list[str]:
         if block["type"] == "tool_result" and isinstance(block.get("content"), list):
             faults += _anthropic_faults({"role": "user", "content": block["content"]})
     return faults
+
+
+def _server_tool_faults(message: Message) -> list[str]:
+    """Calls of tools that the provider runs, and their results, which stand in the same turn of the assistant."""
+    faults, asked = [], list[str]()
+    for block in message["content"]:
+        if block["type"] == "server_tool_use":
+            asked.append(block["id"])
+        elif block["type"].endswith("_tool_result"):
+            faults += [] if block["tool_use_id"] in asked else [f"the result of no call {block['tool_use_id']}"]
+            asked = [id for id in asked if id != block["tool_use_id"]]
+    faults += [f"the calls {asked} have no result"] if asked else []
+    return faults + (["a server's tool of the user"] if message["role"] == "user" and asked else [])
 
 
 def _last_words(messages: Sequence[Message]) -> list[str]:

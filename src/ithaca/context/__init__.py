@@ -28,6 +28,7 @@ class ContextInfo:
     | `unanswered tool call` | calls without a result; what else their message says is sent |
     | `orphan tool result` | results of calls that are not sent |
     | `duplicate tool result` | results of calls that have one already |
+    | `thought` | a model's thoughts that cannot be sent: behind its last words, or among somebody else's |
     """
 
     #: Tokens that are used: what the messages were counted to hold, and `TOKENS_PER_MESSAGE` for each. More than fit

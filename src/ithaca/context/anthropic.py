@@ -4,7 +4,9 @@ The rules, from https://platform.claude.com/docs/en/api/messages and
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls: a user's turn comes first, and turns
 alternate; system text stands beside them; calls end an assistant's turn, and the user's turn that follows begins with
 their results, all of them; texts are not blank; ids are unique, of letters, digits, `_` and `-`; what the assistant
-said last does not end in white space.
+said last does not end in white space. Thoughts stand in the assistant's turn only, and not at its end (the error is
+"The final block in an assistant message cannot be `thinking`"); the call of a tool that the provider runs stands there
+with its result (https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools).
 """
 
 import re
@@ -13,7 +15,7 @@ from typing import Any, TypeAlias
 
 from ithaca.attached import without_bytes
 from ithaca.columns import from_json
-from ithaca.context.calls import ALWAYS, type_of
+from ithaca.context.calls import ALWAYS, THOUGHTS, is_of_server_tool, type_of
 from ithaca.context.openai import digested, word
 from ithaca.context.window import LEAD
 from ithaca.models import ChatMessage
@@ -33,7 +35,7 @@ def to_anthropic(messages: Iterable[ChatMessage]) -> tuple[list[Block], list[dic
     turns = _Turns()
     for message in messages:
         if message.role in ALWAYS:
-            system += _texts_only(blocks(message.content))
+            system += _texts_only(message.content)
         elif message.role == "assistant":
             turns.add("assistant", _answered(message, turns.ids))
         else:
@@ -92,7 +94,7 @@ def _asked(message: ChatMessage, ids: _Ids) -> list[Block]:
     if message.role == "tool" and message.tool_call_id:
         return [_result({"tool_use_id": message.tool_call_id, "content": message.content}, ids)]
     content = message.content if isinstance(message.content, list) else []
-    return [_result(block, ids) for block in content if type_of(block) == "tool_result"] + blocks(message.content)
+    return [_result(block, ids) for block in content if type_of(block) == "tool_result"] + _users(message.content)
 
 
 def _answered(message: ChatMessage, ids: _Ids) -> list[Block]:
@@ -107,7 +109,7 @@ def _result(result: Mapping[str, Any], ids: _Ids) -> Block:
     """A result; without `content` where it is blank."""
     content = result.get("content")
     sent = {**result, "type": "tool_result", "tool_use_id": ids.of(result["tool_use_id"])}
-    sent["content"] = content if isinstance(content, str) else blocks(content)
+    sent["content"] = content if isinstance(content, str) else _users(content)
     if not sent["content"] or (isinstance(content, str) and content.isspace()):
         del sent["content"]
     return sent
@@ -184,8 +186,13 @@ def _noted(block: Mapping[str, Any]) -> Block:
     return {"type": "text", "text": f"[{block['type']}]"}
 
 
-def _texts_only(said: Iterable[Block]) -> list[Block]:
-    return [block if block["type"] == "text" else _noted(block) for block in said]
+def _users(content: Any) -> list[Block]:
+    """Content for the user's turn, where nothing may stand that only the assistant has."""
+    return [block for block in blocks(content) if not (block["type"] in THOUGHTS or is_of_server_tool(block["type"]))]
+
+
+def _texts_only(content: Any) -> list[Block]:
+    return [block if block["type"] == "text" else _noted(block) for block in _users(content)]
 
 
 _TRANSLATED: dict[str, Callable[[Block], Block | None]] = {

@@ -1,7 +1,9 @@
 """The tool calls that a message makes and the results that it brings, in either shape that they are stored in.
 
 OpenAI's shape: an assistant's `tool_calls`, and messages of the role "tool" with a `tool_call_id`. Anthropic's:
-blocks `tool_use` in an assistant's content, and blocks `tool_result` in a user's. A conversation may mix them.
+blocks `tool_use` in an assistant's content, and blocks `tool_result` in a user's. A conversation may mix them. Tools
+that the provider runs itself leave both in the assistant's content: `server_tool_use`, and a result such as
+`web_search_tool_result`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +19,15 @@ _WORDS = {"text": "text", "input_text": "text", "output_text": "text", "refusal"
 #: The roles whose messages are in every context, wherever they stand.
 ALWAYS = ("system", "developer")
 
+#: What the model thought, which only it may see, before what it said or did.
+THOUGHTS = ("thinking", "redacted_thinking")
+
 #: Parts that say nothing: calls and results are sent as such, and thoughts are for the model that had them.
-_SILENT = ("tool_use", "tool_result", "thinking", "redacted_thinking")
+_SILENT = ("tool_use", "tool_result", *THOUGHTS)
+
+#: Calls of tools that the provider runs. Their results, of many types, end in the same word.
+_SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
+_SERVER_RESULT = "_tool_result"
 
 
 @dataclass(slots=True)
@@ -37,6 +46,8 @@ class Parts:
     #: Calls that no result can answer, and results that can answer no call: without an id, or in the wrong place.
     lost_calls: int = 0
     lost_results: int = 0
+    #: Thoughts that stand in somebody else's words.
+    lost_thoughts: int = 0
 
     @property
     def calls(self) -> list[str]:
@@ -55,6 +66,7 @@ def parts_of(message: ChatMessage) -> Parts:
         parts.words = []
         for index, block in enumerate(content):
             _sort(parts, message.role, index, block)
+        _sort_server_tools(parts, message.role, content)
     else:
         parts.says = says(content)
     for index, call in enumerate(message.tool_calls or ()):
@@ -76,9 +88,37 @@ def _sort(parts: Parts, role: str, index: int, block: Any) -> None:
             parts.results[id] = index
         else:
             parts.lost_results += 1
-    elif parts.words is not None:
+    elif kind in THOUGHTS and role != "assistant":
+        parts.lost_thoughts += 1
+    elif parts.words is not None and not is_of_server_tool(kind):
         parts.words.append(index)
         parts.says = parts.says or says([block])
+
+
+def is_of_server_tool(kind: str) -> bool:
+    """Whether it is the type of a call, or of a result, of a tool that the provider runs."""
+    if kind == "tool_result":
+        return False
+    return kind in _SERVER_CALLS or kind.endswith(_SERVER_RESULT)
+
+
+def _sort_server_tools(parts: Parts, role: str, content: Sequence[Any]) -> None:
+    """Calls with the results that stand behind them in the same message are words of it; others are lost."""
+    asked: dict[str, int] = {}
+    for index, block in enumerate(content):
+        kind = type_of(block)
+        if kind in _SERVER_CALLS:
+            parts.lost_calls += 1
+            asked[_text(block.get("id"))] = index
+        elif is_of_server_tool(kind):
+            call = asked.pop(_text(block.get("tool_use_id")), None)
+            if call is None or role != "assistant" or parts.words is None:
+                parts.lost_results += 1
+            else:
+                parts.words += [call, index]
+                parts.lost_calls, parts.says = parts.lost_calls - 1, True
+    if parts.words is not None:
+        parts.words.sort()
 
 
 def _note_call(parts: Parts, where: dict[str, int], role: str, index: int, id: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ithaca.columns import Row
-from ithaca.context.calls import Parts, Piece, parts_of, says
+from ithaca.context.calls import THOUGHTS, Parts, Piece, parts_of, says, type_of
 from ithaca.models import ChatMessage
 from ithaca.tokens import TOKENS_PER_MESSAGE, TokenCounter
 
@@ -67,6 +67,9 @@ class Window:
     def _take(self, message: ChatMessage, parts: Parts) -> None:
         for id, block in parts.results.items():
             self._waiting.setdefault(id, []).append((message, block))
+        thoughts = _last_thoughts(message, parts) if self._waiting.keys().isdisjoint(parts.calls) else []
+        if thoughts:
+            parts.words = [index for index in parts.words or () if index not in thoughts]
         pieces, unanswered = self._answered(message, parts)
         if pieces:
             tokens = sum(self._weight(piece) for piece in pieces)
@@ -76,6 +79,7 @@ class Window:
         if not self.full:
             self.left_out["unanswered tool call"] += unanswered
             self.left_out["orphan tool result"] += parts.lost_results
+            self.left_out["thought"] += len(thoughts) + parts.lost_thoughts if pieces else 0
 
     def _answered(self, message: ChatMessage, parts: Parts) -> tuple[list[Piece], int]:
         """What there is to send of a message, with the results of its calls; and how many calls have none."""
@@ -152,6 +156,17 @@ class Window:
 
     def _cost_of_lead(self, oldest: Unit) -> int:
         return self._count(LEAD) + TOKENS_PER_MESSAGE if self._user_begins and not oldest.is_users else 0
+
+
+def _last_thoughts(message: ChatMessage, parts: Parts) -> list[int]:
+    """The indexes of the thoughts after the last words of a message: no turn may end with them."""
+    content, thoughts = message.content, list[int]()
+    if isinstance(content, list):
+        for index in reversed(parts.words or []):
+            if says([content[index]]):
+                break
+            thoughts += [index] if type_of(content[index]) in THOUGHTS else []
+    return thoughts
 
 
 def is_plain(row: Row) -> bool:
