@@ -12,6 +12,7 @@ from tests.support.files import data_url, made
 OWNERS = ["", "ann", "bob"]
 #: So that calls mostly find something, though any id may come to belong to anybody.
 USUAL_OWNERS = {"s1": "ann", "s2": "", "s3": "bob"}
+USUAL_SECRETS = {"h1": "ann", "h2": ""}
 USUAL_OWNERS_OF_DOCUMENTS = {"d1": "ann", "d2": ""}
 ONCE = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -29,6 +30,7 @@ def _about(usual: dict[str, str]) -> st.SearchStrategy[At]:
 managers = st.builds(At, _numbers, _scopes)
 sessions = _about(USUAL_OWNERS)
 documents = _about(USUAL_OWNERS_OF_DOCUMENTS)
+secrets = _about(USUAL_SECRETS)
 owners = st.sampled_from([None, *OWNERS])
 session_ids = st.sampled_from(list(USUAL_OWNERS))
 document_ids = st.sampled_from(list(USUAL_OWNERS_OF_DOCUMENTS))

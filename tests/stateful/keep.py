@@ -114,7 +114,10 @@ class Keep(RuleBasedStateMachine):
         super().__init__()
         self.clock = kept.Clock()
         self.world = World(self.clock)
+        #: What is in the memory of each manager.
+        self.hidden = [World(self.clock), World(self.clock)]
         self.managers = open_managers(self.clock)
+        self.url: str = self.managers[0]._database
         self.agrees = True
 
     def manager(self, at: At) -> Any:
@@ -199,9 +202,13 @@ class Keep(RuleBasedStateMachine):
         try:
             if self.agrees:
                 self.everything_agrees()
+                self.everything_is_said()
         finally:
             for manager in self.managers:
                 manager.close()
+
+    def everything_is_said(self) -> None:
+        """What the rules still want to compare at the end."""
 
     def everything_agrees(self) -> None:
         for manager in self.managers:

@@ -14,3 +14,7 @@ from tests.stateful.model.usage import Accounts
 
 class World(Imports, CleanUp, Compactions, Search, Recovery, Accounts):
     """Everybody's sessions and documents."""
+
+    def erase_owner(self, scope: str | None, owner: str) -> None:
+        super().erase_owner(scope, owner)
+        self.forget_usage(owner)

@@ -21,6 +21,7 @@ class Imports(Messages, Documents):
                 report += ImportReport(unchanged=1)
             else:
                 self.sessions[owner, conversation.id] = self.imported(owner, conversation)
+                self.tell(self.sessions[owner, conversation.id], "created")
                 report += ImportReport(sessions=1, messages=len(conversation.messages))
         return report
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import count
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from ithaca.errors import AmbiguousId, InvalidArgument, IthacaError, RevisionConflict
 
@@ -170,6 +170,15 @@ class Trashed:
         return [message for of_session in self.messages.values() for message in of_session]
 
 
+class News(NamedTuple):
+    """What those who watch hear. Of an erasure, the owner is whom it was about."""
+
+    owner: str
+    session_id: str
+    kind: str
+    revision: int
+
+
 class Kept:
     """All that is kept."""
 
@@ -178,7 +187,11 @@ class Kept:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.documents: dict[tuple[str, str], Document] = {}
         self.trash: list[Trashed] = []
+        self.news: list[News] = []
         self._numbers = count(1)
+
+    def tell(self, session: Session, kind: str, revision: int | None = None) -> None:
+        self.news.append(News(session.owner, session.id, kind, session.revision if revision is None else revision))
 
     @property
     def now(self) -> datetime:
@@ -224,11 +237,12 @@ def all_or_nothing(call: Callable[Concatenate[Model, P], T]) -> Callable[Concate
 
     @wraps(call)
     def careful(model: Model, *args: P.args, **kwargs: P.kwargs) -> T:
-        before = deepcopy((model.sessions, model.documents, model.trash))
+        before, told = deepcopy((model.sessions, model.documents, model.trash)), len(model.news)
         try:
             return call(model, *args, **kwargs)
         except IthacaError:
             model.sessions, model.documents, model.trash = before
+            del model.news[told:]
             raise
 
     return careful

@@ -50,14 +50,14 @@ class Messages(Sessions):
             for m in said
         ]  # fmt: skip
 
-    def append(self, session: Session, new: list[Message], at: datetime | None) -> None:
+    def append(self, session: Session, new: list[Message], at: datetime | None, kind: str = "messages added") -> None:
         for message in new:
             message.seq = session.next_seq
             session.next_seq += 1
             session.history.append(message)
         if at is not None:
             session.last_message_at = max(session.last_message_at or at, at)
-        self.changed(session)
+        self.changed(session, kind)
 
     def get_message(self, scope: str | None, session_id: str, message_id: str) -> Message:
         message = self.find_message(self.find(scope, session_id), message_id)
@@ -160,7 +160,8 @@ class Messages(Sessions):
         if gone:
             put = (session.next_seq, session.next_seq + len(new) - 1)
             self.throw_messages(session, "replace messages", gone, put)
-        self.append(session, new, max((m.created_at for m in new if m.id not in old), default=None))
+        at = max((m.created_at for m in new if m.id not in old), default=None)
+        self.append(session, new, at, "messages changed" if gone or at is None else "messages added")
         return session.history
 
 

@@ -127,7 +127,7 @@ class Recovery(Versions, Documents):
         self.sessions[session.owner, session.id] = session
         session.since = self.now
         session.revision += 1  # its deletion was a change
-        self.changed(session)
+        self.changed(session, "restored")
         for document_id in entry.attached.pop(session.id, []):
             document = self.documents.get((session.owner, document_id))
             if document is not None and document.session_id is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ithaca.arguments import UNSET, Unset
 from ithaca.errors import InvalidArgument, LegalHold, RetentionNotFound
-from tests.stateful.model.kept import Clock, Session, owner_of_new
+from tests.stateful.model.kept import Clock, News, Session, owner_of_new
 from tests.stateful.model.recovery import Recovery
 
 #: How long the trash keeps what was removed.
@@ -93,6 +93,7 @@ class Policies(Recovery):
             session.archived = True
             session.revision += 1
             session.updated_at = self.now
+            self.tell(session, "archived")
 
     def outcome(self, policy: Policy) -> dict[str, list[Session]]:
         governed = [session for session in self.in_scope(policy.owner) if self.policy_of(session) is policy]
@@ -132,6 +133,17 @@ class Policies(Recovery):
             if entry.number == number and self.owner_is_held(entry.owner):
                 raise LegalHold(entry.owner)
         return super().purge(scope, number)
+
+    def erase_owner(self, scope: str | None, owner: str) -> None:
+        owner_of_new(scope, owner)
+        if self.owner_is_held(owner):
+            raise LegalHold(owner)
+        for kept in (self.sessions, self.documents, self.policies):
+            for key in [key for key in kept if key[0] == owner]:
+                del kept[key]  # type: ignore[attr-defined]
+        self.trash = [entry for entry in self.trash if entry.owner != owner]
+        self.news = [news for news in self.news if news.owner != owner or news.kind == "erased"]
+        self.news.append(News(owner, "", "erased", 0))
 
     def purge_what_is_old(self, scope: str | None) -> None:
         for entry in self.listed(scope):

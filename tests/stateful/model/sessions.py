@@ -31,9 +31,10 @@ class Sessions(Kept):
         check_revision(session, expected)
         return session
 
-    def changed(self, session: Session) -> None:
+    def changed(self, session: Session, kind: str = "messages changed") -> None:
         """Every change raises the revision by one and is a use of the session."""
         session.revision += 1
+        self.tell(session, kind)
         session.updated_at = self.now
         self.used(session)
 
@@ -65,6 +66,7 @@ class Sessions(Kept):
             headers or {}, extra or {}, created_at=now, updated_at=now, last_accessed=now, since=now,
         )  # fmt: skip
         self.sessions[owner, session_id] = session
+        self.tell(session, "created")
         return session
 
     def any_owners(self, session_id: str) -> bool:
@@ -94,7 +96,7 @@ class Sessions(Kept):
             changes.setdefault("headers", {})  # they were meant for the old one
         for field, value in changes.items():
             setattr(session, field, {} if field == "extra" and value is None else value)
-        self.changed(session)
+        self.changed(session, "updated")
         return session
 
     def rename_session(self, scope: str | None, session_id: str, name: str, **expected: Any) -> Session:
@@ -135,6 +137,7 @@ class Sessions(Kept):
 
     def take_along(self, entry: Trashed, session: Session) -> None:
         del self.sessions[session.owner, session.id]
+        self.tell(session, "deleted", session.revision + 1)
         entry.messages[session.id] = session.history
         for other in self.trash:
             of_it = (other.owner, other.session_id, other.parent) == (session.owner, session.id, None)

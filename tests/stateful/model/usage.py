@@ -39,8 +39,12 @@ class Accounts(Sessions):
             return before
         check_revision(session, expected_revision)
         self.spent[session.owner, id] = record
-        self.changed(session)
+        self.changed(session, "updated")
         return record
+
+    def forget_usage(self, owner: str) -> None:
+        for key in [key for key in self.spent if key[0] == owner]:
+            del self.spent[key]
 
     def usage(self, scope: str | None, *, by: Sequence[str], since: date | None = None) -> list[Usage]:
         sums: dict[tuple[object, ...], Usage] = {} if by else {(): Usage(0, 0, Decimal(0), 0)}

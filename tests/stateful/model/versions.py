@@ -43,7 +43,7 @@ class Versions(Messages):
     def put_version(self, session: Session, old: Message, new: Message) -> Message:
         old.version_group = new.version_group = old.version_group or f"versions of {old.id} from {session.revision}"
         self.set_aside(session, old)
-        self.append(session, [new], new.created_at)
+        self.append(session, [new], new.created_at, "messages changed")
         return new
 
     def set_aside(self, session: Session, first: Message) -> None:
@@ -147,6 +147,7 @@ class Versions(Messages):
             compactions=[replace(c, session_id=new_id) for c in source.compactions if c.through <= last],
         )  # fmt: skip
         self.sessions[source.owner, new_id] = fork
+        self.tell(fork, "created")
         for made in sorted(fork.compactions, key=lambda made: (made.through, made.created_at)):
             self.throw_away(fork.owner, "compact", session_id=new_id, revision=1, compaction=made)
         return fork

@@ -43,6 +43,8 @@ class RetentionRules(Keep):
         report = self.manager(at).apply_retention(dry_run=dry_run, batch=batch)
         actual = [{name: getattr(outcome, name) for name in COUNTS} for outcome in report.outcomes]
         self.same(actual, self.world.apply_retention(at.scope, dry_run=dry_run, batch=batch))
+        if not dry_run:
+            self.hidden[at.number].purge_what_is_old(at.scope)
 
     @rule(at=given.sessions, delete=st.booleans(), rest=rest, leap=given.leaps, batch=st.sampled_from([1, 200]))
     def keep_for_no_longer(self, at: At, delete: bool, rest: dict[str, Any], leap: timedelta, batch: int) -> None:
