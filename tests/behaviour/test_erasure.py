@@ -83,7 +83,7 @@ def test_an_owner_is_erased_completely_and_nobody_else(manager: SessionManager, 
     bob = manager.for_owner("bob")
     assert [session.to_dict() for session in bob.list_sessions()] == before
     assert (history(bob, "s-bob")[0], len(bob.trash()), bob.get_document("d-bob").version) == (
-        f"{OTHERS} edited", 5, 2,
+        f"{OTHERS} edited", 6, 2,
     )  # fmt: skip
     bob.undo("s-bob")
     bob.undo("t-bob")

@@ -253,6 +253,13 @@ def test_an_erased_owner_is_told_to_whom_it_concerns(manager: Any, database_url:
     assert "penelope" not in str(execute(database_url, "SELECT * FROM changes"))
 
 
+def test_who_has_heard_all_misses_nothing_by_an_erasure(manager: Any) -> None:
+    manager.create_session("s", owner="penelope")
+    heard_last = list(manager.watch(session="s", after=0, timeout=0.1))[-1].cursor
+    manager.erase_owner("penelope")
+    assert [change.kind for change in manager.watch(after=heard_last, timeout=0.1)] == ["erased"]
+
+
 def test_nobodys_data_is_erased_with_word_of_it(manager: Any) -> None:
     manager.create_session("s")
     manager.create_session("t", owner="penelope")

@@ -115,9 +115,11 @@ def fingerprint(owner: str) -> int:
     return int.from_bytes(blake2b(owner.encode(), digest_size=8).digest(), signed=True)
 
 
+_ANY_NUMBER = 2**63 - 1
+
 _NOW: dict[Engine, str] = {
     "sqlite": "SELECT 0, coalesce(max(number), 0) FROM changes",
-    "postgres": "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) - 1, 9223372036854775807",
+    "postgres": f"SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT) - 1, {_ANY_NUMBER}",
 }
 
 _OLDEST: dict[Engine, str] = {
@@ -227,9 +229,13 @@ async def read_after(conn: Connection, scope: Scope, watched: Watched, position:
 
 
 async def _gone_before(conn: Connection, position: Position) -> Position | None:
-    """The end of the removed rows, if there were any after the position."""
+    """The end of the removed rows, if there were any after the position.
+
+    Rows of an erased owner are removed, too: so where the position is one of a row, its number counts as well.
+    """
     oldest = await conn.row(_OLDEST[conn.engine])
     if oldest is None or oldest[1] is None or oldest[1] == 1:
         return None
     end = Position(oldest[0], oldest[1] - 1)
-    return end if (position.transaction, position.number) < (end.transaction, end.number) else None
+    heard = position.number >= end.number and position.number != _ANY_NUMBER
+    return end if not heard and (position.transaction, position.number) < (end.transaction, end.number) else None
