@@ -114,6 +114,19 @@ def test_keeping_the_last_messages_keeps_the_calls_of_their_results(manager: Ses
     manager.undo(session.id)
 
 
+def test_a_hidden_call_does_not_take_the_place_of_the_one_that_is_sent(manager: SessionManager) -> None:
+    call = [{"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}]
+    session = make_session(
+        manager,
+        [
+            ChatMessage("user", "look"), ChatMessage("assistant", None, tool_calls=call),
+            ChatMessage("assistant", None, {"hidden": True}, tool_calls=call),
+            ChatMessage("tool", "calm", tool_call_id="a"), ChatMessage("assistant", "Seen."),
+        ],
+    )  # fmt: skip
+    assert manager.compact(session.id, "So far.", keep_last=2).through == 1
+
+
 def test_a_result_of_no_call_moves_the_cut_no_further(manager: SessionManager) -> None:
     session = make_session(manager, [*texts(700), ChatMessage("tool", "lost", tool_call_id="none"), *texts(1)])
     assert manager.compact(session.id, "So far.", keep_last=2).through == 700

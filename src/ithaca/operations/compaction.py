@@ -10,7 +10,8 @@ from typing import Any
 from ithaca.columns import Row
 from ithaca.connection import Connection, one_statement
 from ithaca.content import new_id
-from ithaca.context.calls import parts_of
+from ithaca.context.calls import Parts, parts_of
+from ithaca.context.window import set_aside
 from ithaca.errors import InvalidArgument, MessageNotFound, SessionNotFound
 from ithaca.models import ChatMessage, Compaction
 from ithaca.operations import trash
@@ -121,7 +122,7 @@ class Cut:
     def found(self, row: Row) -> bool:
         """Considers the next older message; returns whether the cut is where it stays."""
         message = ChatMessage.from_row(row)
-        parts = parts_of(message)
+        parts = Parts() if set_aside(message) else parts_of(message)  # what no model gets calls nothing
         if self._still > 0:
             self._still -= 1
             self._wanted = (self._wanted | parts.results.keys()) - set(parts.calls)
