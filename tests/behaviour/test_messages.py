@@ -575,7 +575,9 @@ def sync_manager(database_url: str, loop_thread: LoopThread) -> Iterable[Session
 
 def test_a_message_of_10_megabytes(sync_manager: SessionManager) -> None:
     text = "Ἰθάκη\0\ufdd0" * (10 * 1024 * 1024 // 14)
-    blocks = [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 10 * 1024 * 1024}}]
+    blocks = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoA" + "A" * 10 * 1024 * 1024}}
+    ]
     id = make_session(sync_manager, [ChatMessage("user", text), ChatMessage("user", blocks)]).id
     one, two = sync_manager.get_session(id).history
     assert (one.content == text, two.content == blocks) == (True, True)

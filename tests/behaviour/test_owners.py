@@ -124,6 +124,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "usage": lambda m, x: [m.usage(), m.usage(session_id=x.session), m.usage(owner=x.owner, by=["owner"])],
     "verify": lambda m, _: m.verify(),
     "search": lambda m, x: [list(m.search("mine", session=x.session)), list(m.search("mine", owner=x.owner))],
+    "latest_cursor": lambda m, _: len(m.latest_cursor()) > 0,
     "watch": lambda m, x: [
         list(m.watch(session=x.session, after=0, timeout=0)),
         list(m.watch(owner=x.owner, after="0-0", timeout=0)),
@@ -218,6 +219,7 @@ def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
 
 #: Calls that work on all that there is, or on what they name otherwise.
 NAMING_NO_SESSION_OR_DOCUMENT = {
+    "latest_cursor",
     "apply_retention",
     "attach_document",
     "cleanup_empty_sessions",
