@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import apsw
 
+from ithaca.errors import IthacaError
 from ithaca.later import note
 from ithaca.storage.sqlite_connection import translated
 
@@ -65,18 +66,21 @@ class Checkpoints:
             self._thread = thread  # once it runs: who closes waits for it
 
     def _run(self) -> None:
-        db = self._connect()
         try:
-            while self._wanted.wait() and not self._closing:
-                self._wanted.clear()
-                try:
-                    self._copy(db)
-                except apsw.BusyError:
-                    pass  # another process does it
-                except apsw.Error as error:
-                    note(translated(error))
-        finally:
-            db.close()
+            with contextlib.closing(self._connect()) as db:
+                while self._wanted.wait() and not self._closing:
+                    self._wanted.clear()
+                    self._copy_or_note(db)
+        except IthacaError as error:  # the file is gone, say; who writes next is told
+            note(error)
+
+    def _copy_or_note(self, db: apsw.Connection) -> None:
+        try:
+            self._copy(db)
+        except apsw.BusyError:
+            pass  # another process does it
+        except apsw.Error as error:
+            note(translated(error))
 
     def _copy(self, db: apsw.Connection) -> None:
         self._copied = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
