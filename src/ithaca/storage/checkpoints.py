@@ -34,7 +34,8 @@ class Checkpoints:
         self._next = STEP
         self._copied = 0
         self._thread: threading.Thread | None = None
-        self._wanted = threading.Event()
+        self._sleeping = threading.Lock()
+        self._sleeping.acquire()
         self._closing = False
 
     def committed(self, db: apsw.Connection, _: str, pages: int) -> int:
@@ -54,22 +55,25 @@ class Checkpoints:
     def close(self) -> None:
         """Returns when the thread has ended; what it leaves, SQLite copies when the last connection is closed."""
         self._closing = True
-        self._wanted.set()
-        if self._thread is not None:
+        self._wake()
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
 
     def _begin(self) -> None:
-        self._wanted.set()
         if self._thread is None:
-            thread = threading.Thread(target=self._run, name="ithaca-checkpoints", daemon=True)
-            thread.start()
-            self._thread = thread  # once it runs: who closes waits for it
+            self._thread = threading.Thread(target=self._run, name="ithaca-checkpoints", daemon=True)
+            self._thread.start()
+        self._wake()
+
+    def _wake(self) -> None:
+        # A lock, as an `Event` that Ctrl-C falls into may stay locked for ever.
+        with contextlib.suppress(RuntimeError):  # it has been woken already
+            self._sleeping.release()
 
     def _run(self) -> None:
         try:
             with contextlib.closing(self._connect()) as db:
-                while self._wanted.wait() and not self._closing:
-                    self._wanted.clear()
+                while self._sleeping.acquire() and not self._closing:
                     self._copy_or_note(db)
         except IthacaError as error:  # the file is gone, say; who writes next is told
             note(error)

@@ -79,7 +79,7 @@ class FileLock:
         turn = Turn(descriptor)
         try:
             threading.Thread(target=turn.wait_for, name="ithaca-turn", daemon=True).start()
-            if not turn.came.wait(self._timeout):
+            if not turn.comes_within(self._timeout):
                 raise DatabaseBusy(f"another process has been writing for {self._timeout:g} seconds")
         except BaseException:
             self._descriptor = None
@@ -88,26 +88,34 @@ class FileLock:
 
 
 class Turn:
-    """A wait for the lock that may be given up, but not ended: when it comes nevertheless, the lock is let go."""
+    """A wait for the lock that may be given up, but not ended: when it comes nevertheless, the lock is let go.
+
+    Plain locks only: an `Event` that Ctrl-C falls into may stay locked for ever.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.came = threading.Event()
-        self._given_up = False
+        self._came = self._given_up = False
         self._deciding = threading.Lock()
+        self._waiting = threading.Lock()
+        self._waiting.acquire()
+
+    def comes_within(self, seconds: float) -> bool:
+        return self._waiting.acquire(timeout=seconds)
 
     def wait_for(self) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         with self._deciding:
-            self.came.set()
+            self._came = True
             if self._given_up:
                 os.close(self._descriptor)
+        self._waiting.release()
 
     def give_up(self) -> None:
         """Leaves the descriptor to the thread that waits on it."""
         with self._deciding:
             self._given_up = True
-            if self.came.is_set():
+            if self._came:
                 os.close(self._descriptor)
 
 
