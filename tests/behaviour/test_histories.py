@@ -32,7 +32,7 @@ def test_a_history_is_never_older_than_what_is_stored(manager: SessionManager, o
         lambda m: m.rename_session(id, "renamed"),
         lambda m: (m.delete_session(id), m.undo(id)),
     ]
-    for _ in range(40):
+    for _ in range(18):
         manager.add_message(id, ChatMessage("user", "one that can be changed"))
         chance.choice(changes)(chance.choice([manager, other]))
         assert history(manager, id) == history(other, id) == stored(open_manager, id)

@@ -154,7 +154,7 @@ def test_a_damaged_file_fails_and_what_came_before_stays(manager: SessionManager
 
 
 def test_a_long_session_comes_in_in_constant_memory(manager: SessionManager, legacy: Legacy) -> None:
-    count = 100_000
+    count = 50_000
     times = (f"2026-03-01 {i // 6000:02}:{i // 100 % 60:02}:{i % 100 // 2:02}" for i in range(count))
     rows = (message(f"m{i}", f"{i} {'x' * 400}", timestamp=time) for i, time in enumerate(times))
     path = legacy(sessions=[session(message_count=count)], messages=rows)

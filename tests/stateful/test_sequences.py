@@ -61,7 +61,7 @@ def test_on_sqlite(second: str, tmp_path: Path, runner: asyncio.Runner) -> None:
         return f"sqlite:///{file}"
 
     pair = partial(two_managers, fresh_url, runner if second == "awaits" else None)
-    run_state_machine_as_test(partial(Everything, pair), settings=sequences(60))
+    run_state_machine_as_test(partial(Everything, pair), settings=sequences(40))
 
 
 @pytest.mark.parametrize(("version", "examples"), [("newest", 12), ("15", 5)])
