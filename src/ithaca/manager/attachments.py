@@ -1,8 +1,7 @@
 """The calls about attachments."""
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeAlias, TypeVar
 
 from ithaca.attached import Attachment, Collected
 from ithaca.errors import AttachmentNotFound
@@ -15,6 +14,9 @@ from ithaca.uploads import PIECE, Upload, is_file, pieces
 
 if TYPE_CHECKING:
     from ithaca.manager.opening import OpenedWhenUsed
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What can be stored: bytes, a file that is open for reading bytes, or pieces of bytes.
 Bytes: TypeAlias = bytes | BinaryIO | Iterable[bytes]
@@ -141,13 +143,13 @@ class AsyncAttachments(AsyncBase):
         door = self._door
         owner = door.owner(owner)
         upload = Upload(door.media_type(media_type), door.scope.limits, CHUNK)
-        if digest := await asyncio.to_thread(upload.known_digest, data):
+        if digest := await in_thread(upload.known_digest, data):
             known = await self._storage.write(attachments.reuse, door.scope, owner, digest)
             if known is not None:
                 return known
         try:
             async for piece in _async_pieces(data):
-                await self._take(owner, upload, await asyncio.to_thread(upload.take, piece))
+                await self._take(owner, upload, await in_thread(upload.take, piece))
             rest = upload.end()
             if not upload.stored:
                 return await self._storage.write(attachments.put, door.scope, owner, upload.whole(rest))
@@ -228,7 +230,7 @@ async def _async_pieces(data: Any) -> AsyncIterator[object]:
         async for piece in data:
             yield piece
     elif is_file(data):
-        while piece := await asyncio.to_thread(data.read, PIECE):
+        while piece := await in_thread(data.read, PIECE):
             yield piece
     else:
         for piece in pieces(data):
@@ -250,3 +252,10 @@ def batches(found: list[Any]) -> Iterator[list[Any]]:
 def planned(batch: list[Any]) -> Collected:
     """What removing these would free."""
     return Collected(len(batch), sum(size for _, _, size, _ in batch))
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a call returns that the event loop must not wait for. Who is not on one doesn't import asyncio."""
+    from asyncio import to_thread
+
+    return await to_thread(call, *args, **kwargs)
