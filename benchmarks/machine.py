@@ -25,7 +25,7 @@ def described(folder: Path, postgres: str | None = None) -> dict[str, str]:
         "PostgreSQL": postgres or "",
         "psycopg": _version("psycopg"),
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
-        "file system": _file_system(folder),
+        "file system": _file_system(folder) or "not told",
         "kernel": f"{platform.system()} {platform.release()}",
     }
     return {name: fact for name, fact in facts.items() if fact}
