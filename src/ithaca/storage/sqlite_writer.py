@@ -236,12 +236,7 @@ class Writer:
         for job in jobs:
             job.error = None
             self._db.execute("SAVEPOINT one")
-            try:
-                job.result = job.run(self._connection)
-            except Exception as error:
-                job.error = translated(error)
-                if not self._db.in_transaction:
-                    raise  # a full disk and the like end the whole transaction
+            if self._fails(job):
                 self._db.execute("ROLLBACK TO one")
             self._db.execute("RELEASE one")
 
@@ -259,16 +254,22 @@ class Writer:
     def _run(self, job: Job, *, shared: bool) -> None:
         """Runs one. If it fails, most often nothing is changed yet; else all are run again."""
         before = self._db.total_changes()
+        if self._fails(job):
+            if not shared:
+                self._db.execute("ROLLBACK")
+            elif self._db.total_changes() != before:
+                raise Harmed
+
+    def _fails(self, job: Job) -> bool:
+        """Whether an operation raised an error of its own; one that ends the transaction, as a full disk, is raised."""
         try:
             job.result = job.run(self._connection)
         except Exception as error:
             job.error = translated(error)
             if not self._db.in_transaction:
-                raise  # a full disk and the like end the whole transaction
-            if not shared:
-                self._db.execute("ROLLBACK")
-            elif self._db.total_changes() != before:
-                raise Harmed from error
+                raise
+            return True
+        return False
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
