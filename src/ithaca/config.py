@@ -147,5 +147,7 @@ def _number(name: str, text: str) -> float:
 
 
 def _limits(env: Mapping[str, str]) -> Limits:
-    names = {f"ITHACA_{limit.name.upper()}": limit.name for limit in fields(Limits)}
-    return Limits(**{field: int(_number(name, env[name])) for name, field in names.items() if name in env})
+    return Limits(**{field: int(_number(name, env[name])) for name, field in _LIMITS.items() if name in env})
+
+
+_LIMITS = {f"ITHACA_{limit.name.upper()}": limit.name for limit in fields(Limits)}

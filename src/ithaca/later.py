@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from _thread import start_new_thread
 from collections import OrderedDict
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -24,10 +25,10 @@ class Recently:
 
     def first(self, key: object, now: int) -> bool:
         """Whether it hasn't happened within the time; from now on it has."""
+        before = self._times.get(key)
+        if before is not None and 0 <= now - before < self._span:
+            return False
         with self._lock:
-            before = self._times.get(key)
-            if before is not None and 0 <= now - before < self._span:
-                return False
             self._times[key] = now
             self._times.move_to_end(key)
             if len(self._times) > _REMEMBERED:
@@ -45,30 +46,43 @@ class Later:
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._started = False
+        self._ended = threading.Lock()
 
     def do(self, work: Callable[[], object]) -> None:
-        with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="ithaca-later", daemon=True)
-                thread.start()
-                self._thread = thread  # once it runs: who closes waits for it
         self._work.put(work)
+        if not self._started:
+            self._start()
 
     def close(self) -> None:
         """Returns when all that was handed over is done."""
-        if self._thread is not None:
-            self._work.put(None)
-            self._thread.join()
-            self._thread = None
+        with self._lock:
+            if self._started:
+                self._work.put(None)
+                with self._ended:
+                    self._started = False
+
+    def _start(self) -> None:
+        """Starts the thread, without waiting until it runs, as `threading.Thread` does: a reader would wait for it."""
+        with self._lock:
+            if not self._started:
+                self._ended.acquire()
+                self._started = True
+                start_new_thread(self._run, ())
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            try:
-                work()
-            except IthacaError as error:
-                note(error)
+        try:
+            while (work := self._work.get()) is not None:
+                self._do(work)
+        finally:
+            self._ended.release()
+
+    def _do(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except IthacaError as error:
+            note(error)
 
 
 class WhenQuiet:

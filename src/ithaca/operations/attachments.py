@@ -195,26 +195,27 @@ async def filled(conn: Connection, owner: str, messages: Sequence[ChatMessage]) 
     if all(message.attached is None or isinstance(message.attached, Attached) for message in messages):
         return list(messages)
     rows = [tuple(message.columns(MESSAGE_COLUMNS).values()) for message in messages]
-    return list(map(ChatMessage.from_row, await inlined(conn, owner, rows)))
+    return ChatMessage.from_rows(await inlined(conn, owner, rows))
 
 
 async def whole(
-    conn: Connection, owner: str, found: list[ChatMessage], again: Callable[[], Awaitable[list[ChatMessage]]]
+    conn: Connection, owner: str, rows: Sequence[Row], again: Callable[[], Awaitable[Sequence[Row]]]
 ) -> list[ChatMessage]:
-    """Messages that were found, with their bytes, in an operation that may run outside a transaction.
+    """The messages of rows, with their bytes, in an operation that may run outside a transaction.
 
     Bytes that are not there any more went with the messages that referred to them, so these are read again.
     """
-    found = await filled(conn, owner, found)
-    for _ in range(READ_AGAIN):
-        if all(map(_is_whole, found)):
-            break
-        found = await filled(conn, owner, await again())
-    return found
+    found = await inlined(conn, owner, rows)
+    if found is not rows:
+        for _ in range(READ_AGAIN):
+            if all(map(_is_whole, found)):
+                break
+            found = await inlined(conn, owner, await again())
+    return ChatMessage.from_rows(found)
 
 
-def _is_whole(message: ChatMessage) -> bool:
-    attached = message.attached
+def _is_whole(row: Row) -> bool:
+    attached = row[13]
     if not isinstance(attached, Attached):
         return attached is None
     return all(place.digest in attached.data or place.size == 0 for place in places_of(attached))
@@ -222,7 +223,7 @@ def _is_whole(message: ChatMessage) -> bool:
 
 async def messages(conn: Connection, owner: str, rows: Sequence[Row], *, inline: bool = True) -> list[ChatMessage]:
     """The messages of rows that were read with `MESSAGE_COLUMNS`: with their bytes, or with references."""
-    return list(map(ChatMessage.from_row, await inlined(conn, owner, rows) if inline else rows))
+    return ChatMessage.from_rows(await inlined(conn, owner, rows) if inline else rows)
 
 
 async def load(conn: Connection, owner: str, digests: Iterable[str]) -> dict[str, bytes]:

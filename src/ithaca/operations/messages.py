@@ -1,6 +1,7 @@
 """Messages: appended under numbers that are never used twice, read by number, changed by id."""
 
 from collections.abc import Sequence
+from itertools import count as numbers_from
 from typing import Any
 
 from ithaca.attached import Attached, places_of
@@ -50,7 +51,7 @@ async def append(
     }
     first = await conn.append(session, drafts)
     if first is not None:
-        return [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(drafts, first)]
+        return ChatMessage.from_rows(list(map(draft_row, drafts, numbers_from(first))))
     return await _append_rest(conn, scope, session_id, drafts, expected)
 
 
@@ -112,11 +113,13 @@ async def _revision(conn: Connection, owner: str, session_id: str) -> int:
 
 async def by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -> dict[str, ChatMessage]:
     """Those of the messages that the session holds."""
-    rows = await conn.rows(
-        f"{_BY_ID} AND id IN (EACH(:ids))",
-        {"owner": owner, "session_id": session_id, "ids": ids},
-    )
+    rows = await _rows_by_id(conn, owner, session_id, ids)
     return {row[1]: ChatMessage.from_row(row) for row in rows}
+
+
+async def _rows_by_id(conn: Connection, owner: str, session_id: str, ids: list[str]) -> list[Row]:
+    params = {"owner": owner, "session_id": session_id, "ids": ids}
+    return await conn.rows(f"{_BY_ID} AND id IN (EACH(:ids))", params)
 
 
 @one_statement
@@ -131,18 +134,9 @@ async def get_page(
 ) -> list[ChatMessage]:
     """The messages next to a number, oldest first: those after it, or the newest before it."""
     owner = await scope.owner_of_session(conn, session_id)
-    params = {"owner": owner, "session_id": session_id, "before": before, "after": after, "limit": limit}
-    bounds = (" AND seq < :before" if before is not None else "") + (" AND seq > :after" if after is not None else "")
-    downward = after is None
-
-    async def read() -> list[ChatMessage]:
-        rows = await conn.rows(f"{_OF_SESSION}{bounds} ORDER BY seq{' DESC' if downward else ''} LIMIT :limit", params)
-        if not rows:
-            await _revision(conn, owner, session_id)  # an empty page of a session that exists, or an error
-        return list(map(ChatMessage.from_row, reversed(rows) if downward else rows))
-
-    found = await read()
-    return await attachments.whole(conn, owner, found, read) if inline else found
+    page = _Page(conn, owner, session_id, before, after, limit)
+    rows = await page.read()
+    return await attachments.whole(conn, owner, rows, page.read) if inline else ChatMessage.from_rows(rows)
 
 
 @one_statement
@@ -153,28 +147,60 @@ async def stretch(
 
     Fewer where they have large attachments: a stream holds no more of them at a time than a stretch.
     """
+    owner = await scope.owner_of_session(conn, session_id)
+    page = _Page(conn, owner, session_id, None, after, limit)
     more = False
 
-    async def read() -> list[ChatMessage]:
+    async def read() -> Sequence[Row]:
         nonlocal more
-        page = await get_page(conn, scope, session_id, None, after, limit, inline=False)
-        few = _up_to_bytes(page, STRETCH_BYTES) if inline else page
-        more = len(page) == limit or len(few) < len(page)
+        rows = await page.read()
+        few = _up_to_bytes(rows, STRETCH_BYTES) if inline else rows
+        more = len(rows) == limit or len(few) < len(rows)
         return few
 
-    found = await read()
-    if inline and any(message.attached for message in found):
-        found = await attachments.whole(conn, await scope.owner_of_session(conn, session_id), found, read)
-    return found, more
+    rows = await read()
+    return await attachments.whole(conn, owner, rows, read) if inline else ChatMessage.from_rows(rows), more
 
 
-def _up_to_bytes(messages: list[ChatMessage], most: int) -> list[ChatMessage]:
+class _Page:
+    """The rows of messages next to a number; they may be read again."""
+
+    __slots__ = ("_conn", "_downward", "_params", "_session", "_sql")
+
+    def __init__(
+        self, conn: Connection, owner: str, session_id: str, before: int | None, after: int | None, limit: int
+    ) -> None:
+        self._conn, self._session, self._downward = conn, (owner, session_id), after is None
+        self._sql = _PAGES[before is None, after is None]
+        self._params = {"owner": owner, "session_id": session_id, "before": before, "after": after, "limit": limit}
+
+    async def read(self) -> list[Row]:
+        """Oldest first. An empty page of a session that isn't there raises."""
+        rows = await self._conn.rows(self._sql, self._params)
+        if not rows:
+            await _revision(self._conn, *self._session)
+        if self._downward:
+            rows.reverse()
+        return rows
+
+
+def _page_sql(before: bool, after: bool) -> str:
+    bounds = (" AND seq < :before" if before else "") + (" AND seq > :after" if after else "")
+    return f"{_OF_SESSION}{bounds} ORDER BY seq{'' if after else ' DESC'} LIMIT :limit"
+
+
+#: By which of `before` and `after` are None.
+_PAGES = {(not before, not after): _page_sql(before, after) for before in (True, False) for after in (True, False)}
+
+
+def _up_to_bytes(rows: Sequence[Row], most: int) -> Sequence[Row]:
     size = 0
-    for count, message in enumerate(messages):
-        size += sum(place.size for place in places_of(message.attached))
-        if size > most and count:
-            return messages[:count]
-    return messages
+    for count, row in enumerate(rows):
+        if row[13] is not None:
+            size += sum(place.size for place in places_of(row[13]))
+            if size > most and count:
+                return rows[:count]
+    return rows
 
 
 @one_statement
@@ -182,15 +208,15 @@ async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: s
     """One message by its id."""
     owner = await scope.owner_of_session(conn, session_id)
 
-    async def read() -> list[ChatMessage]:
-        found = await by_id(conn, owner, session_id, [message_id])
-        if not found:
+    async def read() -> list[Row]:
+        rows = await _rows_by_id(conn, owner, session_id, [message_id])
+        if not rows:
             await _revision(conn, owner, session_id)
             raise MessageNotFound(session_id, message_id)
-        return [found[message_id]]
+        return rows
 
-    found = await read()
-    return (await attachments.whole(conn, owner, found, read) if inline else found)[0]
+    rows = await read()
+    return (await attachments.whole(conn, owner, rows, read) if inline else ChatMessage.from_rows(rows))[0]
 
 
 async def edit(
@@ -284,7 +310,7 @@ async def replace(
     """
     head = await lock(conn, scope, session_id, expected)
     rows = await conn.rows(f"{_OF_SESSION} ORDER BY seq", {"owner": head.owner, "session_id": session_id})
-    stored = list(map(ChatMessage.from_row, rows))
+    stored = ChatMessage.from_rows(rows)
     kept = _common_start(stored, drafts)
     said = [_as_said(message, draft) for message, draft in zip(stored[:kept], drafts, strict=False)]
     if kept == len(stored) == len(drafts):
@@ -309,7 +335,7 @@ async def insert_known(conn: Connection, head: Head, drafts: Sequence[Draft], no
     place = {"owner": head.owner, "session_id": head.id}
     numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, head.next_seq)]
     await conn.run_many(INSERT_KNOWN_MESSAGE, numbered)
-    return [ChatMessage.from_row(draft_row(draft, seq)) for seq, draft in enumerate(drafts, head.next_seq)]
+    return ChatMessage.from_rows(list(map(draft_row, drafts, numbers_from(head.next_seq))))
 
 
 def _common_start(stored: Sequence[ChatMessage], drafts: Sequence[Draft]) -> int:

@@ -1,6 +1,8 @@
 """Numbered migrations: `NNNN_name.sql`, each applied with its record in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from ithaca.connection import Engine
@@ -16,11 +18,12 @@ class Migration:
     sql: str
 
 
-def migrations(engine: Engine) -> list[Migration]:
+@cache
+def migrations(engine: Engine) -> Sequence[Migration]:
     """Every step that this release knows, in order, numbered from 1 without a gap."""
     folder = files("ithaca.storage").joinpath("migrations", engine)
     scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
-    return [_migration(script.name, script.read_text(encoding="utf-8")) for script in scripts]
+    return tuple(_migration(script.name, script.read_text(encoding="utf-8")) for script in scripts)
 
 
 def _migration(file: str, sql: str) -> Migration:

@@ -395,7 +395,7 @@ def _version(db: psycopg.Connection[Row]) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _apply(db: psycopg.Connection[Row], steps: list[Migration]) -> int:
+def _apply(db: psycopg.Connection[Row], steps: Sequence[Migration]) -> int:
     """Applies what is missing, in one transaction that only one process is in at a time."""
     try:
         with db.transaction():

@@ -1,6 +1,7 @@
 """SQLite through APSW: one writer that commits for all, and readers that never wait for it."""
 
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -38,6 +39,16 @@ LOOK_AT_VERSION = 0.03
 IDLE_READERS = 8
 
 
+_READING = "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY"
+
+# FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last commits, though
+# never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
+_WRITING = {
+    durability: f"{_READING}; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = {level}"
+    for durability, level in (("full", "FULL"), ("relaxed", "NORMAL"))
+}
+
+
 class SQLiteStorage:
     """A SQLite file, or a database in memory."""
 
@@ -53,16 +64,21 @@ class SQLiteStorage:
         self._idle: deque[apsw.Connection] = deque()
         self._to_write_anew = False
         self.closed = False
-        try:
-            self.db = self._prepared()
-        except BaseException:
-            self.lock.close()
-            raise
         self._checkpoints = Checkpoints(self._connect)
-        if not self.in_memory:
-            self.db.set_wal_hook(self._checkpoints.committed)
+        self._writing: apsw.Connection | None = None
+        self._opening = threading.Lock()
+        self._prepare()
         self.bell = Bell(self._listen)
-        self.writer = Writer(self.db, self.lock, self.place, self.bell, settings.busy_timeout)
+        self.writer = Writer(lambda: self.db, self.lock, self.place, self.bell, settings.busy_timeout)
+
+    @property
+    def db(self) -> apsw.Connection:
+        """The connection that writes, opened when it is first needed: many only read."""
+        with self._opening:
+            if self._writing is None:
+                self._writing = self._connect()
+                self._writing.set_wal_hook(self._checkpoints.committed)
+            return self._writing
 
     @property
     def location(self) -> str:
@@ -136,7 +152,8 @@ class SQLiteStorage:
         self._checkpoints.close()
         while self._idle:
             self._idle.pop().close()
-        self.db.close()
+        if self._writing is not None:
+            self._writing.close()
         self.lock.close()
 
     def _listen(self, bell: Bell) -> None:
@@ -170,7 +187,7 @@ class SQLiteStorage:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._connect()
+            return self._connect(reads_only=True)
 
     def _give_back(self, db: apsw.Connection) -> None:
         if self.closed or db.in_transaction or len(self._idle) >= IDLE_READERS:
@@ -178,43 +195,45 @@ class SQLiteStorage:
         else:
             self._idle.append(db)
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self, *, reads_only: bool = False) -> apsw.Connection:
         try:
             db = apsw.Connection(self._path)
         except apsw.Error as error:
             raise DatabaseUnavailable(f"{self._path}: {error}") from error
         try:
-            self._set_up(db)
+            db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
+            db.execute(_READING if reads_only else _WRITING[self._settings.durability]).fetchall()
         except apsw.Error as error:
             db.close()
             raise self._unusable(error) from error
         return db
 
-    def _set_up(self, db: apsw.Connection) -> None:
-        db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
-        db.execute("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")
-        db.execute("PRAGMA secure_delete = ON").fetchall()
-        # FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last
-        # commits, though never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
-        full = self._settings.durability == "full"
-        db.execute("PRAGMA synchronous = FULL" if full else "PRAGMA synchronous = NORMAL")
-
-    def _prepared(self) -> apsw.Connection:
-        db = self._connect()
+    def _prepare(self) -> None:
+        """Sees to it that the tables are there; the connection that did is kept."""
+        db = self._connect(reads_only=not self.in_memory)
         try:
             if self._version(db) != len(migrations("sqlite")):
-                try:
-                    self.lock.acquire()
-                    self._upgrade(db)
-                finally:
-                    self.lock.release()
+                self._upgrade_in_turn(db)
         except apsw.Error as error:
             db.close()
             raise self._unusable(error) from error
         except BaseException:
             db.close()
             raise
-        return db
+        if self.in_memory:
+            self._writing = db
+        else:
+            self._idle.append(db)
+
+    def _upgrade_in_turn(self, db: apsw.Connection) -> None:
+        try:
+            self.lock.acquire()
+            self._upgrade(db)
+        except BaseException:
+            self.lock.release()
+            self.lock.close()
+            raise
+        self.lock.release()
 
     def _version(self, db: apsw.Connection) -> int:
         if db.pragma("application_id") != APPLICATION_ID and db.execute("SELECT 1 FROM sqlite_schema").fetchall():

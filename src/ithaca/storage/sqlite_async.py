@@ -51,7 +51,7 @@ class AwaitedWriter(Writer):
     """A writer that leads in a thread of its own, so that no event loop ever waits."""
 
     def __init__(self, storage: SQLiteStorage) -> None:
-        super().__init__(storage.db, storage.lock, storage.place, storage.bell, storage.busy_timeout)
+        super().__init__(lambda: storage.db, storage.lock, storage.place, storage.bell, storage.busy_timeout)
         self._thread = ThreadPoolExecutor(1, "ithaca-writer")
         self._busy = False
 

@@ -91,13 +91,21 @@ class Writer:
     an interruption (Ctrl-C in the main thread) at any moment leaves a queue that somebody leads.
     """
 
+    _db: apsw.Connection
+    _connection: SQLiteConnection
+
     def __init__(
-        self, db: apsw.Connection, between_processes: FileLock, place: Place, bell: Bell, busy_timeout: float
+        self,
+        open: Callable[[], apsw.Connection],
+        between_processes: FileLock,
+        place: Place,
+        bell: Bell,
+        busy_timeout: float,
     ) -> None:
+        self._open = open
+        self._is_open = False
         self._busy_timeout = int(busy_timeout * 1000)
         self._bell = bell
-        self._connection = SQLiteConnection(db)
-        self._db = db
         self._place = place
         self._between_processes = between_processes
         self.queue: deque[Job] = deque()
@@ -109,6 +117,7 @@ class Writer:
         if not self.queue and not self._leading.locked():
             with self._leading:
                 if not self.queue:
+                    self._see_to_connection()
                     return self._run_alone(run, wait=True)
         return self._queue_up(run)
 
@@ -132,6 +141,7 @@ class Writer:
     def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
         """What the operation returns, once it is committed; or `DatabaseBusy` if another process goes on writing."""
         with self._leading:
+            self._see_to_connection()
             try:
                 self._db.set_busy_timeout(int(A_MOMENT * 1000))
                 return self._run_alone(run, wait=False)
@@ -175,6 +185,7 @@ class Writer:
     def lead(self) -> None:
         """Runs and commits what is queued, and tells those who wait."""
         with self._leading:
+            self._see_to_connection()
             batch, jobs, before = Batch(), list[Job](), self._db.total_changes()
             try:
                 self._transact(batch, jobs)
@@ -184,6 +195,12 @@ class Writer:
                     self.tell(jobs)
                     if self._db.total_changes() != before:
                         self._bell.ring()
+
+    def _see_to_connection(self) -> None:
+        if not self._is_open:
+            self._db = self._open()
+            self._connection = SQLiteConnection(self._db)
+            self._is_open = True
 
     def tell(self, jobs: list[Job]) -> None:
         """Wakes those whose operations have ended."""
