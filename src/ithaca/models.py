@@ -256,6 +256,10 @@ def _message(fields: dict[str, Any]) -> ChatMessage:
     return message
 
 
+#: Opens what is stored of a session's headers: given that, whose session it is, and its id.
+OpenHeaders: TypeAlias = Callable[[bytes | None, str, str], dict[str, str]]
+
+
 class Session(Record):
     """A conversation: what it is called, which model answers it, and how it stands.
 
@@ -321,7 +325,7 @@ class Session(Record):
     incognito: bool
     history: list[ChatMessage]
 
-    _open: Callable[[], dict[str, str]]
+    _open: OpenHeaders
 
     _readers: ClassVar = {
         "owner": itemgetter(0),
@@ -348,19 +352,27 @@ class Session(Record):
     }
 
     @classmethod
-    def stored(
-        cls,
-        row: Row,
-        open_headers: Callable[[], dict[str, str]],
-        history: list[ChatMessage],
-        *,
-        incognito: bool = False,
-    ) -> "Session":
-        self = cls.from_row(row)
-        object.__setattr__(self, "incognito", incognito)
-        object.__setattr__(self, "_open", open_headers)
+    def stored(cls, row: Row, open_headers: OpenHeaders, history: list[ChatMessage], *, incognito: bool) -> "Session":
+        (self,) = cls.listed([row], open_headers, incognito=incognito)
         object.__setattr__(self, "history", history)
         return self
+
+    @classmethod
+    def listed(cls, rows: Sequence[Row], open_headers: OpenHeaders, *, incognito: bool) -> list["Session"]:
+        """One of each row, without messages."""
+        sessions = cls.from_rows(rows)
+        deque(map(_set_open, sessions, repeat(open_headers)), maxlen=0)
+        if incognito:
+            for session in sessions:
+                object.__setattr__(session, "incognito", True)
+        return sessions
+
+    def __getattr__(self, name: str) -> Any:
+        usual = _USUAL.get(name)
+        if usual is None:
+            return super().__getattr__(name)
+        object.__setattr__(self, name, value := usual())
+        return value
 
     @property
     def headers(self) -> dict[str, str]:
@@ -368,7 +380,7 @@ class Session(Record):
 
         Raises `HeadersUnreadable` when the key that they were encrypted with is lost.
         """
-        return self._open()
+        return self._open(self._row[19], self.owner, self.id)
 
     def to_dict(self) -> dict[str, Any]:
         """Every field but the history as JSON has it: times as ISO 8601 in UTC with `Z`; headers are not among them."""
@@ -383,6 +395,12 @@ class Session(Record):
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in ("id", "name", "model", "owner", "message_count")}
         return f"Session({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+_set_open = Session.__dict__["_open"].__set__
+
+#: What a session has unless it was said: most are in a list, where none is.
+_USUAL: dict[str, Callable[[], Any]] = {"history": list, "incognito": bool}
 
 
 class Document(Record):

@@ -11,7 +11,7 @@ from ithaca.connection import Connection, one_statement
 from ithaca.models import Page, Session
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
-from ithaca.operations.sessions import SESSION, session_from
+from ithaca.operations.sessions import SESSION
 from ithaca.operations.statements import ANY_SLOT, SLOT
 
 #: Order → the columns that lead it, and whether it runs downward.
@@ -69,7 +69,7 @@ async def list_sessions(
         f" ORDER BY {', '.join(column + (' DESC' if down else '') for column, down in keys)} LIMIT :limit",
         {**params, "limit": limit + 1},
     )
-    items = [session_from(scope, row) for row in rows[:limit]]
+    items = Session.listed(rows[:limit], scope.vault.open, incognito=scope.incognito)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, write_cursor(_label(order), _key_of(order, last, keys)) if last else None)
 

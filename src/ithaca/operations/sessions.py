@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from random import getrandbits
@@ -55,8 +54,7 @@ class Head:
 
 def session_from(scope: Scope, row: Row, history: list[ChatMessage] | None = None) -> Session:
     """The value of a row that was read with the columns of `SESSION`."""
-    opener = partial(scope.vault.open, row[19], row[0], row[1])
-    return Session.stored(row, opener, [] if history is None else history, incognito=scope.incognito)
+    return Session.stored(row, scope.vault.open, [] if history is None else history, incognito=scope.incognito)
 
 
 async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: dict[str, str]) -> Session:
