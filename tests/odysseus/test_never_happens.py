@@ -2,7 +2,9 @@
 
 import datetime
 import gc
+import random
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 import ithaca
 from ithaca import InvalidMessage, RevisionConflict, StorageError
-from ithaca import odysseus as old
 from ithaca.odysseus import ChatMessage, Session, SessionManager
+from ithaca.odysseus.manager import KEPT
+from tests.behaviour.meters import sqlite_meter
 
 URL = "http://localhost:11434/v1"
 
@@ -123,13 +126,114 @@ def test_4_renaming_does_not_stand_in_the_way_of_compaction(manager: SessionMana
     assert stored(manager) == ["summary", "3"]
 
 
-def test_5_a_slow_first_read_never_replaces_what_came_after_it(
+def test_4_what_others_wrote_before_a_message_of_ones_own_is_not_overwritten_unseen(
     manager: SessionManager, other: SessionManager, session: Session
 ) -> None:
-    slow = manager.core.get_session("s1")
-    session.add_message(ChatMessage("user", "4"))
-    session._take(slow)  # what a reader brings that was overtaken
-    assert (contents(session), session.message_count) == (["1", "2", "3", "4"], 4)
+    summary = [ChatMessage("system", "summary"), session.history[-1]]
+    other.add_message("s1", ChatMessage("user", "arrived meanwhile"))
+    session.add_message(ChatMessage("user", "mine"))
+    manager.get_session("s1")
+    manager.update_session_name("s1", "Sparta")
+    with pytest.raises(RevisionConflict):
+        manager.replace_messages("s1", summary)
+    assert contents(session) == stored(manager) == ["1", "2", "3", "arrived meanwhile", "mine"]
+    manager.replace_messages("s1", summary)
+    assert stored(manager) == ["summary", "3"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_4_compaction_never_overwrites_what_its_caller_has_not_looked_at(
+    manager: SessionManager, other: SessionManager, session: Session, seed: int
+) -> None:
+    chance, done = random.Random(seed), 0
+    held = {manager: session, other: other.get_session("s1")}
+    seen = {mine: set(contents(its)) for mine, its in held.items()}
+    for number in range(40):
+        mine, said = chance.choice([manager, other]), f"message {number}"
+        match chance.choice(["add by id", "add", "look", "rename", "list", "get", "compact"]):
+            case "add by id":
+                mine.add_message("s1", ChatMessage("user", said))
+                seen[mine].add(said)
+            case "add":
+                held[mine].add_message(ChatMessage("user", said))
+                seen[mine].add(said)
+            case "look":
+                seen[mine] = set(contents(held[mine]))
+            case "rename":
+                mine.update_session_name("s1", said)
+            case "list":
+                assert held[mine] is mine.get_sessions_for_user()["s1"]
+            case "get":
+                assert held[mine] is mine.get_session("s1")
+            case "compact":
+                unseen = set(stored(manager)) - seen[mine]
+                if compacted(mine, said):
+                    assert unseen == set()
+                    seen[mine], done = {said}, done + 1
+    assert contents(manager.get_session("s1")) == contents(other.get_session("s1")) == stored(manager)
+    assert done > 0
+
+
+def compacted(manager: SessionManager, summary: str) -> bool:
+    try:
+        return manager.replace_messages("s1", [ChatMessage("system", summary)])
+    except RevisionConflict:
+        return False
+
+
+class Slow(ithaca.SessionManager):
+    """Has something else done before it tells what it has just read or replaced."""
+
+    after_reading: Callable[[], object] | None = None
+    after_replacing: Callable[[], object] | None = None
+
+    def get_session(self, session_id: str, **options: Any) -> ithaca.Session:
+        session = super().get_session(session_id, **options)
+        todo, Slow.after_reading = Slow.after_reading, None
+        if todo is not None:
+            todo()
+        return session
+
+    def replace_messages(self, session_id: str, *args: Any, **options: Any) -> list[ithaca.ChatMessage]:
+        messages = super().replace_messages(session_id, *args, **options)
+        todo, Slow.after_replacing = Slow.after_replacing, None
+        if todo is not None:
+            todo()
+        return messages
+
+
+@pytest.mark.parametrize(("read", "looked_at"), [("one", True), ("one", False), ("all", True), ("history", False)])
+def test_5_a_slow_read_never_replaces_what_came_after_it(database_url: str, read: str, looked_at: bool) -> None:
+    with SessionManager(Slow(database_url)) as manager:
+        session = manager.create_session("s1", "n", URL, "m")
+        assert not looked_at or session.history == []
+        adding = threading.Thread(target=lambda: session.add_message(ChatMessage("user", "came after")))
+
+        def add() -> None:
+            adding.start()
+            adding.join(timeout=0.3)  # it may have to wait for the end of the reading
+
+        Slow.after_reading = add
+        calls = {
+            "one": manager.get_session,
+            "all": lambda _: manager.load_sessions(),
+            "history": lambda _: session.history,
+        }
+        calls[read]("s1")
+        adding.join()
+        assert (session.message_count, contents(session)) == (1, ["came after"])
+
+
+def test_4_what_arrives_while_messages_are_replaced_is_not_overwritten_unseen(database_url: str) -> None:
+    with SessionManager(Slow(database_url)) as manager:
+        session = manager.create_session("s1", "n", URL, "m")
+        session.add_message(ChatMessage("user", "1"))
+        arrived = ithaca.ChatMessage("user", "arrived meanwhile")
+        Slow.after_replacing = lambda: manager.core.add_message("s1", arrived)
+        manager.replace_messages("s1", [ChatMessage("system", "first")])
+        with pytest.raises(RevisionConflict):
+            manager.replace_messages("s1", [ChatMessage("system", "second")])
+        assert contents(session) == stored(manager) == ["first", "arrived meanwhile"]
 
 
 @pytest.mark.parametrize("managers", [1, 2])
@@ -187,13 +291,15 @@ def test_14_one_users_sessions_do_not_hide_anothers(manager: SessionManager) -> 
 
 
 def test_15_transcripts_are_not_kept_for_ever(manager: SessionManager) -> None:
-    for number in range(old.KEPT + 20):
-        manager.create_session(f"s{number}", "n", URL, "m").add_message(ChatMessage("user", "x"))
-    gc.collect()
-    assert sum(isinstance(thing, Session) and thing._manager is manager for thing in gc.get_objects()) == old.KEPT
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Session) and thing.name == "kept?" for thing in gc.get_objects())
+
+    for number in range(KEPT + 20):
+        manager.create_session(f"s{number}", "kept?", URL, "m").add_message(ChatMessage("user", "x"))
+    assert alive() == KEPT
     manager.get_sessions_for_user()
-    gc.collect()
-    assert len(manager._held()) == old.KEPT
+    assert alive() == KEPT
 
 
 class Counting(ithaca.SessionManager):
@@ -222,17 +328,33 @@ def test_16_adding_fetches_no_history(database_url: str) -> None:
         assert (core.fetched, manager.get_session("s1").message_count) == (0, 1_002)
 
 
-def test_16_what_came_since_is_all_that_is_fetched(database_url: str) -> None:
-    with Counting(database_url) as core:
+def test_16_what_came_since_is_all_that_is_read(tmp_path: Path) -> None:
+    with sqlite_meter() as meter:
+        core = ithaca.SessionManager(tmp_path / "chats.db")
+    with SessionManager(core) as manager:
         core.import_conversations([conversation(1_000)])
-        manager = SessionManager(core)
         session = manager.get_session("s1")
-        assert (len(session.history), core.fetched) == (1_000, 1_000)
+        assert len(session.history) == 1_000
         for _ in range(3):
             core.add_messages("s1", [ithaca.ChatMessage("user", "elsewhere")] * 2)
+            meter.reset()
             session.add_message(ChatMessage("user", "here"))
             assert [m.content for m in session.history[-3:]] == ["elsewhere", "elsewhere", "here"]
-        assert (len(session.history), core.fetched) == (1_009, 1_000)
+            assert meter.rows < 30
+        assert len(session.history) == 1_009
+
+
+def test_16_a_message_of_ones_own_is_shown_without_reading_anything(tmp_path: Path) -> None:
+    with sqlite_meter() as meter:
+        core = ithaca.SessionManager(tmp_path / "chats.db")
+    with SessionManager(core) as manager:
+        session = manager.create_session("s1", "n", URL, "m")
+        assert session.history == []
+        meter.reset()
+        for number in range(5):
+            session.add_message(ChatMessage("user", str(number)))
+        assert contents(session) == ["0", "1", "2", "3", "4"]
+        assert not [sql for sql in meter.statements if "FROM messages" in sql]
 
 
 def test_16_a_change_that_is_no_append_is_never_missed(database_url: str) -> None:

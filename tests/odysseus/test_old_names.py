@@ -144,8 +144,9 @@ def test_a_session_made_again_under_an_old_id_is_another(
 ) -> None:
     manager.update_session_name("s1", "a later revision than the new one has")
     other.delete_session("s1")
-    other.create_session("s1", "new", URL, "m").add_message(ChatMessage("user", "new"))
-    assert (manager.get_session("s1").name, contents(manager.get_session("s1"))) == ("new", ["new"])
+    other.create_session("s1", "new", URL, "m", owner="telemachus").add_message(ChatMessage("user", "new"))
+    assert session is manager.get_session("s1")
+    assert (session.name, contents(session), session.message_count) == ("new", ["new"], 1)
 
 
 # Listing
@@ -409,41 +410,38 @@ def test_messages_of_one_session_can_be_added_to_another(manager: SessionManager
 def test_a_message_object_that_is_added_again_is_another_message(
     manager: SessionManager, other: SessionManager, by: str, looked_at: bool
 ) -> None:
-    session = manager.create_session("s1", "n", URL, "m")
-    if not looked_at:
-        session = other.get_session("s1")
-    add = session.add_message if by == "session" else lambda message: session._manager.add_message("s1", message)  # type: ignore[union-attr]
-    message = ChatMessage("user", "1", {"own": True})
-    add(message)
-    first = message.id, message.timestamp
-    add(message)
-    message.content = "2"
-    add(message)
-    assert (["1", "1", "2"], ["1", "1", "2"]) == (stored(manager), contents(session))
-    assert message is session.history[2]
-    assert first == (session.history[0].id, session.history[0].timestamp)
+    using = manager if looked_at else other
+    manager.create_session("s1", "n", URL, "m")
+    session = using.get_session("s1")
+    assert not looked_at or session.history == []
+    add = session.add_message if by == "session" else lambda message: using.add_message("s1", message)
+    message = ChatMessage("user", [{"type": "text", "text": "1"}], {"own": True})
+    for _ in range(3):
+        add(message)
+        first = message.id, message.seq, message.timestamp
     found = manager.core.get_session("s1").history
-    assert (
-        [m.id for m in found]
-        == [m.id for m in session.history]
-        == [(m.metadata or {})["_db_id"] for m in session.history]
-    )
+    assert first == (found[0].id, 1, found[0].created_at)
+    assert message is session.history[0]
+    assert [m.id for m in found] == [m.id for m in session.history]
+    assert [m.id for m in found] == [(m.metadata or {})["_db_id"] for m in session.history]
     assert [{"own": True}] * 3 == [m.metadata for m in found]
     assert found[0].created_at < found[2].created_at  # type: ignore[operator]
-    manager.save_sessions()
-    assert stored(manager) == ["1", "1", "2"]
+    message.content[0]["text"] = "changed"  # type: ignore[index]
+    assert [content[0]["text"] for content in contents(session)] == ["changed", "1", "1"]
+    using.save_sessions()
+    assert [content[0]["text"] for content in stored(manager)] == ["changed", "1", "1"]
 
 
-def test_a_message_object_that_was_changed_and_goes_to_another_session_leaves_what_is_stored(
+def test_a_message_object_that_goes_to_another_session_goes_on_standing_for_the_first(
     manager: SessionManager, session: Session
 ) -> None:
     target, message = manager.create_session("s2", "n", URL, "m"), session.history[1]
-    message.content = "other"
     target.add_message(message)
-    assert (["1", "2", "3"], ["other"]) == (contents(session), contents(target))
+    assert message is session.history[1]
+    message.content = "changed"
     manager.save_sessions()
-    assert (["1", "2", "3"], ["other"]) == (stored(manager), stored(manager, "s2"))
-    assert message is target.history[0]
+    assert (["1", "changed", "3"], ["2"]) == (stored(manager), stored(manager, "s2"))
+    assert (["1", "changed", "3"], ["2"]) == (contents(session), contents(target))
 
 
 def test_a_history_put_into_another_session_stays_in_its_own(manager: SessionManager, session: Session) -> None:
@@ -516,6 +514,85 @@ def test_save_writes_fields_and_messages_together(manager: SessionManager, sessi
     manager.save_sessions()
     assert ("Sparta", ["1", "2", "3", "4"]) == (manager.core.get_session("s1").name, stored(manager))
     assert (session.name, contents(session)) == ("Sparta", ["1", "2", "3", "4"])
+
+
+def test_what_was_set_outlasts_changes_from_here_until_it_is_saved(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    session = other.get_session("s1")
+    session.folder, session.headers = "Journeys", {"X": "y"}
+    other.update_session_name("s1", "Sparta")
+    session.add_message(ChatMessage("user", "4"))
+    assert contents(session) == ["1", "2", "3", "4"]
+    session.history.append(ChatMessage("user", "5"))
+    other.mark_important("s1")
+    other.add_message("s1", ChatMessage("user", "6"))
+    other.save_sessions()
+    found = manager.get_session("s1")
+    assert (found.name, found.folder, found.headers, found.is_important) == ("Sparta", "Journeys", {"X": "y"}, True)
+    assert stored(manager) == contents(session) == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_save_writes_a_history_that_was_set(manager: SessionManager, other: SessionManager, session: Session) -> None:
+    theirs = other.get_session("s1")
+    theirs.history = [ChatMessage("user", "anew")]
+    assert contents(theirs) == ["anew"]
+    other.save_sessions()
+    assert stored(manager) == ["anew"]
+    other.get_session("s1").history = []
+    other.save_sessions()
+    assert stored(manager) == []
+
+
+def test_save_writes_a_history_that_was_set_over_nothing_unseen(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    theirs = other.get_session("s1")
+    session.add_message(ChatMessage("user", "4"))
+    theirs.history = [ChatMessage("user", "anew")]
+    with pytest.raises(ithaca.RevisionConflict):
+        other.save_sessions()
+    assert (stored(manager), contents(theirs)) == (["1", "2", "3", "4"], ["anew"])
+
+
+def test_save_writes_a_changed_message_whose_history_nobody_looked_at(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    theirs, message = other.get_session("s1"), ChatMessage("assistant", "beginning …")
+    theirs.add_message(message)
+    message.content = "all of it"
+    other.save_sessions()
+    assert stored(manager) == contents(theirs) == ["1", "2", "3", "all of it"]
+    assert message is theirs.history[3]
+
+
+def test_a_changed_message_waits_until_what_others_wrote_was_looked_at(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    session.history[0].content = "changed"
+    other.add_message("s1", ChatMessage("user", "4"))
+    manager.get_session("s1")
+    with pytest.raises(ithaca.RevisionConflict):
+        manager.save_sessions()
+    assert contents(session) == ["changed", "2", "3", "4"]
+    manager.save_sessions()
+    assert stored(manager) == ["changed", "2", "3", "4"]
+
+
+def test_a_session_that_cannot_be_saved_keeps_no_other_from_being_saved(
+    manager: SessionManager, other: SessionManager, session: Session
+) -> None:
+    gone, last = (manager.create_session(id, "n", URL, "m") for id in ("s2", "s3"))
+    session.history.pop()
+    gone.name = last.name = "set"
+    other.add_message("s1", ChatMessage("user", "4"))
+    other.delete_session("s2")
+    for _ in range(2):
+        with pytest.raises(ithaca.RevisionConflict):
+            manager.save_sessions()
+    assert (other.get_session("s3").name, stored(other)) == ("set", ["1", "2", "3", "4"])
+    manager.get_session("s1")
+    manager.save_sessions()
 
 
 def test_save_cannot_give_a_session_away(manager: SessionManager, session: Session) -> None:
