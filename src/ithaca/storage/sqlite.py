@@ -39,14 +39,13 @@ LOOK_AT_VERSION = 0.03
 IDLE_READERS = 8
 
 
-_READING = "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY"
-
 # FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last commits, though
 # never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
-_WRITING = {
-    durability: f"{_READING}; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = {level}"
+_READING = {
+    durability: f"PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA synchronous = {level}"
     for durability, level in (("full", "FULL"), ("relaxed", "NORMAL"))
 }
+_WRITING = "; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON"
 
 
 class SQLiteStorage:
@@ -202,7 +201,7 @@ class SQLiteStorage:
             raise DatabaseUnavailable(f"{self._path}: {error}") from error
         try:
             db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
-            db.execute(_READING if reads_only else _WRITING[self._settings.durability]).fetchall()
+            db.execute(_READING[self._settings.durability] + ("" if reads_only else _WRITING)).fetchall()
         except apsw.Error as error:
             db.close()
             raise self._unusable(error) from error

@@ -119,28 +119,19 @@ class Turn:
                 os.close(self._descriptor)
 
 
-#: Seconds for which a look at the file holds: what happens to it within one might as well have happened after.
-LOOK_HOLDS = 0.001
-
-
 class Place:
     """The file that was opened, so that writing to one that was deleted or replaced is noticed."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._file = None if path is None else Path(path).stat().st_ino
-        self._holds_until = float("inf") if path is None else 0.0
 
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if the file isn't there any more."""
-        now = time.monotonic()
-        if now > self._holds_until:
-            self._look()
-            self._holds_until = now + LOOK_HOLDS
-
-    def _look(self) -> None:
+        if self._path is None:
+            return
         try:
-            moved = os.stat(str(self._path)).st_ino != self._file  # noqa: PTH116, asked at nearly each call
+            moved = os.stat(self._path).st_ino != self._file  # noqa: PTH116, asked at each call
         except FileNotFoundError:
             moved = True
         if moved:
