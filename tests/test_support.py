@@ -40,6 +40,16 @@ def test_each_test_gets_a_database_of_its_own(server: Server, url: str) -> None:
     server.drop_database(other)
 
 
+def test_databases_that_were_dropped_do_not_pile_up(server: Server) -> None:
+    urls = [server.create_database() for _ in range(4)]
+    for url in urls:
+        psycopg.connect(url).close()
+        server.drop_database(url)
+    with psycopg.connect(urls[-1], dbname="postgres") as connection:
+        names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+    assert [url for url in urls if psycopg.conninfo.conninfo_to_dict(url)["dbname"] in names] == urls[-1:]
+
+
 def test_the_server_is_of_the_wanted_version(server: Server, url: str) -> None:
     with psycopg.connect(url) as connection:
         assert server.major == str(connection.info.server_version // 10000)

@@ -47,6 +47,7 @@ class Server:
         self.major = major
         self._directory = directory
         self._numbers = itertools.count(1)
+        self._done_with: list[str] = []
         self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
 
     def create_database(self, template: str | None = None) -> str:
@@ -57,8 +58,14 @@ class Server:
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
-        """Drop a database that `create_database` made, whoever is still connected."""
-        self._execute(f"DROP DATABASE {_database_name(url)} WITH (FORCE)")
+        """Drop a database that `create_database` made, whoever is still connected.
+
+        It goes when the next one is dropped: while connections to it are still ending, PostgreSQL sleeps for 0.1 s.
+        """
+        self._done_with.append(_database_name(url))
+        for name in self._done_with[:-1]:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self._done_with.remove(name)
 
     @cached_property
     def with_tables(self) -> str:
