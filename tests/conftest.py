@@ -1,15 +1,22 @@
 """Fixtures that every test can use: fresh databases, and a home that is not the user's."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, prepare_database, running_server
 
 DATABASES = ["sqlite", "postgres-newest", "postgres-15"]
+
+
+def pytest_configure() -> None:
+    """Temporary directories lie in memory where there is room: a small test on SQLite mostly waits for the disk."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_disk()))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,35 +57,45 @@ def servers() -> Iterator[Servers]:
         yield Servers(exits)
 
 
+@pytest.fixture(scope="session")
+def sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with Ithaca's tables and no rows, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "ithaca.db"
+    prepare_database(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, servers: Servers, sqlite_with_tables: Path, tmp_path: Path
+) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on each kind of database in turn."""
-    with _fresh_database(request.param, servers, tmp_path, with_tables=True) as url:
-        yield url
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path)}"
+    else:
+        with _on_server(servers, request.param, with_tables=True) as url:
+            yield url
 
 
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[str]:
     """A fresh database without any table, on each kind of database in turn."""
-    with _fresh_database(request.param, servers, tmp_path, with_tables=False) as url:
-        yield url
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/ithaca.db"
+    else:
+        with _on_server(servers, request.param, with_tables=False) as url:
+            yield url
 
 
 @pytest.fixture
-def postgres_url(servers: Servers, tmp_path: Path) -> Iterator[str]:
+def postgres_url(servers: Servers) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on the newest PostgreSQL."""
-    with _fresh_database("postgres-newest", servers, tmp_path, with_tables=True) as url:
+    with _on_server(servers, "postgres-newest", with_tables=True) as url:
         yield url
 
 
 @contextmanager
-def _fresh_database(kind: str, servers: Servers, directory: Path, *, with_tables: bool) -> Iterator[str]:
-    if kind == "sqlite":
-        url = f"sqlite:///{directory}/ithaca.db"
-        if with_tables:
-            prepare_database(url)
-        yield url
-        return
+def _on_server(servers: Servers, kind: str, *, with_tables: bool) -> Iterator[str]:
     server = servers[kind.removeprefix("postgres-")]
     url = server.create_database(server.with_tables if with_tables else None)
     yield url

@@ -24,6 +24,8 @@ from typing import Any
 
 import psycopg
 
+from tests.support.disks import quick_disk
+
 _DIRECTORY_PREFIX = "ithaca-postgres-"
 _SECONDS_TO_START = 60
 
@@ -97,7 +99,7 @@ def running_server(version: str, durable_in: Path | None = None) -> Iterator[Ser
 
     With `durable_in`, its data lies in a directory there, and each commit is flushed to that disk.
     """
-    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(durable_in or _quick_disk()) as data:
+    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(durable_in or quick_disk()) as data:
         account = _account(directory, data)
         programs = _find_programs(version, directory, account)
         settings = _SETTINGS if durable_in else _SETTINGS | _QUICK
@@ -109,14 +111,6 @@ def running_server(version: str, durable_in: Path | None = None) -> Iterator[Ser
         finally:
             process.send_signal(signal.SIGQUIT)  # the quickest stop: the data is thrown away anyway
             process.wait()
-
-
-def _quick_disk() -> Path:
-    """Where to keep data: in memory if there is room, for there a database is made ten times as fast."""
-    memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= 2 * 1024**3:
-        return memory
-    return Path(tempfile.gettempdir())
 
 
 @contextmanager
