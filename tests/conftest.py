@@ -1,5 +1,6 @@
 """Fixtures that every test can use: fresh databases, and a home that is not the user's."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,12 @@ DATABASES = ["sqlite", "postgres-newest", "postgres-15"]
 def pytest_configure() -> None:
     """Temporary directories lie in memory where there is room: a small test on SQLite mostly waits for the disk."""
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_disk()))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, so the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
