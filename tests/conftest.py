@@ -20,6 +20,11 @@ def pytest_configure() -> None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_disk()))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders of the longest tests come first: none of them is what everybody waits for in the end."""
+    items.sort(key=lambda item: item.path.parent.name not in ("processes", "stateful"))
+
+
 def pytest_collection_finish() -> None:
     """What was collected stays to the end, so the garbage collector need not look at it again and again."""
     gc.collect()
