@@ -3,7 +3,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -29,6 +29,15 @@ def pytest_collection_finish() -> None:
     """What was collected stays to the end, so the garbage collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A server that is not there is one line of the summary, instead of one for each of a thousand tests."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value.__context__, ServerMissing):
+        report.longrepr = ("tests", None, str(call.excinfo.value))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
