@@ -3,15 +3,18 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from tests.conftest import Servers
 from tests.support import postgres
+from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, running_server
 
 
@@ -29,6 +32,15 @@ def url(server: Server) -> Iterator[str]:
 
 def test_home_is_not_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert Path.home().is_relative_to(tmp_path_factory.getbasetemp())
+
+
+def test_without_room_in_memory_files_lie_where_temporary_ones_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert quick_disk() in (Path("/dev/shm"), tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=64 * 1024**2))  # as in a container
+    assert quick_disk() == tmp_path
 
 
 def test_each_test_gets_a_database_of_its_own(server: Server, url: str) -> None:
