@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,6 +14,9 @@ from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, prepare_database, running_server
 
 DATABASES = ["sqlite", "postgres-newest", "postgres-15"]
+
+#: Folders of tests whose files lie on a disk.
+ON_DISK = ["processes", "storage"]
 
 
 def pytest_configure() -> None:
@@ -54,6 +58,16 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(home / ".local/state"))
         patch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
         yield home
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """On a disk where several write at once, or are killed: they meet, and die, while it is flushed."""
+    if request.path.parent.name in ON_DISK or request.node.get_closest_marker("on_disk"):
+        with TemporaryDirectory(prefix="ithaca-tests-") as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path
 
 
 class Servers:
