@@ -1,15 +1,47 @@
 """Fixtures that every test can use: fresh databases, and a home that is not the user's."""
 
+import gc
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, prepare_database, running_server
 
 DATABASES = ["sqlite", "postgres-newest", "postgres-15"]
+
+#: Folders of tests whose files lie on a disk.
+ON_DISK = ["processes", "storage"]
+
+
+def pytest_configure() -> None:
+    """Temporary directories lie in memory where there is room: a small test on SQLite mostly waits for the disk."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_disk()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders of the longest tests come first: none of them is what everybody waits for in the end."""
+    items.sort(key=lambda item: item.path.parent.name not in ("processes", "stateful"))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, so the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A server that is not there is one line of the summary, instead of one for each of a thousand tests."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value.__context__, ServerMissing):
+        report.longrepr = ("tests", None, str(call.excinfo.value))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +58,16 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(home / ".local/state"))
         patch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
         yield home
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """On a disk where several write at once, or are killed: they meet, and die, while it is flushed."""
+    if request.path.parent.name in ON_DISK or request.node.get_closest_marker("on_disk"):
+        with TemporaryDirectory(prefix="ithaca-tests-") as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path
 
 
 class Servers:
@@ -50,35 +92,45 @@ def servers() -> Iterator[Servers]:
         yield Servers(exits)
 
 
+@pytest.fixture(scope="session")
+def sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with Ithaca's tables and no rows, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "ithaca.db"
+    prepare_database(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, servers: Servers, sqlite_with_tables: Path, tmp_path: Path
+) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on each kind of database in turn."""
-    with _fresh_database(request.param, servers, tmp_path, with_tables=True) as url:
-        yield url
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path)}"
+    else:
+        with _on_server(servers, request.param, with_tables=True) as url:
+            yield url
 
 
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[str]:
     """A fresh database without any table, on each kind of database in turn."""
-    with _fresh_database(request.param, servers, tmp_path, with_tables=False) as url:
-        yield url
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/ithaca.db"
+    else:
+        with _on_server(servers, request.param, with_tables=False) as url:
+            yield url
 
 
 @pytest.fixture
-def postgres_url(servers: Servers, tmp_path: Path) -> Iterator[str]:
+def postgres_url(servers: Servers) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on the newest PostgreSQL."""
-    with _fresh_database("postgres-newest", servers, tmp_path, with_tables=True) as url:
+    with _on_server(servers, "postgres-newest", with_tables=True) as url:
         yield url
 
 
 @contextmanager
-def _fresh_database(kind: str, servers: Servers, directory: Path, *, with_tables: bool) -> Iterator[str]:
-    if kind == "sqlite":
-        url = f"sqlite:///{directory}/ithaca.db"
-        if with_tables:
-            prepare_database(url)
-        yield url
-        return
+def _on_server(servers: Servers, kind: str, *, with_tables: bool) -> Iterator[str]:
     server = servers[kind.removeprefix("postgres-")]
     url = server.create_database(server.with_tables if with_tables else None)
     yield url

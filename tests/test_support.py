@@ -3,15 +3,18 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from tests.conftest import Servers
 from tests.support import postgres
+from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, running_server
 
 
@@ -31,6 +34,15 @@ def test_home_is_not_the_users(tmp_path_factory: pytest.TempPathFactory) -> None
     assert Path.home().is_relative_to(tmp_path_factory.getbasetemp())
 
 
+def test_without_room_in_memory_files_lie_where_temporary_ones_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert quick_disk() in (Path("/dev/shm"), tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=64 * 1024**2))  # as in a container
+    assert quick_disk() == tmp_path
+
+
 def test_each_test_gets_a_database_of_its_own(server: Server, url: str) -> None:
     other = server.create_database()
     with psycopg.connect(url) as connection:
@@ -38,6 +50,16 @@ def test_each_test_gets_a_database_of_its_own(server: Server, url: str) -> None:
     with psycopg.connect(other) as connection:
         assert not connection.execute("SELECT FROM pg_tables WHERE tablename = 'only_here'").fetchall()
     server.drop_database(other)
+
+
+def test_databases_that_were_dropped_do_not_pile_up(server: Server) -> None:
+    urls = [server.create_database() for _ in range(4)]
+    for url in urls:
+        psycopg.connect(url).close()
+        server.drop_database(url)
+    with psycopg.connect(urls[-1], dbname="postgres") as connection:
+        names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+    assert [url for url in urls if psycopg.conninfo.conninfo_to_dict(url)["dbname"] in names] == urls[-1:]
 
 
 def test_the_server_is_of_the_wanted_version(server: Server, url: str) -> None:

@@ -868,6 +868,7 @@ def test_a_bad_age_is_refused(manager: SessionManager, age: Any) -> None:
     assert refused.value.field == "min_age_hours"
 
 
+@pytest.mark.on_disk
 def test_collecting_never_takes_what_is_added_meanwhile(database_url: str) -> None:
     """Messages come and go for good while others collect: whatever is stored has its image."""
     failures: list[BaseException] = []

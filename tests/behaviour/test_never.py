@@ -76,6 +76,7 @@ def somebody_writing(url: str) -> Iterator[None]:
         file.close()
 
 
+@pytest.mark.on_disk
 def test_never_02_a_process_that_stands_still_makes_others_wait_for_ever(
     tmp_path: Path, facade: Facade, loop_thread: LoopThread
 ) -> None:
@@ -201,6 +202,7 @@ def test_never_09_order_by_wall_clock(timed: SessionManager, other: SessionManag
     assert history(timed, id) == history(other, id) == ["0", "1", "2"]
 
 
+@pytest.mark.on_disk
 def test_never_10_threads_see_an_order_that_differs_from_the_stored_one(manager: SessionManager) -> None:
     """Threads adding at once see an order in memory that differs from the stored one."""
     id = manager.create_session().id

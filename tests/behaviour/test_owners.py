@@ -318,6 +318,7 @@ def test_what_one_owner_deleted_is_imported_for_another(manager: SessionManager)
     assert [("a", "s-1")] == [(session.owner, session.id) for session in manager.list_sessions()]
 
 
+@pytest.mark.on_disk
 def test_trusted_code_uses_an_id_once_also_at_the_same_moment(manager: SessionManager, other: SessionManager) -> None:
     """Of two that make the same id for different owners, the second does what it would do a little later."""
     manager.create_session("source", owner="a")

@@ -320,6 +320,7 @@ def test_a_huge_message_is_found_by_its_beginning(manager: SessionManager) -> No
     assert len(manager.search("x" * 1_000_000)) == 1
 
 
+@pytest.mark.on_disk
 def test_two_search_at_once_while_others_write(manager: SessionManager, other: SessionManager) -> None:
     session = fill(manager, *(f"ahoy {n}" for n in range(600)))
     found: list[int] = []

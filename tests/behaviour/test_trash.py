@@ -445,7 +445,9 @@ def test_purging_in_batches_takes_everything(timed: SessionManager, clock: FakeC
     make_session(timed, 130, "s-1")
     for keep in range(129, -1, -1):
         timed.truncate_messages("s-1", keep)
-    assert timed.purge(older_than=timedelta(0)).counts == {"trashed_messages": 130, "trash": 130}
+    counts = dict(timed.purge(older_than=timedelta(0)).counts)
+    counts.pop("search_entries", None)  # how many were made meanwhile, in the background, is a matter of time
+    assert counts == {"trashed_messages": 130, "trash": 130}
 
 
 def test_a_confined_manager_purges_its_own(manager: SessionManager) -> None:

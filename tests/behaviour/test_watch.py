@@ -107,6 +107,7 @@ with SessionManager(sys.argv[1]) as manager:
 """
 
 
+@pytest.mark.on_disk
 def test_other_processes_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")
@@ -117,6 +118,7 @@ def test_other_processes_are_heard_in_order(database_url: str) -> None:
     assert list(range(2, 82)) == revisions
 
 
+@pytest.mark.on_disk
 def test_many_threads_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")

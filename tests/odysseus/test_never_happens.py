@@ -237,6 +237,7 @@ def test_4_what_arrives_while_messages_are_replaced_is_not_overwritten_unseen(da
 
 
 @pytest.mark.parametrize("managers", [1, 2])
+@pytest.mark.on_disk
 def test_10_threads_adding_at_once_see_the_stored_order(
     manager: SessionManager, other: SessionManager, session: Session, managers: int
 ) -> None:

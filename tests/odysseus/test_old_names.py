@@ -640,6 +640,7 @@ def test_a_manager_of_the_clean_interface_can_be_shared(manager: SessionManager,
         theirs.get_session("s1")
 
 
+@pytest.mark.on_disk
 def test_threads_may_use_one_object_an_id(manager: SessionManager, session: Session) -> None:
     found: list[Session] = []
     threads = [threading.Thread(target=lambda: found.append(manager.get_session("s1"))) for _ in range(8)]

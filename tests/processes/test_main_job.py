@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -24,10 +25,10 @@ def together(job: str, url: str) -> Counter[str]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["sqlite", "postgres-newest"])
 def test_a_quarter_of_a_million_messages_from_several_processes(
-    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     on_postgres = kind != "sqlite"
-    url = request.getfixturevalue("postgres_url") if on_postgres else str(tmp_path_factory.mktemp("db") / "chats.db")
+    url = request.getfixturevalue("postgres_url") if on_postgres else str(tmp_path / "chats.db")
     said = {id: [message["text"] for message in messages_of(chat)] for id, chat in chats()}
     total = sum(map(len, said.values()))
     assert total == (258_145 if soaking() else 35_278)

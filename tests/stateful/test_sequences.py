@@ -17,7 +17,6 @@ from tests.conftest import Servers
 from tests.stateful.keep import Awaited, Waiting
 from tests.stateful.model.kept import Clock
 from tests.stateful.rules import Everything
-from tests.support.postgres import prepare_database
 from tests.support.processes import rounds, soaking
 
 
@@ -51,14 +50,11 @@ def two_managers(fresh_url: Callable[[], str], runner: asyncio.Runner | None, cl
 
 
 @pytest.mark.parametrize("second", ["waits", "awaits"])
-def test_on_sqlite(second: str, tmp_path: Path, runner: asyncio.Runner) -> None:
-    prepare_database(f"sqlite:///{tmp_path}/empty.db")
+def test_on_sqlite(second: str, sqlite_with_tables: Path, tmp_path: Path, runner: asyncio.Runner) -> None:
     numbers = count()
 
     def fresh_url() -> str:
-        file = tmp_path / f"{next(numbers)}.db"
-        shutil.copy(tmp_path / "empty.db", file)
-        return f"sqlite:///{file}"
+        return f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path / f'{next(numbers)}.db')}"
 
     pair = partial(two_managers, fresh_url, runner if second == "awaits" else None)
     run_state_machine_as_test(partial(Everything, pair), settings=sequences(40))

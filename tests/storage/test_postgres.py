@@ -10,6 +10,7 @@ import pytest
 from ithaca.config import Settings
 from ithaca.connection import Connection
 from ithaca.errors import DatabaseBusy, StorageError
+from ithaca.storage import postgres
 from ithaca.storage.postgres import PostgresStorage
 from ithaca.storage.postgres_async import AsyncPostgresStorage
 
@@ -72,14 +73,26 @@ def test_what_collided_is_repeated_whole(storage: PostgresStorage, sqlstate: str
 
 
 @pytest.mark.parametrize(("sqlstate", "error"), [("40001", DatabaseBusy), ("40P01", DatabaseBusy)])
-def test_what_collides_for_ever_is_given_up(storage: PostgresStorage, sqlstate: str, error: type[StorageError]) -> None:
+def test_what_collides_for_ever_is_given_up(
+    storage: PostgresStorage, monkeypatch: pytest.MonkeyPatch, sqlstate: str, error: type[StorageError]
+) -> None:
+    pauses: list[int] = []
+    monkeypatch.setattr(postgres, "pause", lambda attempt: pauses.append(attempt) or 0)
+
     async def collide(conn: Connection) -> None:
         await change(conn, "a")
         await fail(conn, sqlstate)
 
     with pytest.raises(error, match="too bad"):
         storage.write(collide)
+    assert pauses == list(range(postgres.ATTEMPTS - 1))
     assert storage.read(changes) == [0, 0]
+
+
+def test_pauses_grow_and_add_up_to_what_a_caller_waits() -> None:
+    lengths = [postgres.pause(attempt) for attempt in range(postgres.ATTEMPTS - 1)]
+    assert lengths == sorted(lengths)
+    assert 1 < sum(lengths) < 4
 
 
 def test_what_is_wrong_is_not_repeated(storage: PostgresStorage) -> None:

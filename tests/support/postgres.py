@@ -24,6 +24,8 @@ from typing import Any
 
 import psycopg
 
+from tests.support.disks import quick_disk
+
 _DIRECTORY_PREFIX = "ithaca-postgres-"
 _SECONDS_TO_START = 60
 
@@ -47,6 +49,7 @@ class Server:
         self.major = major
         self._directory = directory
         self._numbers = itertools.count(1)
+        self._done_with: list[str] = []
         self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
 
     def create_database(self, template: str | None = None) -> str:
@@ -57,8 +60,14 @@ class Server:
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
-        """Drop a database that `create_database` made, whoever is still connected."""
-        self._execute(f"DROP DATABASE {_database_name(url)} WITH (FORCE)")
+        """Drop a database that `create_database` made, whoever is still connected.
+
+        It goes when the next one is dropped: while connections to it are still ending, PostgreSQL sleeps for 0.1 s.
+        """
+        self._done_with.append(_database_name(url))
+        for name in self._done_with[:-1]:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self._done_with.remove(name)
 
     @cached_property
     def with_tables(self) -> str:
@@ -90,7 +99,7 @@ def running_server(version: str, durable_in: Path | None = None) -> Iterator[Ser
 
     With `durable_in`, its data lies in a directory there, and each commit is flushed to that disk.
     """
-    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(durable_in or _quick_disk()) as data:
+    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(durable_in or quick_disk()) as data:
         account = _account(directory, data)
         programs = _find_programs(version, directory, account)
         settings = _SETTINGS if durable_in else _SETTINGS | _QUICK
@@ -102,14 +111,6 @@ def running_server(version: str, durable_in: Path | None = None) -> Iterator[Ser
         finally:
             process.send_signal(signal.SIGQUIT)  # the quickest stop: the data is thrown away anyway
             process.wait()
-
-
-def _quick_disk() -> Path:
-    """Where to keep data: in memory if there is room, for there a database is made ten times as fast."""
-    memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= 2 * 1024**3:
-        return memory
-    return Path(tempfile.gettempdir())
 
 
 @contextmanager
