@@ -12,6 +12,8 @@ import ithaca
 from ithaca import AsyncSessionManager, SessionManager, errors
 
 NAMES = {
+    "AccessError",
+    "AlreadyDone",
     "AmbiguousId",
     "AsyncSessionManager",
     "Attachment",
@@ -44,6 +46,7 @@ NAMES = {
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
+    "KeyReused",
     "LegalHold",
     "LibraryDocument",
     "LibraryVersion",
@@ -52,8 +55,10 @@ NAMES = {
     "MessageConflict",
     "MessageNotFound",
     "MessageVersion",
+    "NotAllowed",
     "NotAnIthacaDatabase",
     "NotFound",
+    "NotSignedIn",
     "NothingToUndo",
     "Page",
     "PolicyOutcome",
@@ -75,6 +80,7 @@ NAMES = {
     "SessionManager",
     "SessionNotFound",
     "Settings",
+    "StillRunning",
     "StorageError",
     "TrashEntry",
     "TrashNotFound",

@@ -1,0 +1,91 @@
+"""Who is asking, and which manager the request gets.
+
+A route asks for `Owned`: a manager that is confined to the owner who asks. Only the routes for administrators ask
+for `Trusted`, which is not confined. There is no third way from a request to a manager.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol, TypeAlias
+
+from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
+
+from ithaca import AsyncSessionManager
+from ithaca.errors import NotAllowed
+from ithaca.service.settings import ServiceSettings
+
+#: What somebody may do: read, change, or also what concerns all owners.
+Right: TypeAlias = Literal["read", "write", "admin"]
+
+ALL_RIGHTS: frozenset[Right] = frozenset(("read", "write", "admin"))
+
+_READING = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking."""
+
+    #: Whose data the request works on; "" is what nobody owns.
+    owner: str
+    rights: frozenset[Right]
+
+
+class Access(Protocol):
+    """Decides who is asking."""
+
+    async def visitor(self, connection: HTTPConnection) -> Visitor:
+        """Who it is. Raises `NotSignedIn` where that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOwner:
+    """Everybody who reaches the server is this owner, with all rights: for one person on one machine."""
+
+    owner: str = ""
+
+    async def visitor(self, connection: HTTPConnection) -> Visitor:
+        return Visitor(self.owner, ALL_RIGHTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What an app works with, as `app.state.ithaca`."""
+
+    manager: AsyncSessionManager
+    settings: ServiceSettings
+    access: Access
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """What the app works with that serves this request."""
+    service: Service = connection.app.state.ithaca
+    return service
+
+
+async def visitor(request: Request) -> Visitor:
+    """Who is asking, if he may do what he asks for: to read, or to change something."""
+    found = await service_of(request).access.visitor(request)
+    needed: Right = "read" if request.method in _READING else "write"
+    if needed not in found.rights:
+        raise NotAllowed(needed)
+    return found
+
+
+Asking = Annotated[Visitor, Depends(visitor)]
+
+
+async def owned(request: Request, visitor: Asking) -> AsyncSessionManager:
+    """A manager confined to who is asking."""
+    return service_of(request).manager.for_owner(visitor.owner)
+
+
+async def trusted(request: Request, visitor: Asking) -> AsyncSessionManager:
+    """A manager that sees every owner's data, for administrators."""
+    if "admin" not in visitor.rights:
+        raise NotAllowed("admin")
+    return service_of(request).manager
+
+
+Owned = Annotated[AsyncSessionManager, Depends(owned)]
+Trusted = Annotated[AsyncSessionManager, Depends(trusted)]

@@ -1,0 +1,76 @@
+"""What goes out: JSON as the library writes it, with nothing checked a second time.
+
+The values are the library's own (`to_dict`), so validating them against a schema again would only cost. The
+standard library's JSON keeps what orjson refuses or rounds: whole numbers of more than 64 bits.
+"""
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from fastapi.responses import Response, StreamingResponse
+
+JSON = "application/json"
+JSON_LINES = "application/jsonl"
+
+#: Bytes of lines that are sent together.
+PIECE = 64 * 1024
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def written(value: Any) -> bytes:
+    """The value as JSON. Half a character, which no stored text holds but a question may, is written as its number."""
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that can be kept and given again."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: Any, status: int = 200, **headers: str | None) -> Self:
+        """JSON; a header's name is written with `_` for `-`, and one that is None is left out."""
+        given = {name.replace("_", "-"): text for name, text in headers.items() if text is not None}
+        return cls(written(value), status, {"content-type": JSON} | given)
+
+    def response(self, **more: str) -> Response:
+        return Response(self.body, self.status, {**self.headers, **more})
+
+    def kept(self) -> bytes:
+        """What `again` makes the same answer of."""
+        return written([self.status, dict(self.headers)]) + b"\n" + self.body
+
+    @classmethod
+    def again(cls, kept: bytes) -> Self:
+        head, _, body = kept.partition(b"\n")
+        status, headers = json.loads(head)
+        return cls(body, status, headers)
+
+
+NO_CONTENT = Answer(b"", 204)
+
+
+def json_lines(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) -> StreamingResponse:
+    """A line for each value, sent as they come: no more of them are in memory than fit into a piece."""
+    return StreamingResponse(_pieces(values, as_json), media_type=JSON_LINES)
+
+
+async def _pieces(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) -> AsyncIterator[bytes]:
+    lines, size = [], 0
+    async for value in values:
+        lines.append(written(as_json(value)))
+        size += len(lines[-1])
+        if size > PIECE:
+            yield b"\n".join((*lines, b""))
+            lines, size = [], 0
+    if lines:
+        yield b"\n".join((*lines, b""))

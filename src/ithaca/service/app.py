@@ -1,0 +1,45 @@
+"""The app: routes by noun under `/api`, problems for errors, and what stands around every request."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, FastAPI
+
+from ithaca import AsyncSessionManager, __version__
+from ithaca.service import problems
+from ithaca.service.access import Access, LocalOwner, Service
+from ithaca.service.routes import ROUTERS
+from ithaca.service.settings import ServiceSettings
+
+_DESCRIPTION = """Keeps conversations between people and language models.
+
+Whatever is changed takes `If-Match` with the `ETag` of what you have seen, and every POST an `Idempotency-Key`.
+What went wrong is a problem response (RFC 9457).
+"""
+
+
+def create_app(
+    manager: AsyncSessionManager,
+    settings: ServiceSettings | None = None,
+    *,
+    access: Access | None = None,
+    routers: Iterable[APIRouter] = (),
+) -> FastAPI:
+    """The service on a manager, to be run by an ASGI server or mounted in another app.
+
+    Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
+    rights: let nobody else reach it. `routers` come beside the app's own.
+    """
+    app = FastAPI(
+        title="Ithaca",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.ithaca = Service(manager, settings or ServiceSettings(), access or LocalOwner())
+    problems.add_handlers(app)
+    for router in (*ROUTERS, *routers):
+        app.include_router(router)
+    return app
