@@ -129,7 +129,7 @@ def test_both_managers_return_the_same() -> None:
     calls = {name for name, value in plain.items() if callable(value)} - streams
     assert [name for name in sorted(calls) if returned(plain[name]) != returned(waiting[name])] == []
     straight = {name for name in calls if not inspect.iscoroutinefunction(waiting[name])}
-    assert straight == {"for_owner"}
+    assert straight == {"for_owner", "once"}
 
 
 def returned(call: Callable[..., Any]) -> Any:

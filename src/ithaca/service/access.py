@@ -4,14 +4,15 @@ A route asks for `Owned`: a manager that is confined to the owner who asks. Only
 for `Trusted`, which is not confined. There is no third way from a request to a manager.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Protocol, TypeAlias
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager
 from ithaca.errors import NotAllowed
+from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
 
 #: What somebody may do: read, change, or also what concerns all owners.
@@ -55,6 +56,7 @@ class Service:
     manager: AsyncSessionManager
     settings: ServiceSettings
     access: Access
+    meters: Meters
 
 
 def service_of(connection: HTTPConnection) -> Service:
@@ -63,13 +65,22 @@ def service_of(connection: HTTPConnection) -> Service:
     return service
 
 
-async def visitor(request: Request) -> Visitor:
+async def visitor(
+    request: Request,
+    on_behalf: Annotated[
+        str | None, Header(alias="Ithaca-Owner", description="Whose data to work on, for an administrator.")
+    ] = None,
+) -> Visitor:
     """Who is asking, if he may do what he asks for: to read, or to change something."""
     found = await service_of(request).access.visitor(request)
     needed: Right = "read" if request.method in _READING else "write"
     if needed not in found.rights:
         raise NotAllowed(needed)
-    return found
+    if on_behalf is None or on_behalf == found.owner:
+        return found
+    if "admin" not in found.rights:
+        raise NotAllowed("admin")
+    return replace(found, owner=on_behalf)
 
 
 Asking = Annotated[Visitor, Depends(visitor)]

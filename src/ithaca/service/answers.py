@@ -9,7 +9,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
+
+from ithaca.service.wire.shapes import plain_json
 
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
@@ -42,6 +45,16 @@ class Answer:
         given = {name.replace("_", "-"): text for name, text in headers.items() if text is not None}
         return cls(written(value), status, {"content-type": JSON} | given)
 
+    @classmethod
+    def plain(cls, value: Any) -> Self:
+        """JSON of a value of the library's that has no secrets and no bytes."""
+        return cls.of(plain_json(value))
+
+    @property
+    def value(self) -> Any:
+        """What its JSON says."""
+        return json.loads(self.body)
+
     def response(self, **more: str) -> Response:
         return Response(self.body, self.status, {**self.headers, **more})
 
@@ -59,9 +72,25 @@ class Answer:
 NO_CONTENT = Answer(b"", 204)
 
 
-def json_lines(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) -> StreamingResponse:
-    """A line for each value, sent as they come: no more of them are in memory than fit into a piece."""
-    return StreamingResponse(_pieces(values, as_json), media_type=JSON_LINES)
+def accepts_lines(request: Request) -> bool:
+    """Whether who asks wants JSON Lines."""
+    return JSON_LINES in request.headers.get("accept", "")
+
+
+async def json_lines(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) -> StreamingResponse:
+    """A line for each value, sent as they come: no more of them are in memory than fit into a piece.
+
+    The first are asked for before the response begins, so that what isn't there is a problem response.
+    """
+    pieces = _pieces(values, as_json)
+    first = await anext(pieces, b"")
+    return StreamingResponse(_all(first, pieces), media_type=JSON_LINES)
+
+
+async def _all(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
 
 
 async def _pieces(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) -> AsyncIterator[bytes]:

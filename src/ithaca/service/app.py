@@ -3,12 +3,19 @@
 from collections.abc import Iterable
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
 from ithaca import AsyncSessionManager, __version__
 from ithaca.service import problems
 from ithaca.service.access import Access, LocalOwner, Service
+from ithaca.service.around import Around
+from ithaca.service.bodies import LimitedBodies
+from ithaca.service.compression import Compression
+from ithaca.service.meters import Meters
+from ithaca.service.paths import WholeSegments
 from ithaca.service.routes import ROUTERS
 from ithaca.service.settings import ServiceSettings
+from ithaca.service.wire.shapes import ProblemShape
 
 _DESCRIPTION = """Keeps conversations between people and language models.
 
@@ -29,6 +36,7 @@ def create_app(
     Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
     rights: let nobody else reach it. `routers` come beside the app's own.
     """
+    service = Service(manager, settings or ServiceSettings(), access or LocalOwner(), Meters())
     app = FastAPI(
         title="Ithaca",
         version=__version__,
@@ -37,8 +45,15 @@ def create_app(
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        middleware=[
+            Middleware(Around, meters=service.meters),
+            Middleware(LimitedBodies, most_bytes=service.settings.max_body_bytes),
+            Middleware(Compression),
+            Middleware(WholeSegments),
+        ],
+        responses={"default": {"model": ProblemShape, "description": "What went wrong (RFC 9457)."}},
     )
-    app.state.ithaca = Service(manager, settings or ServiceSettings(), access or LocalOwner())
+    app.state.ithaca = service
     problems.add_handlers(app)
     for router in (*ROUTERS, *routers):
         app.include_router(router)

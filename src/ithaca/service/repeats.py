@@ -38,7 +38,7 @@ class Once:
 
     async def of(self, manager: AsyncSessionManager, call: Call[T], render: Render[T]) -> Response:
         """The answer to a change that is one call on the manager, and there one transaction."""
-        if self.key is None:
+        if (key := self._key(manager)) is None:
             return render(await call(manager)).response()
         made: list[Answer] = []
 
@@ -47,23 +47,27 @@ class Once:
             return made[-1].kept()
 
         try:
-            await manager.done_before(self.key, self.fingerprint)
-            await call(manager.once(self.key, self.fingerprint, keep))
+            await manager.done_before(key, self.fingerprint)
+            await call(manager.once(key, self.fingerprint, keep))
         except AlreadyDone as done:
             return again(done)
         return made[-1].response()
 
     async def of_many(self, manager: AsyncSessionManager, call: Call[T], render: Render[T]) -> Response:
         """The answer to what takes several transactions and may begin anew after it was interrupted."""
-        if self.key is None:
+        if (key := self._key(manager)) is None:
             return render(await call(manager)).response()
         try:
-            async with self._under_way(manager, self.key):
+            async with self._under_way(manager, key):
                 answer = render(await call(manager))
-                await manager.end_once(self.key, answer.kept())
+                await manager.end_once(key, answer.kept())
         except AlreadyDone as done:
             return again(done)
         return answer.response()
+
+    def _key(self, manager: AsyncSessionManager) -> str | None:
+        """Administrators' keys, which belong to no owner, are kept apart from those of nobody's data."""
+        return f"admin {self.key}" if self.key is not None and manager.owner is None else self.key
 
     @asynccontextmanager
     async def _under_way(self, manager: AsyncSessionManager, key: str) -> AsyncIterator[None]:
