@@ -53,26 +53,27 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on each kind of database in turn."""
-    with _fresh_database(request.param, servers, tmp_path, with_tables=True) as url:
+    with fresh_database(request.param, servers, tmp_path, with_tables=True) as url:
         yield url
 
 
 @pytest.fixture(params=DATABASES)
 def empty_database_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[str]:
     """A fresh database without any table, on each kind of database in turn."""
-    with _fresh_database(request.param, servers, tmp_path, with_tables=False) as url:
+    with fresh_database(request.param, servers, tmp_path, with_tables=False) as url:
         yield url
 
 
 @pytest.fixture
 def postgres_url(servers: Servers, tmp_path: Path) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on the newest PostgreSQL."""
-    with _fresh_database("postgres-newest", servers, tmp_path, with_tables=True) as url:
+    with fresh_database("postgres-newest", servers, tmp_path, with_tables=True) as url:
         yield url
 
 
 @contextmanager
-def _fresh_database(kind: str, servers: Servers, directory: Path, *, with_tables: bool) -> Iterator[str]:
+def fresh_database(kind: str, servers: Servers, directory: Path, *, with_tables: bool) -> Iterator[str]:
+    """A database of a kind, dropped at the end."""
     if kind == "sqlite":
         url = f"sqlite:///{directory}/ithaca.db"
         if with_tables:

@@ -1,8 +1,8 @@
 """Bodies about sessions."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ithaca.service.wire.base import Body, JsonObject
 
@@ -86,6 +86,12 @@ class SessionAction(Body):
     changes: SessionChanges | None = None
     delete: bool = False
     expected_revision: int | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.changes is not None) == self.delete:
+            raise ValueError("either changes, or delete: true")
+        return self
 
 
 class SessionActions(Body):
