@@ -10,7 +10,7 @@ import httpx
 import uvicorn
 from starlette.requests import HTTPConnection
 
-from ithaca import AsyncSessionManager, NotSignedIn
+from ithaca import AsyncSessionManager, NotSignedIn, Settings
 from ithaca.service import Right, ServiceSettings, Visitor, create_app
 from ithaca.service.running import address_of, listen
 
@@ -49,18 +49,18 @@ class Served:
 def served(
     url: str,
     *,
-    settings: ServiceSettings | None = None,
+    service: ServiceSettings | None = None,
+    settings: Settings | None = None,
     change: Callable[[Any], object] = lambda app: None,
-    **options: Any,
 ) -> Iterator[Served]:
-    """A running server; `change` may do something to its app, `options` go to the manager."""
-    settings = settings or ServiceSettings(port=0)
-    listener = listen(settings)
+    """A running server; `change` may do something to its app."""
+    service = service or ServiceSettings(port=0)
+    listener = listen(service)
     began, held = threading.Event(), list[Any]()
 
     async def run() -> None:
-        async with AsyncSessionManager(url, **options) as manager:
-            app = create_app(manager, settings, access=ByHeader())
+        async with AsyncSessionManager(url, settings=settings) as manager:
+            app = create_app(manager, service, access=ByHeader())
             change(app)
             config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
             server = uvicorn.Server(config)
