@@ -1,8 +1,10 @@
 """Every public call of the library can be reached over HTTP."""
 
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -51,3 +53,11 @@ def test_the_library_and_the_command_line_start_without_the_service() -> None:
     code = "import sys, ithaca.cli.app; from ithaca import SessionManager, AsyncSessionManager; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"fastapi", "starlette", "uvicorn", "pydantic", "ithaca.service"} & set(loaded)
+
+
+def test_every_route_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/routes.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([A-Z]+ /api/[^`]*)` \|", page, re.MULTILINE))
+    paths = create_app(AsyncSessionManager("sqlite:///:memory:")).openapi()["paths"]
+    there = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods if method != "head"}
+    assert documented == there

@@ -1,6 +1,7 @@
 """The app: routes by noun under `/api`, problems for errors, and what stands around every request."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
@@ -24,6 +25,19 @@ What went wrong is a problem response (RFC 9457).
 """
 
 
+class App(FastAPI):
+    """An app whose OpenAPI document says of what media type problems are."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document."""
+        if self.openapi_schema is None:
+            for operations in super().openapi()["paths"].values():
+                for operation in operations.values():
+                    content = operation["responses"]["default"]["content"]
+                    content[problems.PROBLEM] = content.pop("application/json")
+        return super().openapi()
+
+
 def create_app(
     manager: AsyncSessionManager,
     settings: ServiceSettings | None = None,
@@ -37,7 +51,7 @@ def create_app(
     rights: let nobody else reach it. `routers` come beside the app's own.
     """
     service = Service(manager, settings or ServiceSettings(), access or LocalOwner(), Meters())
-    app = FastAPI(
+    app = App(
         title="Ithaca",
         version=__version__,
         description=_DESCRIPTION,
