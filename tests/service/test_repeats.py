@@ -76,6 +76,8 @@ POSTS: dict[str, Callable[[list[str]], tuple[str, Any]]] = {
     "undo": lambda _: ("/api/sessions/s/undo", None),
     "restore": lambda ids: (f"/api/trash/{ids[6]}/restore", None),
     "say": lambda _: ("/api/sessions/s/messages", {"messages": [{"role": "user", "content": "x"}]}),
+    "say nothing": lambda _: ("/api/sessions/s/messages", {"messages": []}),
+    "delete nothing": lambda _: ("/api/sessions:delete", {"session_ids": []}),
     "truncate": lambda _: ("/api/sessions/s/messages:truncate", {"keep_count": 1}),
     "delete messages": lambda ids: ("/api/sessions/s/messages:delete", {"message_ids": ids}),
     "version": lambda ids: (f"/api/sessions/s/messages/{ids[3]}/versions", {"role": "user", "content": "other"}),

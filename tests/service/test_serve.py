@@ -80,6 +80,18 @@ def test_it_serves_until_it_is_told_to_end(database: str, number: int) -> None:
         assert manager.for_owner("ann").get_session("s").owner == "ann"
 
 
+def test_a_page_of_another_origin_gets_nothing(database: str) -> None:
+    with running(database) as program, program.client() as client:
+        port = program.address.rpartition(":")[2]
+        for headers in (
+            {"host": "evil.example"}, {"host": f"evil.example:{port}"}, {"origin": "http://evil.example"},
+            {"origin": "null"}, {"host": "127.0.0.1.evil.example"}, {"origin": "http://127.0.0.1:1"}, {"host": "["},
+        ):  # fmt: skip
+            assert client.get("/api/sessions", headers=headers).status_code in (400, 401), headers
+        for headers in ({"origin": program.address}, {"host": f"localhost:{port}"}, {"host": "[::1]"}):
+            assert client.get("/api/sessions", headers=headers).status_code == 200, headers
+
+
 def test_it_ends_when_what_is_under_way_is_done(database: str) -> None:
     with running(database) as program, program.client() as client:
         make(client, id="s")

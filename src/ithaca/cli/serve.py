@@ -1,6 +1,5 @@
 """`ithaca serve`."""
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -27,6 +26,8 @@ def serve(
         from ithaca.service.running import serve as run
     except ModuleNotFoundError as error:
         here.fail(f"The service needs the package {error.name}: pip install 'ithaca[service]'.")
+    import asyncio
+
     from ithaca import AsyncSessionManager
 
     settings = read_service_settings(host, port)
@@ -34,10 +35,10 @@ def serve(
         if demo:
             _fill_if_empty(here)
         set_up_log()
-        owner = here.owner or ""
+        access = LocalOwner(here.owner or "", only_from_here=True)
 
         async def begin() -> None:
-            await run(AsyncSessionManager(here.database), settings, listener, access=LocalOwner(owner), ready=ready)
+            await run(AsyncSessionManager(here.database), settings, listener, access=access, ready=ready)
 
         def ready() -> None:
             here.report({"address": address_of(listener)}, f"Ithaca is at {address_of(listener)} (Ctrl-C ends it).")

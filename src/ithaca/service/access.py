@@ -5,13 +5,15 @@ for `Trusted`, which is not confined. There is no third way from a request to a 
 """
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Annotated, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request
 from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager
-from ithaca.errors import NotAllowed
+from ithaca.errors import NotAllowed, NotSignedIn
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
 
@@ -41,12 +43,38 @@ class Access(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalOwner:
-    """Everybody who reaches the server is this owner, with all rights: for one person on one machine."""
+    """Everybody who reaches the server is this owner, with all rights: for one person on one machine.
+
+    With `only_from_here`, it has to be asked by an address of this machine, and not by a web page of another origin,
+    which a browser on this machine would let ask too (DNS rebinding, cross-site requests).
+    """
 
     owner: str = ""
+    only_from_here: bool = False
 
     async def visitor(self, connection: HTTPConnection) -> Visitor:
+        """That owner. Raises `NotSignedIn` for a request that somebody else's page makes."""
+        if self.only_from_here and not _is_from_here(connection):
+            raise NotSignedIn
         return Visitor(self.owner, ALL_RIGHTS)
+
+
+def _is_from_here(connection: HTTPConnection) -> bool:
+    host, origin = connection.headers.get("host", ""), connection.headers.get("origin")
+    if origin is not None and origin != f"{connection.scope['scheme']}://{host}":
+        return False
+    try:
+        return is_local(urlsplit(f"//{host}").hostname or "")
+    except ValueError:  # no host at all
+        return False
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The server process: an app on uvicorn, from its socket to its orderly end."""
 
 import asyncio
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,20 +10,12 @@ from errno import EADDRINUSE
 import uvicorn
 
 from ithaca import AsyncSessionManager, ConfigurationError
-from ithaca.service.access import Access
+from ithaca.service.access import Access, is_local
 from ithaca.service.app import create_app
 from ithaca.service.settings import ServiceSettings
 
 #: Connections that wait to be taken.
 _BACKLOG = 2048
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(settings: ServiceSettings, *, open_to_others: bool = False) -> socket.socket:
