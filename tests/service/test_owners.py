@@ -13,11 +13,13 @@ from tests.support.serving import Served
 
 #: What a route's body has to hold to be looked at at all.
 BODIES: dict[str, Any] = {
+    "ConversationChanges": {"metadata": {}},
     "Home": {"session_id": "{session_id}"},
     "DocumentEdit": {"content": "x"},
     "Edit": {"content": "x"},
     "Fork": {},
     "MessageIds": {"message_ids": ["{message_id}"]},
+    "NewItems": {"items": [{"role": "user", "content": "x"}]},
     "NewMessage": {"role": "user", "content": "x"},
     "NewMessages": {"messages": [{"role": "user", "content": "x"}]},
     "NewUsage": {"model": "m", "input_tokens": 1, "output_tokens": 1},
@@ -56,7 +58,9 @@ def what_bob_has(bob: httpx.Client) -> dict[str, str]:
     document = bob.post("/api/documents", json={"title": "List"}).json()["id"]
     return {
         "session_id": session,
+        "conversation_id": session,
         "message_id": first["id"],
+        "item_id": first["id"],
         "trash_id": entry,
         "document_id": document,
         "digest": put(bob, made()),

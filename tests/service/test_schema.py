@@ -61,7 +61,14 @@ def what_is_there(client: httpx.Client) -> dict[str, Any]:
     entry = client.delete(f"/api/sessions/{session}/messages/{second['id']}").json()["trash_id"]
     document = client.post("/api/documents", json={"title": "List"}).json()["id"]
     digest = client.post("/api/attachments", content=b"x", headers={"content-type": "text/plain"}).json()["digest"]
-    ids = {"session_id": session, "message_id": first["id"], "trash_id": entry, "document_id": document}
+    ids = {
+        "session_id": session,
+        "conversation_id": session,
+        "item_id": first["id"],
+        "message_id": first["id"],
+        "trash_id": entry,
+        "document_id": document,
+    }
     return ids | {"digest": digest, "version": 1, "name": "session-not-found"}
 
 
@@ -71,4 +78,5 @@ def test_examples_are_in_it(on_sqlite: Served) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["description"], path
-            assert set(operation["responses"]["default"]["content"]) == {"application/problem+json"}
+            problems = "application/json" if path.startswith("/v1/") else "application/problem+json"
+            assert set(operation["responses"]["default"]["content"]) == {problems}

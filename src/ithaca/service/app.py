@@ -13,6 +13,8 @@ from ithaca.service.around import Around
 from ithaca.service.bodies import LimitedBodies
 from ithaca.service.compression import Compression
 from ithaca.service.meters import Meters
+from ithaca.service.openai.errors import PREFIX as OPENAI
+from ithaca.service.openai.errors import OpenAIErrors
 from ithaca.service.paths import WholeSegments
 from ithaca.service.routes import ROUTERS
 from ithaca.service.settings import ServiceSettings
@@ -31,8 +33,9 @@ class App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document."""
         if self.openapi_schema is None:
-            for operations in super().openapi()["paths"].values():
-                for operation in operations.values():
+            paths = super().openapi()["paths"]
+            for path in (path for path in paths if not path.startswith(f"{OPENAI}/")):
+                for operation in paths[path].values():
                     content = operation["responses"]["default"]["content"]
                     content[problems.PROBLEM] = content.pop("application/json")
         return super().openapi()
@@ -61,6 +64,7 @@ def create_app(
         redirect_slashes=False,
         middleware=[
             Middleware(Around, meters=service.meters),
+            Middleware(OpenAIErrors),
             Middleware(LimitedBodies, most_bytes=service.settings.max_body_bytes),
             Middleware(Compression),
             Middleware(WholeSegments),

@@ -1,7 +1,7 @@
 """Responses made smaller: zstd or gzip, whichever the client prefers (RFC 9110, 12.5.3).
 
 A stream is passed on piece by piece, each one whole for the reader. Left as they are: short responses, parts
-(`Content-Range`), live events, and what is compressed already.
+(`Content-Range`), live events, problems, which may be put into other words yet, and what is compressed already.
 """
 
 import re
@@ -24,9 +24,7 @@ SHORT = 1024
 #: Quick settings: a server's time is dearer than the last tenth of the size.
 _ZSTD_LEVEL, _GZIP_LEVEL = 3, 5
 
-_WORTH_IT = re.compile(
-    r"(text/(?!event-stream)|application/(json|jsonl|problem\+json|javascript|xml|x-ndjson)|image/svg)"
-)
+_WORTH_IT = re.compile(r"(text/(?!event-stream)|application/(json|jsonl|javascript|xml|x-ndjson)|image/svg)")
 
 
 class Compressor(Protocol):

@@ -1,5 +1,6 @@
 """The routes, one module a noun."""
 
+from ithaca.service.openai import routes as openai
 from ithaca.service.routes import (
     admin,
     attachments,
@@ -32,4 +33,5 @@ ROUTERS = (
     upkeep.own,
     admin.router,
     upkeep.all_owners,
+    openai.router,
 )
