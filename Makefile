@@ -15,8 +15,9 @@ help: ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: run
-run: $(VENV)/run.stamp ## show Ithaca at work: `ithaca demo`
-	$(BIN)/ithaca demo
+run: $(VENV)/run.stamp ## serve a database with a few conversations: `ithaca serve`; ARGS="--port 0" for options
+	mkdir -p .ithaca
+	ITHACA_SECRET_KEY_FILE=.ithaca/secret.key $(BIN)/ithaca serve --database .ithaca/ithaca.db --demo $(ARGS)
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## run the tests; ARGS="-k sqlite" passes options to pytest
@@ -61,7 +62,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
 	$(LOCK) --extra postgres --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
-	$(LOCK) --group build --constraint requirements/dev.lock --output-file requirements/run.lock
+	$(LOCK) --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
 	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt
 
 .PHONY: setup
@@ -69,7 +70,7 @@ setup: $(VENV)/dev.stamp ## make .venv with all that development needs
 
 .PHONY: clean
 clean: ## remove everything that these targets made
-	rm -rf .venv .venv-bench .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf .ithaca .venv .venv-bench .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 		build dist site
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -135,3 +135,16 @@ def _on_server(servers: Servers, kind: str, *, with_tables: bool) -> Iterator[st
     url = server.create_database(server.with_tables if with_tables else None)
     yield url
     server.drop_database(url)
+
+
+@contextmanager
+def fresh_database(kind: str, servers: Servers, directory: Path, *, with_tables: bool) -> Iterator[str]:
+    """A database of a kind, dropped at the end."""
+    if kind == "sqlite":
+        url = f"sqlite:///{directory}/ithaca.db"
+        if with_tables:
+            prepare_database(url)
+        yield url
+    else:
+        with _on_server(servers, kind, with_tables=with_tables) as url:
+            yield url

@@ -49,6 +49,7 @@ from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
 from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
+from ithaca.operations.repeats import Claim
 from ithaca.operations.scope import Scope
 from ithaca.operations.search import Wanted
 from ithaca.operations.statements import slot_of
@@ -362,6 +363,12 @@ class Door:
         elif through is not None:
             through = whole("through", through, 1)
         return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
+
+    # What happens once
+
+    def claim(self, key: object, fingerprint: object) -> Claim:
+        named = identifier("key", key, self._limits)
+        return Claim(named, label("fingerprint", fingerprint, self._limits, empty=True))
 
     # Retention
 

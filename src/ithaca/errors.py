@@ -17,7 +17,10 @@
      │    ├── UsageConflict
      │    ├── LegalHold
      │    ├── RevisionConflict
-     │    └── AmbiguousId
+     │    ├── AmbiguousId
+     │    ├── AlreadyDone
+     │    ├── KeyReused
+     │    └── StillRunning
      ├── InvalidInput (ValueError)
      │    ├── InvalidArgument
      │    ├── InvalidMessage
@@ -34,6 +37,9 @@
      │    ├── DatabaseBusy
      │    ├── DatabaseUnavailable
      │    └── ManagerClosed
+     ├── AccessError
+     │    ├── NotSignedIn
+     │    └── NotAllowed
      ├── ContextTooSmall
      ├── ConfigurationError
      └── ImportFailed
@@ -45,6 +51,8 @@ attribute is the datum it names, so that a caller never has to parse words.
 from typing import Any
 
 __all__ = [
+    "AccessError",
+    "AlreadyDone",
     "AmbiguousId",
     "AttachmentNotFound",
     "ConfigurationError",
@@ -62,12 +70,15 @@ __all__ = [
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
+    "KeyReused",
     "LegalHold",
     "ManagerClosed",
     "MessageConflict",
     "MessageNotFound",
+    "NotAllowed",
     "NotAnIthacaDatabase",
     "NotFound",
+    "NotSignedIn",
     "NothingToUndo",
     "RetentionNotFound",
     "RevisionConflict",
@@ -78,6 +89,7 @@ __all__ = [
     "SecretKeyInvalid",
     "SessionExists",
     "SessionNotFound",
+    "StillRunning",
     "StorageError",
     "TrashNotFound",
     "UsageConflict",
@@ -266,6 +278,37 @@ class AmbiguousId(Conflict):
         super().__init__(id=id)
 
 
+class AlreadyDone(Conflict):
+    """What goes by the key {key!r} was done already.
+
+    `answer` is what `once` made of its result then; None if it was erased since, with what it told of.
+    """
+
+    key: str
+    answer: bytes | None
+
+    def __init__(self, key: str, answer: bytes | None) -> None:
+        super().__init__(key=key, answer=answer)
+
+
+class KeyReused(Conflict):
+    """The key {key!r} stands for something else already."""
+
+    key: str
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key=key)
+
+
+class StillRunning(Conflict):
+    """What goes by the key {key!r} is still being done."""
+
+    key: str
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key=key)
+
+
 class InvalidInput(IthacaError, ValueError):
     """{field} must be {allowed}, not {given}.
 
@@ -401,6 +444,26 @@ class ManagerClosed(StorageError):
 
     def __init__(self) -> None:
         super().__init__(reason="closed")
+
+
+class AccessError(IthacaError):
+    """This is not for everybody."""
+
+
+class NotSignedIn(AccessError):
+    """Say first who you are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class NotAllowed(AccessError):
+    """This takes the right {right!r}, which you don't have."""
+
+    right: str
+
+    def __init__(self, right: str) -> None:
+        super().__init__(right=right)
 
 
 class ContextTooSmall(IthacaError):

@@ -796,6 +796,8 @@ def test_those_of_a_session_are_listed(manager: SessionManager) -> None:
     assert list(manager.list_attachments(make_session(manager, 1).id)) == []
     with pytest.raises(SessionNotFound):
         manager.list_attachments("missing")
+    with pytest.raises(SessionNotFound):
+        manager.for_owner("nobody else").list_attachments(id)
 
 
 # Collecting

@@ -219,6 +219,8 @@ def speaks(block: Any) -> bool:
         None, "thinking", "redacted_thinking", "tool_use", "tool_result",
     ):  # fmt: skip
         return False
-    if block["type"] in ("text", "refusal"):
-        return bool(block.get(block["type"], "").strip())
+    if block["type"] == "refusal":
+        return bool(block["refusal"].strip())
+    if block["type"] in ("text", "input_text", "output_text", "summary_text"):
+        return bool(block.get("text", "").strip())
     return True

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser
 
 import ithaca
+from ithaca.service import LocalOwner
+from tests.support.serving import served
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -25,6 +29,8 @@ MODULES = sorted(".".join(path.with_suffix("").parts) for path, text in SOURCES.
 
 #: Stands in the pages for the reader's own database.
 POSTGRES_URL = "postgresql://ithaca@localhost/chats"
+#: Stands in the pages for a server on the page's own `chats.db`, whoever asks.
+SERVER = "http://127.0.0.1:8421/v1"
 OUTPUT_MAY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 #: Where the output of an example waits for the block of text that may follow it.
@@ -36,12 +42,18 @@ def test_examples_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     _move_into(tmp_path, monkeypatch)
-    wants_postgres = POSTGRES_URL in page.read_text(encoding="utf-8")
-    url = request.getfixturevalue("postgres_url") if wants_postgres else POSTGRES_URL
+    text = page.read_text(encoding="utf-8")
+    url = request.getfixturevalue("postgres_url") if POSTGRES_URL in text else POSTGRES_URL
 
-    for example in _examples(page):
-        example.parsed = example.parsed.replace(POSTGRES_URL, url)
-        example.evaluate()
+    with served("sqlite:///chats.db", change=_open_to_all) if SERVER in text else nullcontext() as server:
+        address = f"{server.address}/v1" if server else SERVER
+        for example in _examples(page):
+            example.parsed = example.parsed.replace(POSTGRES_URL, url).replace(SERVER, address)
+            example.evaluate()
+
+
+def _open_to_all(app: Any) -> None:
+    app.state.ithaca = replace(app.state.ithaca, access=LocalOwner())
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -9,6 +9,9 @@ Message = dict[str, Any]
 
 _WORD = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+#: Parts of the Responses API, which no other takes.
+_OF_RESPONSES = ("input_text", "output_text", "input_image", "input_file", "summary_text", "computer_screenshot")
+
 
 def refused_by_openai(messages: Sequence[Message]) -> list[str]:
     """Why Chat Completions would refuse these messages; nothing if it takes them."""
@@ -34,6 +37,7 @@ def _openai_faults(message: Message) -> list[str]:
     if isinstance(content, list):
         allowed = {"user": None, "assistant": {"text", "refusal"}}.get(role, {"text"})
         faults += [f"part {part['type']}" for part in content if allowed is not None and part["type"] not in allowed]
+        faults += [f"part {part['type']}" for part in content if part["type"] in _OF_RESPONSES]
         faults += ["no parts"] if not content else []
         faults += ["an empty text" for part in content if part["type"] == "text" and not part["text"]]
     elif content is None and not (role == "assistant" and message.get("tool_calls")):
@@ -83,7 +87,7 @@ def _anthropic_faults(message: Message) -> list[str]:
     wrong = {"tool_use", *thoughts} if message["role"] == "user" else {"tool_result", "image", "document"}
     faults += ["thoughts at the end"] if kinds[-1:] and kinds[-1] in thoughts else []
     faults += _server_tool_faults(message)
-    faults += [f"a {kind} of the {message['role']}" for kind in kinds if kind in wrong]
+    faults += [f"a {kind} of the {message['role']}" for kind in kinds if kind in {*wrong, *_OF_RESPONSES}]
     for block in message["content"]:
         if block["type"] == "text" and not block["text"].strip():
             faults.append("a blank text")

@@ -12,6 +12,7 @@ from ithaca.cli import (
     messages,
     retention,
     search,
+    serve,
     sessions,
     trash,
     upkeep,
@@ -41,6 +42,7 @@ command(app, "usage")(usage.usage)
 command(app, "erase")(trash.erase)
 app.add_typer(upkeep.database, name="db")
 command(app, "watch")(watching.watch)
+command(app, "serve")(serve.serve)
 command(app, "demo")(demo.demo)
 
 

@@ -167,6 +167,20 @@ def _image(block: Block) -> Block:
     return {"type": "image", "source": _source(url.get("url") if isinstance(url, Mapping) else url)}
 
 
+def _input_image(block: Block) -> Block:
+    """An image of the Responses API; the id of a file cannot be sent."""
+    url = block.get("image_url")
+    return {"type": "image", "source": _source(url)} if isinstance(url, str) and url else _noted(block)
+
+
+def _input_file(block: Block) -> Block:
+    """A file of the Responses API: its bytes as a data URL, or where it lies."""
+    data, url = block.get("file_data"), block.get("file_url")
+    if isinstance(data, str) and _DATA_URL.fullmatch(data):
+        return {"type": "document", "source": _source(data)}
+    return {"type": "document", "source": _source(url)} if isinstance(url, str) and url else _noted(block)
+
+
 def _file(block: Block) -> Block:
     file = block.get("file")
     data = file.get("file_data") if isinstance(file, Mapping) else None
@@ -199,10 +213,14 @@ _TRANSLATED: dict[str, Callable[[Block], Block | None]] = {
     "text": lambda block: _text(block, block.get("text")),
     "input_text": lambda block: _text({}, block.get("text")),
     "output_text": lambda block: _text({}, block.get("text")),
+    "summary_text": lambda block: _text({}, block.get("text")),
+    "reasoning_text": lambda block: _text({}, block.get("text")),
     "refusal": lambda block: _text({}, block.get("refusal")),
     "image_url": _image,
-    "input_image": _image,
+    "input_image": _input_image,
+    "computer_screenshot": _input_image,
     "file": _file,
+    "input_file": _input_file,
     "input_audio": _noted,
     # They have a place of their own in a turn.
     "tool_use": lambda _: None,

@@ -14,7 +14,14 @@ from ithaca.models import ChatMessage, Content
 from ithaca.tokens import TokenCounter, count_message
 
 #: Where the words of a part stand, by its type. Parts of any other type are taken to say something.
-_WORDS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+_WORDS = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "summary_text": "text",
+    "reasoning_text": "text",
+    "refusal": "refusal",
+}
 
 #: The roles whose messages are in every context, wherever they stand.
 ALWAYS = ("system", "developer")

@@ -148,7 +148,15 @@ def _image(block: Part) -> Part:
 
 
 def _input_image(block: Part) -> Part:
-    return {"type": "image_url", "image_url": {"url": block.get("image_url") or ""}}
+    """An image of the Responses API; only its URL can be sent, not the id of a file."""
+    url = block.get("image_url")
+    return {"type": "image_url", "image_url": {"url": url}} if isinstance(url, str) and url else _note(block)
+
+
+def _input_file(block: Part) -> Part:
+    """A file of the Responses API; its URL cannot be sent."""
+    file = {name: block[name] for name in ("filename", "file_data", "file_id") if isinstance(block.get(name), str)}
+    return {"type": "file", "file": file} if file.keys() - {"filename"} else _note(block)
 
 
 def _document(block: Part) -> Part | None:
@@ -174,9 +182,13 @@ _TRANSLATED: dict[str, Callable[[Part], Part | None]] = {
     "text": lambda block: _text(block.get("text")),
     "input_text": lambda block: _text(block.get("text")),
     "output_text": lambda block: _text(block.get("text")),
+    "summary_text": lambda block: _text(block.get("text")),
+    "reasoning_text": lambda block: _text(block.get("text")),
     "refusal": lambda block: _text(block.get("refusal")),
     "image": _image,
     "input_image": _input_image,
+    "computer_screenshot": _input_image,
+    "input_file": _input_file,
     "document": _document,
     # They have a place of their own in a message, or are for the model alone that had them.
     "tool_use": lambda _: None,

@@ -9,6 +9,7 @@ from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
+from ithaca.manager.repeats import AsyncRepeats, Repeats
 from ithaca.manager.retention import AsyncRetention, Retention
 from ithaca.manager.search import AsyncSearch, Search
 from ithaca.manager.sessions import AsyncSessions, Sessions
@@ -31,6 +32,7 @@ class SessionManager(
     Watching,
     Accounts,
     Retention,
+    Repeats,
 ):
     """Keeps conversations in a database.
 
@@ -64,6 +66,7 @@ class AsyncSessionManager(
     AsyncSearch,
     AsyncAccounts,
     AsyncRetention,
+    AsyncRepeats,
     AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.

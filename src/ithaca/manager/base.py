@@ -60,9 +60,14 @@ class Common:
         For it, what others own does not exist. Closing it does nothing; it ends with the manager it is from.
         """
         confined = self._door.owner(owner if self._door.scope.owner is None else owner or "")
+        other = self._copy()
+        other._door = self._door.confined_to(confined)
+        return other
+
+    def _copy(self) -> Self:
+        """A manager on the same connections, which doesn't close them."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other._door = self._door.confined_to(confined)
         other._closes = False
         return other
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from ithaca.arguments import UNSET, Unset
 from ithaca.content import whole
 from ithaca.manager.base import documented_by
-from ithaca.manager.recovery import AsyncPurging, Purging
-from ithaca.operations import policies
+from ithaca.manager.recovery import PURGE_BATCH, AsyncPurging, Purging
+from ithaca.operations import policies, repeats
 from ithaca.operations.policies import START, Action, Mark
 from ithaca.retention import PolicyOutcome, RetentionPolicy, RetentionReport
 
@@ -78,6 +78,8 @@ class Retention(Purging):
             outcomes = [self._apply_policy(outcome, now, batch) for outcome in outcomes]
             if (erased := self._purge_older(before)).total:
                 self._scrub(erased, anew=False)
+            while self._storage.write(repeats.tidy, door.scope, PURGE_BATCH) == PURGE_BATCH:
+                pass
         return RetentionReport(outcomes, purged, held)
 
     def _apply_policy(self, foreseen: PolicyOutcome, now: int, batch: int) -> PolicyOutcome:
@@ -133,6 +135,8 @@ class AsyncRetention(AsyncPurging):
             outcomes = [await self._apply_policy(outcome, now, batch) for outcome in outcomes]
             if (erased := await self._purge_older(before)).total:
                 await self._scrub(erased, anew=False)
+            while await self._storage.write(repeats.tidy, door.scope, PURGE_BATCH) == PURGE_BATCH:
+                pass
         return RetentionReport(outcomes, purged, held)
 
     async def _apply_policy(self, foreseen: PolicyOutcome, now: int, batch: int) -> PolicyOutcome:

@@ -14,7 +14,7 @@ from ithaca.attached import Attached, Attachment, Collected, Place, places_of
 from ithaca.columns import Row, from_time
 from ithaca.connection import Connection, one_statement, repeatable
 from ithaca.content import new_id
-from ithaca.errors import AmbiguousId, AttachmentNotFound, InvalidMessage, StorageError
+from ithaca.errors import AmbiguousId, AttachmentNotFound, InvalidMessage, SessionNotFound, StorageError
 from ithaca.models import ChatMessage, Page
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
@@ -286,6 +286,9 @@ async def page(
     conditions, params = ["digest IS NOT NULL"], {"session_id": session_id, "limit": limit + 1}
     if session_id is not None:
         owner = await scope.owner_of_session(conn, session_id)
+        mine = {"owner": owner, "id": session_id}
+        if not await conn.row("SELECT 1 FROM sessions WHERE owner = :owner AND id = :id", mine):
+            raise SessionNotFound(session_id)
         used = _REFERRED[conn.engine].format("messages").replace("m.owner, ", "")
         conditions.append(f"digest IN ({used} WHERE m.owner = :owner AND session_id = :session_id AND {ANY})")
     if owner is not None:

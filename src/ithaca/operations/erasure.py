@@ -12,7 +12,7 @@ from ithaca.columns import Row
 from ithaca.connection import Connection
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
-from ithaca.operations import attachments, holds, search
+from ithaca.operations import attachments, holds, repeats, search
 from ithaca.operations.changes import ERASED, record_erasure
 from ithaca.operations.scope import Scope
 
@@ -34,6 +34,7 @@ _TABLES = (
     "attachments",
     "usage",
     "retention_policies",
+    "repeats",
 )
 
 #: What an entry of the trash holds.
@@ -119,6 +120,7 @@ async def _purge_of_owner(conn: Connection, scope: Scope, counts: dict[str, int]
     files = await attachments.remove_if_unused(conn, scope, owner, digests)
     _add(counts, "compactions", summaries)
     _add(counts, "attachments", files.count)
+    await repeats.erase_answers(conn, owner)
 
 
 async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
@@ -132,6 +134,7 @@ async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
         await _delete(conn, counts, table, "TRUE", {"owner": owner})
     await _delete(conn, counts, "changes", f"kind <> '{ERASED}'", {"owner": owner})
     _add(counts, "search_entries", await search.forget(conn, owner))
+    await repeats.erase_answers(conn, "")  # trusted code's, which may tell of anybody
     return Erased(counts)
 
 

@@ -1,0 +1,113 @@
+"""The calls that make a change happen once, however often it is asked for."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from ithaca.manager.base import AsyncBase, Base, Common, documented_by
+from ithaca.operations import repeats
+from ithaca.operations.repeats import Claim
+
+#: What makes the answer of a result, to be kept.
+Render = Callable[[Any], bytes]
+
+
+class Spent:
+    """Whether the one change was made."""
+
+    def __init__(self) -> None:
+        self.spent = False
+
+    def spend(self) -> None:
+        if self.spent:
+            raise RuntimeError("once() makes a manager for one change")
+        self.spent = True
+
+
+class Once:
+    """A storage whose next write happens once for its key; in all else, the storage itself."""
+
+    def __init__(self, storage: Any, claim: Claim, render: Render, spent: Spent) -> None:
+        self._inner = storage
+        self._claim = claim
+        self._render = render
+        self._spent = spent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def write(self, op: Any, scope: Any, *args: Any) -> Any:
+        """What the operation returns; where the storage awaits, to be awaited."""
+        self._spent.spend()
+        return self._inner.write(repeats.once, scope, self._claim, self._render, op, args)
+
+
+class Claiming(Common):
+    """What both managers do alike."""
+
+    def once(self, key: str, fingerprint: str, render: Render) -> Self:
+        """A manager for one change, which happens once however often it is asked for by this key.
+
+        `render` makes the answer to keep of what the change returns; it is called within the transaction and has to be
+        quick. Asked for again within a day, the change isn't made, and `AlreadyDone` is raised, which has that
+        answer. `fingerprint` tells what is asked for: another one by the same key raises `KeyReused`. A change that
+        fails isn't remembered. For changes that are one transaction; `begin_once` is for all others.
+
+            >>> from ithaca import AlreadyDone, SessionManager
+            >>> with SessionManager("sqlite:///:memory:") as manager:
+            ...     for attempt in range(2):
+            ...         try:
+            ...             session = manager.once("k1", "new", lambda s: s.id.encode()).create_session("s1")
+            ...         except AlreadyDone as done:
+            ...             print("It is", done.answer.decode())
+            It is s1
+        """
+        claim, spent = self._door.claim(key, fingerprint), Spent()
+        other = self._copy()
+        for name in ("_storage", "_incognito"):
+            setattr(other, name, Once(getattr(self, name), claim, render, spent))
+        return other
+
+
+class Repeats(Claiming, Base):
+    """The calls that make a change happen once."""
+
+    def done_before(self, key: str, fingerprint: str) -> None:
+        """Raises `AlreadyDone`, `StillRunning` or `KeyReused` if something was asked for by this key within a day."""
+        claim = self._door.claim(key, fingerprint)
+        for storage in self._storages:
+            storage.read(repeats.look, self._door.scope, claim)
+
+    def begin_once(self, key: str, fingerprint: str) -> None:
+        """Notes that something is under way that takes several transactions: nobody else does it by this key.
+
+        It ends with `end_once`, or `give_up_once` if it failed. Where neither comes, its process died: it may begin
+        again after ten minutes. Raises `AlreadyDone`, `StillRunning`, `KeyReused`.
+        """
+        self._storage.write(repeats.begin, self._door.scope, self._door.claim(key, fingerprint))
+
+    def end_once(self, key: str, answer: bytes) -> None:
+        """Notes that it is done, and the answer to give to who asks for it again."""
+        self._storage.write(repeats.end, self._door.scope, self._door.claim(key, "").key, answer)
+
+    def give_up_once(self, key: str) -> None:
+        """Forgets that it is under way, since it failed: it can be tried again by the same key."""
+        self._storage.write(repeats.give_up, self._door.scope, self._door.claim(key, "").key)
+
+
+@documented_by(Repeats)
+class AsyncRepeats(Claiming, AsyncBase):
+    """The calls that make a change happen once."""
+
+    async def done_before(self, key: str, fingerprint: str) -> None:
+        claim = self._door.claim(key, fingerprint)
+        for storage in self._storages:
+            await storage.read(repeats.look, self._door.scope, claim)
+
+    async def begin_once(self, key: str, fingerprint: str) -> None:
+        await self._storage.write(repeats.begin, self._door.scope, self._door.claim(key, fingerprint))
+
+    async def end_once(self, key: str, answer: bytes) -> None:
+        await self._storage.write(repeats.end, self._door.scope, self._door.claim(key, "").key, answer)
+
+    async def give_up_once(self, key: str) -> None:
+        await self._storage.write(repeats.give_up, self._door.scope, self._door.claim(key, "").key)

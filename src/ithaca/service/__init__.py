@@ -1,0 +1,11 @@
+"""Ithaca over HTTP: `create_app(manager, settings)` makes an ASGI app; `ithaca serve` runs one.
+
+The ways in are FastAPI's. Every route works on a manager that is confined to the owner who asks; those for
+administrators alone get one that isn't.
+"""
+
+from ithaca.service.access import Access, LocalOwner, Right, Visitor
+from ithaca.service.app import create_app
+from ithaca.service.settings import ServiceSettings, read_service_settings
+
+__all__ = ["Access", "LocalOwner", "Right", "ServiceSettings", "Visitor", "create_app", "read_service_settings"]

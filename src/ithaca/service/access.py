@@ -1,0 +1,130 @@
+"""Who is asking, and which manager the request gets.
+
+A route asks for `Owned`: a manager that is confined to the owner who asks. Only the routes for administrators ask
+for `Trusted`, which is not confined. There is no third way from a request to a manager.
+"""
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import Annotated, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Header, Request
+from starlette.requests import HTTPConnection
+
+from ithaca import AsyncSessionManager
+from ithaca.errors import NotAllowed, NotSignedIn
+from ithaca.service.meters import Meters
+from ithaca.service.settings import ServiceSettings
+
+#: What somebody may do: read, change, or also what concerns all owners.
+Right: TypeAlias = Literal["read", "write", "admin"]
+
+ALL_RIGHTS: frozenset[Right] = frozenset(("read", "write", "admin"))
+
+_READING = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking."""
+
+    #: Whose data the request works on; "" is what nobody owns.
+    owner: str
+    rights: frozenset[Right]
+
+
+class Access(Protocol):
+    """Decides who is asking."""
+
+    async def visitor(self, connection: HTTPConnection) -> Visitor:
+        """Who it is. Raises `NotSignedIn` where that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOwner:
+    """Everybody who reaches the server is this owner, with all rights: for one person on one machine.
+
+    With `only_from_here`, it has to be asked by an address of this machine, and not by a web page of another origin,
+    which a browser on this machine would let ask too (DNS rebinding, cross-site requests).
+    """
+
+    owner: str = ""
+    only_from_here: bool = False
+
+    async def visitor(self, connection: HTTPConnection) -> Visitor:
+        """That owner. Raises `NotSignedIn` for a request that somebody else's page makes."""
+        if self.only_from_here and not _is_from_here(connection):
+            raise NotSignedIn
+        return Visitor(self.owner, ALL_RIGHTS)
+
+
+def _is_from_here(connection: HTTPConnection) -> bool:
+    host, origin = connection.headers.get("host", ""), connection.headers.get("origin")
+    if origin is not None and origin != f"{connection.scope['scheme']}://{host}":
+        return False
+    try:
+        return is_local(urlsplit(f"//{host}").hostname or "")
+    except ValueError:  # no host at all
+        return False
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What an app works with, as `app.state.ithaca`."""
+
+    manager: AsyncSessionManager
+    settings: ServiceSettings
+    access: Access
+    meters: Meters
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """What the app works with that serves this request."""
+    service: Service = connection.app.state.ithaca
+    return service
+
+
+async def visitor(
+    request: Request,
+    on_behalf: Annotated[
+        str | None, Header(alias="Ithaca-Owner", description="Whose data to work on, for an administrator.")
+    ] = None,
+) -> Visitor:
+    """Who is asking, if he may do what he asks for: to read, or to change something."""
+    found = await service_of(request).access.visitor(request)
+    needed: Right = "read" if request.method in _READING else "write"
+    if needed not in found.rights:
+        raise NotAllowed(needed)
+    if on_behalf is None or on_behalf == found.owner:
+        return found
+    if "admin" not in found.rights:
+        raise NotAllowed("admin")
+    return replace(found, owner=on_behalf)
+
+
+Asking = Annotated[Visitor, Depends(visitor)]
+
+
+async def owned(request: Request, visitor: Asking) -> AsyncSessionManager:
+    """A manager confined to who is asking."""
+    return service_of(request).manager.for_owner(visitor.owner)
+
+
+async def trusted(request: Request, visitor: Asking) -> AsyncSessionManager:
+    """A manager that sees every owner's data, for administrators."""
+    if "admin" not in visitor.rights:
+        raise NotAllowed("admin")
+    return service_of(request).manager
+
+
+Owned = Annotated[AsyncSessionManager, Depends(owned)]
+Trusted = Annotated[AsyncSessionManager, Depends(trusted)]

@@ -1,0 +1,78 @@
+"""The app: routes by noun under `/api`, problems for errors, and what stands around every request."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from ithaca import AsyncSessionManager, __version__
+from ithaca.service import problems
+from ithaca.service.access import Access, LocalOwner, Service
+from ithaca.service.around import Around
+from ithaca.service.bodies import LimitedBodies
+from ithaca.service.compression import Compression
+from ithaca.service.meters import Meters
+from ithaca.service.openai.errors import PREFIX as OPENAI
+from ithaca.service.openai.errors import OpenAIErrors
+from ithaca.service.paths import WholeSegments
+from ithaca.service.routes import ROUTERS
+from ithaca.service.settings import ServiceSettings
+from ithaca.service.wire.shapes import ProblemShape
+
+_DESCRIPTION = """Keeps conversations between people and language models.
+
+Whatever is changed takes `If-Match` with the `ETag` of what you have seen, and every POST an `Idempotency-Key`.
+What went wrong is a problem response (RFC 9457).
+"""
+
+
+class App(FastAPI):
+    """An app whose OpenAPI document says of what media type problems are."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document."""
+        if self.openapi_schema is None:
+            paths = super().openapi()["paths"]
+            for path in (path for path in paths if not path.startswith(f"{OPENAI}/")):
+                for operation in paths[path].values():
+                    content = operation["responses"]["default"]["content"]
+                    content[problems.PROBLEM] = content.pop("application/json")
+        return super().openapi()
+
+
+def create_app(
+    manager: AsyncSessionManager,
+    settings: ServiceSettings | None = None,
+    *,
+    access: Access | None = None,
+    routers: Iterable[APIRouter] = (),
+) -> FastAPI:
+    """The service on a manager, to be run by an ASGI server or mounted in another app.
+
+    Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
+    rights: let nobody else reach it. `routers` come beside the app's own.
+    """
+    service = Service(manager, settings or ServiceSettings(), access or LocalOwner(), Meters())
+    app = App(
+        title="Ithaca",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Around, meters=service.meters),
+            Middleware(OpenAIErrors),
+            Middleware(LimitedBodies, most_bytes=service.settings.max_body_bytes),
+            Middleware(Compression),
+            Middleware(WholeSegments),
+        ],
+        responses={"default": {"model": ProblemShape, "description": "What went wrong (RFC 9457)."}},
+    )
+    app.state.ithaca = service
+    problems.add_handlers(app)
+    for router in (*ROUTERS, *routers):
+        app.include_router(router)
+    return app

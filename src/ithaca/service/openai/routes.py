@@ -1,0 +1,165 @@
+"""`/v1/conversations`, as OpenAI's clients call it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.routing import Match
+
+from ithaca import AsyncSessionManager, ChatMessage, Conversation, MessageNotFound, RevisionConflict
+from ithaca.service.access import Owned
+from ithaca.service.answers import Answer
+from ithaca.service.openai.errors import PREFIX, OpenAIRoute, refused
+from ithaca.service.openai.items import new_id
+from ithaca.service.openai.ordinary import items_of, without
+from ithaca.service.openai.reading import find, page
+from ithaca.service.openai.wire import (
+    After,
+    ConversationChanges,
+    ConversationShape,
+    DeletedShape,
+    ErrorShape,
+    Include,
+    IncludeInBrackets,
+    ItemListShape,
+    ItemShape,
+    Limit,
+    NewConversation,
+    NewItems,
+    Order,
+    conversation,
+    conversation_json,
+    item_list,
+    messages_of,
+    with_metadata,
+)
+from ithaca.service.paths import Id
+from ithaca.service.repeats import Repeatable
+
+router = APIRouter(
+    prefix=PREFIX,
+    tags=["conversations"],
+    route_class=OpenAIRoute,
+    responses={"default": {"model": ErrorShape, "description": "What went wrong, as OpenAI says it."}},
+)
+
+#: How often metadata is set anew where a session changes at the same moment.
+_ATTEMPTS = 10
+
+
+@router.post("/conversations", response_model=ConversationShape)
+async def create_conversation(manager: Owned, once: Repeatable, body: NewConversation | None = None) -> Response:
+    """Make a conversation with its first items, all of it or nothing."""
+    body = body or NewConversation()
+    metadata, messages = body.metadata or {}, messages_of(body.items or [])
+    now = datetime.now(UTC)
+    new = Conversation(
+        new_id("conv"), "New chat", messages, extra=with_metadata({}, metadata), created_at=now, updated_at=now
+    )
+    made = Answer.of(conversation(new.id, now.timestamp(), metadata))
+    return await once.of(manager, lambda m: m.import_conversations([new]), lambda _: made)
+
+
+@router.get("/conversations/{conversation_id}", response_model=ConversationShape)
+async def retrieve_conversation(manager: Owned, conversation_id: Id) -> Response:
+    """A conversation; any session is one, by its id."""
+    return Answer.of(conversation_json(await manager.get_session(conversation_id, last=0))).response()
+
+
+@router.post("/conversations/{conversation_id}", response_model=ConversationShape)
+async def update_conversation(
+    manager: Owned, once: Repeatable, conversation_id: Id, body: ConversationChanges
+) -> Response:
+    """Give a conversation other metadata."""
+    for attempt in range(_ATTEMPTS):
+        session = await manager.get_session(conversation_id, last=0)
+        extra, seen = with_metadata(session.extra, body.metadata), session.revision
+
+        async def update(m: AsyncSessionManager, extra: dict[str, Any] = extra, seen: int = seen) -> Any:
+            return await m.update_session(conversation_id, extra=extra, expected_revision=seen)
+
+        try:
+            return await once.of(manager, update, lambda changed: Answer.of(conversation_json(changed)))
+        except RevisionConflict:
+            if attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+@router.delete("/conversations/{conversation_id}", response_model=DeletedShape)
+async def delete_conversation(manager: Owned, conversation_id: Id) -> Response:
+    """Move a conversation with its items to the trash."""
+    await manager.delete_session(conversation_id)
+    return Answer.of({"id": conversation_id, "object": "conversation.deleted", "deleted": True}).response()
+
+
+@router.post("/conversations/{conversation_id}/items", response_model=ItemListShape)
+async def create_items(
+    manager: Owned,
+    once: Repeatable,
+    conversation_id: Id,
+    body: NewItems,
+    include: Include = [],  # noqa: B006, FastAPI copies it
+    include_in_brackets: IncludeInBrackets = [],  # noqa: B006
+) -> Response:
+    """Add items at the end, all of them or none. One that brings an id can be sent again, and is stored once."""
+    messages = messages_of(body.items)
+    return await once.of(manager, lambda m: m.add_messages(conversation_id, messages), _listed)
+
+
+def _listed(messages: list[ChatMessage]) -> Answer:
+    return Answer.of(item_list([item for message in messages for item in items_of(message)]))
+
+
+@router.get("/conversations/{conversation_id}/items", response_model=ItemListShape)
+async def list_items(
+    manager: Owned,
+    conversation_id: Id,
+    after: After = None,
+    limit: Limit = 20,
+    order: Order = "desc",
+    include: Include = [],  # noqa: B006
+    include_in_brackets: IncludeInBrackets = [],  # noqa: B006
+) -> Response:
+    """A page of items, the newest first unless told otherwise."""
+    items, has_more = await page(manager, conversation_id, after, limit, newest_first=order == "desc")
+    return Answer.of(item_list(items, has_more)).response()
+
+
+@router.get("/conversations/{conversation_id}/items/{item_id}", response_model=ItemShape)
+async def retrieve_item(
+    manager: Owned,
+    conversation_id: Id,
+    item_id: Id,
+    include: Include = [],  # noqa: B006
+    include_in_brackets: IncludeInBrackets = [],  # noqa: B006
+) -> Response:
+    """One item."""
+    return Answer.of((await find(manager, conversation_id, item_id)).item).response()
+
+
+@router.delete("/conversations/{conversation_id}/items/{item_id}", response_model=ConversationShape)
+async def delete_item(manager: Owned, conversation_id: Id, item_id: Id) -> Response:
+    """Move an item to the trash; the answer is its conversation."""
+    session = await manager.get_session(conversation_id, last=0)
+    found = await find(manager, conversation_id, item_id, "reference")
+    message_id = str(found.message.id)
+    if len(found.items) > 1:
+        left = without(found.message, item_id)
+        await manager.edit_message(conversation_id, message_id, **left, expected_revision=session.revision)
+    elif not (await manager.delete_messages(conversation_id, [message_id])).messages:
+        raise MessageNotFound(conversation_id, item_id)
+    return Answer.of(conversation_json(session)).response()
+
+
+@router.api_route(
+    "/{path:path}",
+    methods=["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
+    include_in_schema=False,
+)
+async def unknown(request: Request) -> Response:
+    """Whatever else is asked for."""
+    called = f"{request.method} {request.url.path}"
+    if any(route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes):
+        raise refused(f"Not allowed: {called}.", None, "method_not_supported", 405)
+    raise refused(f"Invalid URL ({called}).", None, "unknown_url", 404)

@@ -1,0 +1,23 @@
+"""Parameters that several routes take."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+
+from ithaca.errors import InvalidArgument
+
+Attached = Annotated[
+    Literal["inline", "reference"],
+    Query(description="Whether images and files come with their bytes, or as references to attachments."),
+]
+
+Owner = Annotated[str | None, Query(description='Only what this owner has; "" for what nobody owns.')]
+
+
+def wanted(last: str) -> int | None:
+    """How many of the last messages are asked for; None for all."""
+    if last == "all":
+        return None
+    if not last.isascii() or not last.isdigit() or len(last) > 18:
+        raise InvalidArgument("last", last, "a whole number of 0 or more, or all")
+    return int(last)

@@ -1,0 +1,174 @@
+"""What went wrong, as a problem response (RFC 9457): each error of the library has its status and its type.
+
+The members beside the standard ones are the error's own data, so that no client has to parse words: `error` is the
+class's name, `session_id`, `found` and the like are its attributes. Bad input names its `field`. What the server itself
+could not do (5xx) says nothing of paths, addresses or passwords: that goes into the log.
+"""
+
+import logging
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from ithaca import errors
+from ithaca.errors import IthacaError
+from ithaca.service.answers import Answer
+
+_log = logging.getLogger("ithaca.service")
+
+PROBLEM = "application/problem+json"
+
+#: Where the types of problems are described.
+TYPES = "/api/problems/"
+
+#: The most specific class that an error is of decides.
+STATUSES: Mapping[type[IthacaError], int] = {
+    errors.NotFound: 404,
+    errors.RevisionConflict: 412,
+    errors.KeyReused: 422,
+    errors.Conflict: 409,
+    errors.InvalidInput: 422,
+    errors.ContextTooSmall: 422,
+    errors.ImportFailed: 422,
+    errors.NotSignedIn: 401,
+    errors.NotAllowed: 403,
+    errors.SchemaError: 503,
+    errors.DatabaseBusy: 503,
+    errors.DatabaseUnavailable: 503,
+    errors.ManagerClosed: 503,
+    errors.StorageError: 500,
+    errors.SecretError: 500,
+    errors.ConfigurationError: 500,
+    errors.IthacaError: 500,
+}
+
+#: Seconds after which a server that is busy may be asked again.
+RETRY_AFTER = "1"
+
+#: Attributes that stay here: an answer has its own way out.
+_NOT_SHOWN = ("answer",)
+
+Members: TypeAlias = dict[str, Any]
+
+
+class Refused(Exception):
+    """A request that is refused for how it was made, before the library is asked."""
+
+    def __init__(self, status: int, name: str, detail: str, **members: Any) -> None:
+        self.status, self.name, self.detail, self.members = status, name, detail, members
+        super().__init__(detail)
+
+
+def status_of(kind: type[IthacaError]) -> int:
+    """The status that an error is answered with."""
+    return next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
+
+
+def problem_of(error: IthacaError) -> Answer:
+    """The problem response for an error of the library."""
+    status, kind = status_of(type(error)), type(error)
+    if status >= 500:
+        return problem(status, kind.__name__, "The server could not do it. Its log says why.")
+    data = {name: value for name, value in vars(error).items() if name not in _NOT_SHOWN}
+    return problem(status, kind.__name__, str(error), data)
+
+
+def problem(status: int, name: str, detail: str, members: Members | None = None) -> Answer:
+    """A problem response; `name` is that of an error's class, or is written as one."""
+    standard = {
+        "type": TYPES + dashed(name),
+        "title": titled(name),
+        "status": status,
+        "detail": detail,
+        "error": name,
+    }
+    answer = Answer.of({**(members or {}), **standard}, status)
+    return Answer(answer.body, status, {"content-type": PROBLEM, **_headers(status)})
+
+
+def _headers(status: int) -> Mapping[str, str]:
+    if status == 401:
+        return {"www-authenticate": 'Bearer realm="ithaca"'}
+    return {"retry-after": RETRY_AFTER} if status == 503 else {}
+
+
+def dashed(name: str) -> str:
+    """`SessionNotFound` as `session-not-found`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def titled(name: str) -> str:
+    """`SessionNotFound` as "Session not found"."""
+    return dashed(name).replace("-", " ").capitalize()
+
+
+def invalid(problems: Sequence[Any]) -> Answer:
+    """The problem response for what does not fit a route's parameters or the schema of its body.
+
+    The first problem names the field, as one of the library does; `errors` has them all. What was given is not
+    repeated: it may be a secret.
+    """
+    found = [{"field": field_of(each), "reason": each["msg"]} for each in problems]
+    first = found[0]
+    detail = f"{first['field']}: {first['reason']}."
+    return problem(422, "InvalidInput", detail, {"field": first["field"], "errors": found})
+
+
+def field_of(problem: Mapping[str, Any]) -> str:
+    """Where in the request something is: `messages.0.role`; what it stands in (the body, the query) is left out."""
+    where, *inner = problem["loc"]
+    return ".".join(map(str, inner)) if inner and problem["type"] != "json_invalid" else str(where)
+
+
+async def _ithaca(_: Request, error: Exception) -> Response:
+    assert isinstance(error, IthacaError)  # noqa: S101, as it was registered
+    answer = problem_of(error)
+    if answer.status >= 500:
+        _log.error("%s: %s", type(error).__name__, error)
+    return answer.response()
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101
+    return problem(error.status, error.name, error.detail, error.members).response()
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return invalid(error.errors()).response()
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    name = _HTTP_NAMES.get(error.status_code, "BadRequest")
+    answer = problem(error.status_code, name, _HTTP_DETAILS.get(error.status_code, str(error.detail)))
+    return answer.response(**(error.headers or {}))
+
+
+#: What the framework refuses before a route is asked.
+_HTTP_NAMES = {404: "NoSuchRoute", 405: "MethodNotAllowed", 413: "BodyTooLarge", 415: "UnsupportedMediaType"}
+_HTTP_DETAILS = {404: "There is no such route.", 405: "This route does not take this method."}
+
+
+def unforeseen(error: Exception) -> Answer:
+    """The problem response for what nobody thought of, which is logged.
+
+    Neither the exception's words nor the values around it are: they may be what somebody said.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s, which nobody thought of\n%s", type(error).__name__, frames)
+    return problem(500, "InternalError", "The server could not do it. Its log says why.")
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Makes every error of an app a problem response."""
+    app.add_exception_handler(IthacaError, _ithaca)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)

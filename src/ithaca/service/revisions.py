@@ -1,0 +1,38 @@
+"""Revisions over HTTP: a response's `ETag` is the revision, and `If-Match` the expected one.
+
+Nobody has to send `If-Match`; who does, changes only what he has seen (RFC 9110, 13.1.1).
+"""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ithaca.errors import InvalidArgument
+
+_ETAG = re.compile(r'"(\d{1,18})"')
+
+
+def etag(revision: int) -> str:
+    """The ETag of a revision."""
+    return f'"{revision}"'
+
+
+def expected_revision(request: Request) -> int | None:
+    """The revision that the request's `If-Match` names; None where there is none, or it is `*`."""
+    given = request.headers.get("if-match")
+    if given is None or given.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(given.strip())
+    if found is None:
+        raise InvalidArgument("If-Match", given, 'one ETag as it was given, as "7"')
+    return int(found[1])
+
+
+Expected = Annotated[int | None, Depends(expected_revision)]
+
+
+def is_known(request: Request, revision: int) -> bool:
+    """Whether who asks has this revision already, by `If-None-Match`: then the answer is 304."""
+    known = request.headers.get("if-none-match", "")
+    return etag(revision) in (tag.strip().removeprefix("W/") for tag in known.split(","))

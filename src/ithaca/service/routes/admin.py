@@ -1,0 +1,115 @@
+"""`/api/admin`: what concerns all owners, for who has the right `admin`.
+
+For one owner, an administrator uses the other routes, with the owner's name in the header `Ithaca-Owner`.
+"""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ithaca.service.access import Trusted
+from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.pages import Cursor, Limit, page_answer
+from ithaca.service.parameters import Owner
+from ithaca.service.repeats import Repeatable
+from ithaca.service.routes.sessions import Narrowed, Order
+from ithaca.service.routes.usage import TOGETHER, By
+from ithaca.service.wire.shapes import (
+    Checked,
+    Count,
+    DatabaseInfoShape,
+    ErasedShape,
+    PolicyShape,
+    SessionShape,
+    TrashEntryShape,
+    UsageShape,
+    items_of,
+    page_of,
+    plain_json,
+)
+from ithaca.service.wire.upkeep import AnyPolicy, OwnerNamed
+
+router = APIRouter(prefix="/api/admin", tags=["admin"])
+
+
+@router.get("/database", response_model=DatabaseInfoShape)
+async def info(manager: Trusted) -> Response:
+    """Which database this is, how large, and how many sessions it holds."""
+    return Answer.plain(await manager.info()).response()
+
+
+@router.post("/database:verify", response_model=Checked)
+async def verify(manager: Trusted) -> Response:
+    """Derive again whatever can be derived, and name what is broken; reads everything."""
+    return Answer.of({"problems": [plain_json(each) for each in await manager.verify()]}).response()
+
+
+@router.get("/sessions", response_model=page_of(SessionShape))
+async def list_sessions(
+    manager: Trusted,
+    request: Request,
+    filters: Narrowed,
+    order: Order,
+    owner: Owner = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """A page of anybody's sessions, without their messages."""
+    asked: dict[str, Any] = {"owner": owner, **filters.given, **order.given, "limit": limit}
+    return page_answer(request, await manager.list_sessions(**asked, cursor=cursor)).response()
+
+
+@router.get("/sessions:count", response_model=Count)
+async def count_sessions(manager: Trusted, filters: Narrowed, owner: Owner = None) -> Response:
+    """How many sessions there are."""
+    return Answer.of({"count": await manager.count_sessions(owner=owner, **filters.given)}).response()
+
+
+@router.get("/trash", response_model=page_of(TrashEntryShape))
+async def trash(
+    manager: Trusted, request: Request, owner: Owner = None, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    """A page of what anybody removed."""
+    return page_answer(request, await manager.trash(owner=owner, cursor=cursor, limit=limit)).response()
+
+
+@router.get("/usage", response_model=items_of(UsageShape))
+async def usage(
+    manager: Trusted,
+    owner: Owner = None,
+    model: str | None = None,
+    since: Annotated[date | None, Query(description="The first day, in UTC.")] = None,
+    until: Annotated[date | None, Query(description="The last day, in UTC.")] = None,
+    by: By = ["day", "model"],  # noqa: B006, never changed
+    together: TOGETHER = False,
+) -> Response:
+    """Sums of what was recorded, of all owners or of one."""
+    asked: dict[str, Any] = {"owner": owner, "model": model, "since": since, "until": until}
+    sums = await manager.usage(**asked, by=() if together else by)
+    return Answer.of({"items": [sum.to_dict() for sum in sums]}).response()
+
+
+@router.get("/retention", response_model=items_of(PolicyShape))
+async def list_retention(manager: Trusted, owner: Owner = None) -> Response:
+    """Every policy, in the order of owners and folders."""
+    return Answer.of({"items": [plain_json(each) for each in await manager.list_retention(owner=owner)]}).response()
+
+
+@router.put("/retention", response_model=PolicyShape)
+async def set_retention(manager: Trusted, body: AnyPolicy) -> Response:
+    """Set anybody's policy; only here is a legal hold put and lifted."""
+    return Answer.plain(await manager.set_retention(**body.given())).response()
+
+
+@router.delete("/retention", status_code=204)
+async def delete_retention(manager: Trusted, owner: Owner = None, folder: str | None = None) -> Response:
+    """Delete anybody's policy."""
+    await manager.delete_retention(owner=owner, folder=folder)
+    return NO_CONTENT.response()
+
+
+@router.post("/owners:erase", response_model=ErasedShape)
+async def erase_owner(manager: Trusted, once: Repeatable, body: OwnerNamed) -> Response:
+    """Erase all that an owner has; it cannot be undone."""
+    return await once.of_many(manager, lambda m: m.erase_owner(body.owner), Answer.plain)

@@ -1,0 +1,29 @@
+"""`/api/retention`: how long sessions are kept."""
+
+from fastapi import APIRouter, Response
+
+from ithaca.service.access import Owned
+from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.wire.shapes import PolicyShape, items_of
+from ithaca.service.wire.upkeep import Policy
+
+router = APIRouter(prefix="/api", tags=["retention"])
+
+
+@router.get("/retention", response_model=items_of(PolicyShape))
+async def list_retention(manager: Owned) -> Response:
+    """Every policy, in the order of folders."""
+    return Answer.of({"items": [policy.to_dict() for policy in await manager.list_retention()]}).response()
+
+
+@router.put("/retention", response_model=PolicyShape)
+async def set_retention(manager: Owned, body: Policy) -> Response:
+    """Set the policy of a folder, or of all without one of their own; nothing happens until it is applied."""
+    return Answer.plain(await manager.set_retention(**body.given())).response()
+
+
+@router.delete("/retention", status_code=204)
+async def delete_retention(manager: Owned, folder: str | None = None) -> Response:
+    """Delete a policy."""
+    await manager.delete_retention(folder=folder)
+    return NO_CONTENT.response()

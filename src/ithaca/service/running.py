@@ -1,0 +1,85 @@
+"""The server process: an app on uvicorn, from its socket to its orderly end."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from errno import EADDRINUSE
+
+import uvicorn
+
+from ithaca import AsyncSessionManager, ConfigurationError
+from ithaca.service.access import Access, is_local
+from ithaca.service.app import create_app
+from ithaca.service.settings import ServiceSettings
+
+#: Connections that wait to be taken.
+_BACKLOG = 2048
+
+
+def listen(settings: ServiceSettings, *, open_to_others: bool = False) -> socket.socket:
+    """The socket to serve on. Raises `ConfigurationError` if it can't be had, or would let anybody in."""
+    if not open_to_others and not is_local(settings.host):
+        reason = f"whoever reaches {settings.host} could read and change everything; use 127.0.0.1"
+        raise ConfigurationError("host", reason)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == EADDRINUSE
+        why = "another program listens there already" if taken else str(error.strerror)
+        raise ConfigurationError(f"port {settings.port} of {settings.host}", why) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL to open."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(
+    manager: AsyncSessionManager,
+    settings: ServiceSettings,
+    listener: socket.socket,
+    *,
+    access: Access | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves until SIGINT or SIGTERM; then takes no new connection, lets requests under way end, and closes."""
+    async with manager:
+        app = create_app(manager, settings, access=access)
+        server = Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                lifespan="off",
+                timeout_graceful_shutdown=settings.stop_seconds,
+            )
+        )
+        ready()
+        await server.serve(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends by returning: what stands around it is closed in order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends at the first signal, at once at the second."""
+        loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)

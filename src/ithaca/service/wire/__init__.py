@@ -1,0 +1,1 @@
+"""What comes in: schemas of bodies by noun, which refuse what they don't know."""

@@ -1,0 +1,14 @@
+-- What the service needs beside conversations.
+
+-- What was done by which key, so that it is done once however often it is asked for.
+CREATE TABLE repeats (
+    owner       TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,                        -- of all that was asked
+    done        BIGINT NOT NULL,                      -- 0 while it takes several transactions
+    answer      BYTEA,                                -- NULL before it is done, and when it was erased
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (owner, key)
+);
+CREATE INDEX repeats_by_time ON repeats (owner, created_at);
+CREATE INDEX repeats_by_time_of_all ON repeats (created_at);

@@ -1,0 +1,91 @@
+"""`/api/admin`, and on whose behalf an administrator may ask."""
+
+import httpx
+import pytest
+
+from tests.service.test_sessions import make
+from tests.support.serving import Served
+
+
+def test_what_concerns_all_owners(root: httpx.Client, alice: httpx.Client, names: tuple[str, str]) -> None:
+    name = names[0]
+    make(alice, id="s-" + name)
+    make(alice, id="t-" + name)
+    used = {"model": name, "input_tokens": 9, "output_tokens": 1}
+    alice.post(f"/api/sessions/s-{name}/usage", json=used)
+    alice.delete(f"/api/sessions/t-{name}")
+    assert root.get("/api/admin/database").json()["sessions"] >= 1
+    assert root.post("/api/admin/database:verify").json() == {"problems": []}
+    assert [each["id"] for each in root.get("/api/admin/sessions", params={"owner": name}).json()["items"]] == [
+        "s-" + name
+    ]
+    assert root.get("/api/admin/sessions:count", params={"owner": name}).json() == {"count": 1}
+    assert len(root.get("/api/admin/trash", params={"owner": name}).json()["items"]) == 1
+    sums = root.get("/api/admin/usage", params={"model": name, "by": "owner"}).json()["items"]
+    assert [(each["owner"], each["input_tokens"]) for each in sums] == [(name, 9)]
+
+
+def test_holds_are_put_and_lifted_by_administrators(
+    root: httpx.Client, alice: httpx.Client, names: tuple[str, str]
+) -> None:
+    make(alice, id="s")
+    assert root.put("/api/admin/retention", json={"owner": names[0], "legal_hold": True}).json()["legal_hold"] is True
+    assert len(root.get("/api/admin/retention", params={"owner": names[0]}).json()["items"]) == 1
+    held = root.post("/api/admin/owners:erase", json={"owner": names[0]})
+    assert (held.status_code, held.json()["error"], held.json()["owner"]) == (409, "LegalHold", names[0])
+    assert alice.post("/api/trash:purge", json={}).json()["error"] == "LegalHold"
+    root.put("/api/admin/retention", json={"owner": names[0], "legal_hold": False})
+    assert root.delete("/api/admin/retention", params={"owner": names[0]}).status_code == 204
+    assert root.post("/api/admin/owners:erase", json={"owner": names[0]}).json()["counts"]["sessions"] == 1
+    assert alice.get("/api/sessions/s").status_code == 404
+
+
+def test_imports_are_for_whom_they_name(root: httpx.Client, alice: httpx.Client, names: tuple[str, str]) -> None:
+    conversation = {"id": "i-" + names[0], "name": "Old", "owner": names[0]}
+    root.post("/api/admin/conversations:import", json={"conversations": [conversation]})
+    assert alice.get("/api/sessions/i-" + names[0]).json()["name"] == "Old"
+    assert root.post("/api/admin/documents:import", json={"documents": []}).json()["documents"] == 0
+
+
+@pytest.mark.parametrize("call", ["sessions:cleanup", "retention:apply", "attachments:collect"])
+def test_upkeep_can_be_tried_out(root: httpx.Client, call: str) -> None:
+    assert root.post(f"/api/admin/{call}", json={"dry_run": True}).status_code == 200
+
+
+def test_purging_for_all(root: httpx.Client) -> None:
+    assert root.post("/api/admin/trash:purge", json={"older_than_days": 1000}).json() == {"counts": {}}
+
+
+def test_an_administrator_may_ask_on_behalf_of_an_owner(
+    root: httpx.Client, alice: httpx.Client, names: tuple[str, str]
+) -> None:
+    make(alice, id="s")
+    behalf = {"ithaca-owner": names[0]}
+    assert root.get("/api/sessions/s", headers=behalf).json()["owner"] == names[0]
+    assert root.get("/api/sessions/s").status_code == 404
+    assert root.get("/api/me", headers=behalf).json()["owner"] == names[0]
+    assert alice.get("/api/sessions/s", headers=behalf).status_code == 200
+    refused = alice.get("/api/sessions/s", headers={"ithaca-owner": "root"})
+    assert (refused.status_code, refused.json()["right"]) == (403, "admin")
+
+
+def test_every_route_asks_who_it_is_first(server: Served) -> None:
+    """As nobody, as a reader and as a writer: before the body is looked at, and before anything is looked up."""
+    nobody, reader, writer = server.client(None), server.client("r", "read"), server.client("w", "read,write")
+    for method, path, admin in operations(server):
+        assert nobody.request(method, path).status_code == 401, path
+        assert "www-authenticate" in nobody.request(method, path).headers
+        if method not in ("GET", "HEAD"):
+            assert reader.request(method, path).status_code == 403, path
+        if admin:
+            assert writer.request(method, path).status_code == 403, path
+
+
+def operations(server: Served) -> list[tuple[str, str, bool]]:
+    """Every operation but that which describes problems: method, path with some id, and whether it is for admins."""
+    return [
+        (method.upper(), path.replace("{", "x").replace("}", ""), path.startswith("/api/admin"))
+        for path, methods in server.app.openapi()["paths"].items()
+        for method in methods
+        if not path.startswith("/api/problems")
+    ]

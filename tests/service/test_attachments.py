@@ -1,0 +1,116 @@
+"""`/api/attachments`: taken in as they come, given whole or in parts, and never taken for a page."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from ithaca.service.ranges import Span, Unsatisfiable, asked_span
+from tests.service.test_sessions import make
+from tests.support.files import PDF, data_url, made
+
+
+def put(client: httpx.Client, data: bytes, media_type: str = "image/png") -> str:
+    response = client.post("/api/attachments", content=data, headers={"content-type": media_type})
+    assert response.status_code == 201, response.text
+    return str(response.json()["digest"])
+
+
+def test_what_is_stored_comes_back(alice: httpx.Client) -> None:
+    image = made()
+    response = alice.get(f"/api/attachments/{put(alice, image)}")
+    assert (response.content, response.headers["content-type"]) == (image, "image/png")
+    assert response.headers["content-disposition"] == "inline"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["content-length"] == str(len(image))
+    assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "text/plain", "application/octet-stream"])
+def test_what_could_be_a_page_is_saved_not_shown(alice: httpx.Client, media_type: str) -> None:
+    response = alice.get(f"/api/attachments/{put(alice, b'<script>' * 300, media_type)}")
+    assert response.headers["content-disposition"] == "attachment"
+    assert "sandbox" in response.headers["content-security-policy"]
+    assert response.content == b"<script>" * 300
+
+
+def test_a_large_one_is_taken_in_as_it_comes(alice: httpx.Client) -> None:
+    data = made(PDF, 9 * 1024 * 1024 + 17)
+
+    def pieces() -> Iterator[bytes]:
+        yield from (data[at : at + 100_000] for at in range(0, len(data), 100_000))
+
+    response = alice.post("/api/attachments", content=pieces(), headers={"content-type": "application/pdf"})
+    assert response.json()["size"] == len(data)
+    middle = slice(1024 * 1024 - 5, 5 * 1024 * 1024 + 5)
+    part = alice.get(
+        f"/api/attachments/{response.json()['digest']}", headers={"range": f"bytes={middle.start}-{middle.stop - 1}"}
+    )
+    assert (part.status_code, part.content) == (206, data[middle])
+    assert part.headers["content-range"] == f"bytes {middle.start}-{middle.stop - 1}/{len(data)}"
+
+
+def test_conditions(alice: httpx.Client) -> None:
+    digest = put(alice, made())
+    path, etag = f"/api/attachments/{digest}", f'"{digest}"'
+    assert alice.get(path, headers={"if-none-match": etag}).status_code == 304
+    ranged = {"range": "bytes=0-3"}
+    assert alice.get(path, headers={**ranged, "if-range": etag}).status_code == 206
+    assert alice.get(path, headers={**ranged, "if-range": '"other"'}).content == made()
+    beyond = alice.get(path, headers={"range": "bytes=999999-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */20000")
+    head = alice.head(path)
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, "20000", b"")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None), ("bytes=0-", Span(0, 10)), ("bytes=2-4", Span(2, 5)), ("bytes=-3", Span(7, 10)),
+        ("bytes=-99", Span(0, 10)), ("bytes=5-99", Span(5, 10)), ("bytes=4-2", None), ("bytes=-", None),
+        ("bytes=0-1,3-4", None), ("items=0-1", None), ("bytes=a-b", None), ("bytes=٣-٤", None),
+    ],
+)  # fmt: skip
+def test_ranges(header: str | None, expected: Span | None) -> None:
+    assert asked_span(header, 10) == expected
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-12", "bytes=-0"])
+def test_ranges_of_nothing(header: str) -> None:
+    with pytest.raises(Unsatisfiable):
+        asked_span(header, 10)
+
+
+def test_what_is_not_what_it_claims_is_refused(alice: httpx.Client) -> None:
+    refused = alice.post("/api/attachments", content=made(), headers={"content-type": "image/jpeg"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "media_type")
+    assert alice.get("/api/attachments").json()["items"] == []
+
+
+def test_lists_and_what_is_known(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    digest = put(alice, made(seed=1))
+    block = {"type": "image_url", "image_url": {"url": data_url(made(seed=2))}}
+    alice.post("/api/sessions/s/messages", json={"messages": [{"role": "user", "content": [block]}]})
+    assert len(alice.get("/api/attachments").json()["items"]) == 2
+    assert len(alice.get("/api/attachments?session_id=s").json()["items"]) == 1
+    info = alice.get(f"/api/attachments/ithaca:sha256:{digest}/info").json()
+    assert (info["digest"], info["size"], info["media_type"]) == (digest, 20_000, "image/png")
+
+
+def test_what_is_unused_is_collected(alice: httpx.Client) -> None:
+    digest = put(alice, made())
+    planned = alice.post("/api/attachments:collect", json={"min_age_hours": 0, "dry_run": True}).json()
+    assert planned == {"count": 1, "bytes": 20_000}
+    assert alice.post("/api/attachments:collect", json={"min_age_hours": 0}).json() == planned
+    assert alice.get(f"/api/attachments/{digest}").json()["error"] == "AttachmentNotFound"
+
+
+def test_a_cut_off_upload_leaves_nothing(alice: httpx.Client) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield from [made(PDF, 6 * 1024 * 1024)]
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        alice.post("/api/attachments", content=pieces(), headers={"content-type": "application/pdf"})
+    assert alice.get("/api/attachments").json()["items"] == []

@@ -1,0 +1,174 @@
+"""What went wrong, as RFC 9457 has it: every error of the library, and whatever else can happen."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ithaca import Settings, errors
+from ithaca.errors import IthacaError
+from ithaca.service.problems import problem_of, status_of
+from tests.conftest import Servers
+from tests.service.test_sessions import make
+from tests.support.postgres import prepare_database
+from tests.support.serving import Served, served
+
+CLASSES = [getattr(errors, name) for name in errors.__all__]
+
+EXPECTED = {
+    "SessionNotFound": 404, "NothingToUndo": 404, "SessionExists": 409, "MessageConflict": 409, "LegalHold": 409,
+    "AmbiguousId": 409, "AlreadyDone": 409, "StillRunning": 409, "RevisionConflict": 412, "KeyReused": 422,
+    "InvalidMessage": 422, "ContextTooSmall": 422, "ImportFailed": 422, "NotSignedIn": 401, "NotAllowed": 403,
+    "DatabaseBusy": 503, "DatabaseUnavailable": 503, "SchemaOutOfDate": 503, "StorageError": 500,
+    "HeadersUnreadable": 500, "ConfigurationError": 500,
+}  # fmt: skip
+
+
+def test_statuses() -> None:
+    assert {name: status_of(getattr(errors, name)) for name in EXPECTED} == EXPECTED
+
+
+def example(kind: type[IthacaError]) -> IthacaError:
+    error = kind.__new__(kind)
+    names = {name for base in kind.__mro__ for name in getattr(base, "__annotations__", {})}
+    IthacaError.__init__(error, **{name: f"<{name}>" for name in names})
+    return error
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_is_a_problem_with_its_data(alice: httpx.Client, kind: type[IthacaError]) -> None:
+    answer = problem_of(example(kind))
+    body = answer.value
+    assert (body["status"], body["error"], answer.headers["content-type"]) == (
+        answer.status, kind.__name__, "application/problem+json",
+    )  # fmt: skip
+    data = {name: text for name, text in vars(example(kind)).items() if name != "answer"}
+    if answer.status < 500:
+        assert {name: body[name] for name in data} == data
+    else:
+        assert not set(data) & set(body)
+        assert "<" not in answer.body.decode()
+    described = alice.get(body["type"]).json()
+    assert (described["title"], described["status"], described["error"]) == (
+        body["title"], body["status"], kind.__name__,
+    )  # fmt: skip
+
+
+def test_problems_from_the_framework(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    json = {"content-type": "application/json"}
+    for method, path, body, status, name, field in (
+        ("GET", "/nowhere", None, 404, "NoSuchRoute", None),
+        ("GET", "/api/sessions/", None, 404, "NoSuchRoute", None),
+        ("GET", "/api/problems/none", None, 404, "NoSuchRoute", None),
+        ("PUT", "/api/sessions", None, 405, "MethodNotAllowed", None),
+        ("POST", "/api/sessions", b"{", 422, "InvalidInput", "body"),
+        ("POST", "/api/sessions", b"\xff", 400, "BadRequest", None),
+        ("POST", "/api/sessions", b"[" * 100_000, 400, "BadRequest", None),
+        ("POST", "/api/sessions", b"[]", 422, "InvalidInput", "body"),
+        ("POST", "/api/sessions", b"", 422, "InvalidInput", "body"),
+        ("GET", "/api/sessions?limit=x", None, 422, "InvalidInput", "limit"),
+        ("GET", "/api/sessions?limit=0", None, 422, "InvalidInput", "limit"),
+        ("GET", "/api/sessions?limit=1001", None, 422, "InvalidArgument", "limit"),
+        ("GET", "/api/sessions?cursor=x", None, 422, "InvalidArgument", "cursor"),
+        ("GET", "/api/sessions?sort=x", None, 422, "InvalidInput", "sort"),
+        ("GET", "/api/sessions/s/messages?attachments=x", None, 422, "InvalidInput", "attachments"),
+        ("GET", "/api/sessions/s/messages?before=-1", None, 422, "InvalidArgument", "before"),
+        ("GET", "/api/sessions/s/context?max_tokens=0", None, 422, "InvalidInput", "max_tokens"),
+        ("GET", "/api/sessions/%00", None, 404, "SessionNotFound", None),
+        ("GET", "/api/sessions/%ED%A0%80", None, 404, "SessionNotFound", None),
+    ):
+        answer = alice.request(method, path, content=body, headers=json)
+        assert answer.headers["content-type"] == "application/problem+json", path
+        assert (answer.status_code, answer.json()["error"]) == (status, name), (path, answer.text)
+        assert answer.json().get("field") == field, (path, answer.text)
+
+
+def test_every_wrong_field_is_named(alice: httpx.Client) -> None:
+    refused = alice.post("/api/sessions", json={"name": 1, "rag": "yes", "nmae": "x"}).json()
+    assert [each["field"] for each in refused["errors"]] == ["name", "rag", "nmae"]
+    assert refused["field"] == "name"
+
+
+def test_half_a_character_is_refused_and_named(alice: httpx.Client) -> None:
+    body = b'{"messages": [{"role": "user", "content": "\\ud800"}]}'
+    make(alice, id="s")
+    refused = alice.post("/api/sessions/s/messages", content=body, headers={"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "content")
+    missing = alice.post(
+        "/api/sessions:delete", content=b'{"session_ids": ["\\ud800"]}', headers={"content-type": "application/json"}
+    )
+    assert missing.status_code == 422
+
+
+def test_what_nobody_thought_of_says_nothing(servers: Servers, tmp_path: Path, caplog: Any) -> None:
+    said = "what somebody said"
+
+    def add_faults(app: FastAPI) -> None:
+        async def fault() -> None:
+            raise RuntimeError(said)
+
+        async def late() -> Any:
+            from fastapi.responses import StreamingResponse
+
+            async def pieces() -> Any:
+                yield b"some"
+                raise RuntimeError(said)
+
+            return StreamingResponse(pieces())
+
+        app.add_api_route("/fault", fault)
+        app.add_api_route("/late", late)
+
+    url = f"sqlite:///{tmp_path}/faults.db"
+    with caplog.at_level(logging.INFO), served(url, change=add_faults) as server:
+        client = server.client()
+        answer = client.get("/fault")
+        assert (answer.status_code, answer.json()["error"]) == (500, "InternalError")
+        assert "somebody" not in answer.text
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/late")  # cut off: half is not taken for all
+        assert client.get("/api/me").status_code == 200
+    assert "RuntimeError" in caplog.text
+    assert said not in caplog.text
+
+
+def test_a_database_that_is_gone_is_said_to_be(servers: Servers, tmp_path: Path, caplog: Any) -> None:
+    server = servers["newest"]
+    url = server.create_database()
+    prepare_database(url)
+    with served(url, settings=Settings(url, busy_timeout=0.5)) as running:
+        client = running.client()
+        make(client, id="s")
+        assert client.get("/readyz").json() == {"status": "ready"}
+        server.drop_database(url)
+        for path in ("/readyz", "/api/sessions/s"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json()["error"] == "DatabaseUnavailable"
+            assert "host" not in answer.text
+            assert "test_" not in answer.text
+        assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_the_log_names_requests_by_their_routes(server: Served, alice: httpx.Client, caplog: Any) -> None:
+    with caplog.at_level(logging.INFO, logger="ithaca.service.requests"):
+        answer = alice.get("/api/sessions/secret-id/messages?cursor=secret", headers={"x-request-id": "r-1"})
+        bad = alice.get("/api/me", headers={"x-request-id": "bad id"})
+    assert answer.headers["x-request-id"] == "r-1"
+    assert len(bad.headers["x-request-id"]) == 32
+    lines = [record for record in caplog.records if record.name == "ithaca.service.requests"]
+    facts = lines[0].facts
+    assert (facts["request_id"], facts["route"], facts["status"]) == (
+        "r-1", "/api/sessions/{session_id}/messages", 404,
+    )  # fmt: skip
+    assert "secret" not in caplog.text
+    metrics = alice.get("/metrics").text
+    assert (
+        'ithaca_http_requests_total{method="GET",route="/api/sessions/{session_id}/messages",status="404"}' in metrics
+    )
+    assert "ithaca_http_requests_under_way 1" in metrics

@@ -1,0 +1,261 @@
+"""`Idempotency-Key`: asked for once more, a change happens once."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from ithaca import AlreadyDone, SessionManager, StillRunning
+from tests.conftest import Servers, fresh_database
+from tests.service.test_sessions import make, say
+from tests.support.managers import FakeClock, execute
+from tests.support.serving import served
+
+KEY = {"idempotency-key": "k1"}
+
+
+def test_the_same_key_and_request_get_the_same_answer(alice: httpx.Client) -> None:
+    first = alice.post("/api/sessions", json={"name": "A"}, headers=KEY)
+    again = alice.post("/api/sessions", json={"name": "A"}, headers=KEY)
+    assert (again.status_code, again.content) == (201, first.content)
+    assert (again.headers["etag"], again.headers["location"]) == (first.headers["etag"], first.headers["location"])
+    assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (False, "true")
+    assert alice.get("/api/sessions:count").json() == {"count": 1}
+
+
+def test_the_same_key_for_another_request_is_refused(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    alice.post("/api/sessions", json={"name": "A"}, headers=KEY)
+    for path, body, more in (
+        ("/api/sessions", {"name": "B"}, {}),
+        ("/api/sessions?x=1", {"name": "A"}, {}),
+        ("/api/sessions:ensure", {"name": "A", "id": "x", "model": "", "endpoint_url": ""}, {}),
+        ("/api/trash:purge", {}, {}),
+        ("/api/sessions", {"name": "A"}, {"if-match": '"1"'}),
+    ):
+        refused = alice.post(path, json=body, headers=KEY | more)
+        assert (refused.status_code, refused.json()["error"], refused.json()["key"]) == (422, "KeyReused", "k1")
+
+
+def test_keys_are_each_owners_own(alice: httpx.Client, bob: httpx.Client) -> None:
+    first = alice.post("/api/sessions", json={"name": "A"}, headers=KEY).json()
+    other = bob.post("/api/sessions", json={"name": "A"}, headers=KEY)
+    assert "idempotency-replayed" not in other.headers
+    assert other.json()["id"] != first["id"]
+
+
+def test_what_failed_may_be_tried_again(alice: httpx.Client) -> None:
+    say_it = {"messages": [{"role": "user", "content": "1"}]}
+    assert alice.post("/api/sessions/s/messages", json=say_it, headers=KEY).status_code == 404
+    make(alice, id="s")
+    assert alice.post("/api/sessions/s/messages", json=say_it, headers=KEY).status_code == 201
+    assert alice.post("/api/sessions/s/messages", json=say_it, headers=KEY).status_code == 201
+    assert alice.get("/api/sessions/s").json()["message_count"] == 1
+
+
+def _two_removals(client: httpx.Client) -> list[str]:
+    make(client, id="s")
+    ids = [message["id"] for message in say(client, "s", *"123456")]
+    client.delete(f"/api/sessions/s/messages/{ids[0]}")
+    entry = client.delete(f"/api/sessions/s/messages/{ids[1]}").json()["trash_id"]
+    client.post("/api/documents", json={"title": "List", "id": "d"})
+    return [*ids, str(entry)]
+
+
+#: What is asked, with the path and body made of the ids of six messages and of an entry in the trash.
+POSTS: dict[str, Callable[[list[str]], tuple[str, Any]]] = {
+    "create": lambda _: ("/api/sessions", {}),
+    "incognito": lambda _: ("/api/sessions", {"id": "i", "incognito": True}),
+    "create with an id": lambda _: ("/api/sessions", {"id": "new"}),
+    "fork": lambda _: ("/api/sessions/s/forks", {}),
+    "fork with an id": lambda _: ("/api/sessions/s/forks", {"new_id": "f"}),
+    "undo": lambda _: ("/api/sessions/s/undo", None),
+    "restore": lambda ids: (f"/api/trash/{ids[6]}/restore", None),
+    "say": lambda _: ("/api/sessions/s/messages", {"messages": [{"role": "user", "content": "x"}]}),
+    "say nothing": lambda _: ("/api/sessions/s/messages", {"messages": []}),
+    "delete nothing": lambda _: ("/api/sessions:delete", {"session_ids": []}),
+    "truncate": lambda _: ("/api/sessions/s/messages:truncate", {"keep_count": 1}),
+    "delete messages": lambda ids: ("/api/sessions/s/messages:delete", {"message_ids": ids}),
+    "version": lambda ids: (f"/api/sessions/s/messages/{ids[3]}/versions", {"role": "user", "content": "other"}),
+    "switch": lambda ids: (f"/api/sessions/s/messages/{ids[3]}/switch", None),
+    "compact": lambda _: ("/api/sessions/s/compactions", {"summary": "x", "keep_last": 1}),
+    "usage": lambda _: ("/api/sessions/s/usage", {"model": "m", "input_tokens": 1, "output_tokens": 1}),
+    "delete sessions": lambda _: ("/api/sessions:delete", {"session_ids": ["s"]}),
+    "batch": lambda _: ("/api/sessions:batch", {"actions": [{"session_id": "s", "delete": True}]}),
+    "document": lambda _: ("/api/documents", {"title": "Other"}),
+    "document version": lambda _: ("/api/documents/d/versions/1/restore", None),
+    "purge": lambda _: ("/api/trash:purge", {"older_than_days": 0}),
+    "clean up": lambda _: ("/api/sessions:cleanup", {"min_age_hours": 0}),
+    "retention": lambda _: ("/api/retention:apply", {}),
+    "collect": lambda _: ("/api/attachments:collect", {"min_age_hours": 0}),
+}
+
+
+@pytest.mark.parametrize("what", POSTS)
+def test_every_change_happens_once(alice: httpx.Client, stored: SessionManager, what: str) -> None:
+    path, body = POSTS[what](_two_removals(alice))
+    first = alice.post(path, json=body, headers=KEY)
+    assert first.status_code in (200, 201), first.text
+    state = everything(stored)
+    again = alice.post(path, json=body, headers=KEY)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert everything(stored) == state
+
+
+def everything(manager: SessionManager) -> list[Any]:
+    sessions = [(s.id, s.revision, s.message_count) for s in manager.list_sessions()]
+    documents = [(document.id, document.revision) for document in manager.list_documents()]
+    return [sorted(sessions), documents, [entry.id for entry in manager.trash()]]
+
+
+def test_two_at_once_are_one(alice: httpx.Client, names: tuple[str, str], server: Any) -> None:
+    make(alice, id="s")
+    clients = [server.client(names[0]) for _ in range(8)]
+    start = threading.Barrier(8)
+
+    def send(client: httpx.Client) -> httpx.Response:
+        start.wait()
+        body = {"messages": [{"role": "user", "content": "once"}]}
+        return client.post("/api/sessions/s/messages", json=body, headers=KEY)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, clients))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
+    assert alice.get("/api/sessions/s").json()["message_count"] == 1
+
+
+def test_another_server_gives_the_same_answer(alice: httpx.Client, names: tuple[str, str], database_url: str) -> None:
+    first = alice.post("/api/sessions", json={"name": "A"}, headers=KEY)
+    with served(database_url) as other:
+        again = other.client(names[0]).post("/api/sessions", json={"name": "A"}, headers=KEY)
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+
+
+def test_what_is_under_way_elsewhere_is_not_begun_again(alice: httpx.Client, stored: SessionManager) -> None:
+    make(alice, id="s")
+    purge = {"older_than_days": 0}
+    assert alice.post("/api/trash:purge", json=purge, headers=KEY).status_code == 200
+    fingerprint = _fingerprint(stored, "k1")
+    stored.begin_once("k2", fingerprint)
+    waiting = alice.post("/api/trash:purge", json=purge, headers={"idempotency-key": "k2"})
+    assert (waiting.status_code, waiting.json()["error"]) == (409, "StillRunning")
+    stored.end_once("k2", b'[200,{"content-type":"application/json"}]\n{"from":"elsewhere"}')
+    done = alice.post("/api/trash:purge", json=purge, headers={"idempotency-key": "k2"})
+    assert done.json() == {"from": "elsewhere"}
+
+
+def _fingerprint(manager: SessionManager, key: str) -> str:
+    owner = str(manager.owner)
+    sql = f"SELECT fingerprint FROM repeats WHERE owner = '{owner}' AND key = '{key}'"
+    return str(execute(manager.info().database, sql)[0][0])
+
+
+def test_what_several_transactions_failed_at_may_be_tried_again(alice: httpx.Client, stored: SessionManager) -> None:
+    conversations = {"conversations": [{"id": "x" * 300, "name": "too long an id"}]}
+    for _ in range(2):
+        refused = alice.post("/api/conversations:import", json=conversations, headers=KEY)
+        assert (refused.status_code, refused.json()["field"]) == (422, "id")
+
+
+def test_a_purge_erases_the_answers_but_not_what_was_done(alice: httpx.Client, database_url: str) -> None:
+    make(alice, id="s")
+    body = {"messages": [{"role": "user", "content": "a secret of nobody else"}]}
+    assert alice.post("/api/sessions/s/messages", json=body, headers=KEY).status_code == 201
+    alice.delete("/api/sessions/s")
+    alice.post("/api/trash:purge", json={"older_than_days": 0})
+    again = alice.post("/api/sessions/s/messages", json=body, headers=KEY)
+    assert (again.status_code, again.json()["error"]) == (409, "AlreadyDone")
+    answers = execute(database_url, "SELECT answer FROM repeats WHERE answer IS NOT NULL")
+    assert not any(b"a secret of nobody else" in bytes(answer) for (answer,) in answers)
+
+
+def test_erasing_an_owner_erases_the_keys(
+    alice: httpx.Client, root: httpx.Client, names: tuple[str, str], database_url: str
+) -> None:
+    alice.post("/api/sessions", json={"name": "A"}, headers=KEY)
+    erased = root.post("/api/admin/owners:erase", json={"owner": names[0]}, headers=KEY)
+    assert erased.json()["counts"]["repeats"] == 1
+    assert root.post("/api/admin/owners:erase", json={"owner": names[0]}, headers=KEY).content == erased.content
+    assert execute(database_url, f"SELECT count(*) FROM repeats WHERE owner = '{names[0]}'") == [(0,)]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+def test_a_key_has_its_bounds(alice: httpx.Client, key: str) -> None:
+    refused = alice.post("/api/sessions", json={}, headers={"idempotency-key": key})
+    assert (refused.status_code, refused.json()["field"]) == (422, "key")
+
+
+# The library's own calls, which the service stands on.
+
+
+@pytest.fixture(params=["sqlite", "postgres-newest"])
+def own_url(request: pytest.FixtureRequest, servers: Servers, tmp_path: Any) -> Any:
+    with fresh_database(request.param, servers, tmp_path, with_tables=True) as url:
+        yield url
+
+
+def test_a_key_is_known_for_a_day(own_url: str) -> None:
+    clock = FakeClock()
+    with SessionManager(own_url, clock=clock) as manager:
+        manager.once("k", "f", lambda s: s.id.encode()).create_session("s")
+        clock.move(hours=23)
+        with pytest.raises(AlreadyDone) as done:
+            manager.once("k", "f", lambda s: s.id.encode()).create_session("t")
+        assert done.value.answer == b"s"
+        clock.move(hours=2)
+        manager.done_before("k", "f")
+        manager.once("k", "other", lambda s: s.id.encode()).create_session("t")
+        assert manager.count_sessions() == 2
+
+
+def test_old_keys_are_tidied_away(own_url: str) -> None:
+    clock = FakeClock()
+    with SessionManager(own_url, clock=clock) as manager:
+        for number in range(12):
+            manager.once(f"k{number}", "f", lambda s: b"").create_session()
+        clock.move(hours=25)
+        manager.once("new", "f", lambda s: b"").create_session()
+        assert execute(own_url, "SELECT count(*) FROM repeats") == [(3,)]  # so many with each new one
+        clock.move(hours=25)
+        manager.apply_retention()
+        assert execute(own_url, "SELECT count(*) FROM repeats") == [(0,)]
+
+
+def test_what_died_half_way_can_begin_again_after_a_while(own_url: str) -> None:
+    clock = FakeClock()
+    with SessionManager(own_url, clock=clock) as manager:
+        manager.begin_once("k", "f")
+        with pytest.raises(StillRunning):
+            manager.begin_once("k", "f")
+        clock.move(minutes=11)
+        manager.begin_once("k", "f")
+        manager.give_up_once("k")
+        manager.begin_once("k", "f")
+        manager.end_once("k", b"answer")
+        manager.give_up_once("k")
+        with pytest.raises(AlreadyDone):
+            manager.begin_once("k", "f")
+
+
+def test_once_is_for_one_change(own_url: str) -> None:
+    with SessionManager(own_url) as manager:
+        once = manager.once("k", "f", lambda s: b"")
+        once.create_session("s")
+        with pytest.raises(RuntimeError):
+            once.create_session("t")
+        assert manager.get_session("s").id == "s"
+
+
+def test_an_answer_that_cannot_be_made_undoes_the_change(own_url: str) -> None:
+    with SessionManager(own_url) as manager:
+        with pytest.raises(ZeroDivisionError):
+            manager.once("k", "f", lambda s: bytes(1 // 0)).create_session("s")
+        assert manager.count_sessions() == 0
+        manager.purge(older_than=timedelta(0))

@@ -1,0 +1,201 @@
+"""`ithaca serve`, as a program of its own: begun, stopped, killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ithaca import SessionManager
+from tests.cli.running import PROGRAM
+from tests.service.test_sessions import make
+
+
+class Program:
+    """A running `ithaca serve`."""
+
+    def __init__(self, database: str, *options: str) -> None:
+        command = [PROGRAM, "serve", "--port", "0", "--database", database, "--json", *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self._process.communicate()[1]
+        self.address = json.loads(line)["address"]
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.address, timeout=60)
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Its exit status and its log."""
+        self.send(number)
+        _, log = self._process.communicate(timeout=60)
+        return self._process.returncode, log
+
+
+@contextmanager
+def running(database: str, *options: str) -> Iterator[Program]:
+    program = Program(database, *options)
+    try:
+        yield program
+    finally:
+        program.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/served.db"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_told_to_end(database: str, number: int) -> None:
+    with running(database, "--owner", "ann") as program:
+        with program.client() as client:
+            assert client.get("/api/me").json() == {"owner": "ann", "rights": ["admin", "read", "write"]}
+            make(client, id="s")
+            assert client.get("/", headers={"x-request-id": "r1"}).status_code == 404
+        status, log = program.end(number)
+    assert status == 0
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [(line["method"], line["route"], line["status"]) for line in lines] == [
+        ("GET", "/api/me", 200), ("POST", "/api/sessions", 201), ("GET", "none", 404),
+    ]  # fmt: skip
+    assert lines[2]["request_id"] == "r1"
+    with SessionManager(database) as manager:
+        assert manager.for_owner("ann").get_session("s").owner == "ann"
+
+
+def test_a_page_of_another_origin_gets_nothing(database: str) -> None:
+    with running(database) as program, program.client() as client:
+        port = program.address.rpartition(":")[2]
+        for headers in (
+            {"host": "evil.example"}, {"host": f"evil.example:{port}"}, {"origin": "http://evil.example"},
+            {"origin": "null"}, {"host": "127.0.0.1.evil.example"}, {"origin": "http://127.0.0.1:1"}, {"host": "["},
+        ):  # fmt: skip
+            assert client.get("/api/sessions", headers=headers).status_code in (400, 401), headers
+        for headers in ({"origin": program.address}, {"host": f"localhost:{port}"}, {"host": "[::1]"}):
+            assert client.get("/api/sessions", headers=headers).status_code == 200, headers
+
+
+def test_it_ends_when_what_is_under_way_is_done(database: str) -> None:
+    with running(database) as program, program.client() as client:
+        make(client, id="s")
+        begun, answers = threading.Event(), list[Any]()
+
+        def slowly() -> Iterator[bytes]:
+            yield b'{"messages": [{"role": "user", '
+            begun.set()
+            time.sleep(1)
+            yield b'"content": "the last word"}]}'
+
+        def ask() -> None:
+            headers = {"content-type": "application/json"}
+            answers.append(client.post("/api/sessions/s/messages", content=slowly(), headers=headers))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        begun.wait()
+        program.send(signal.SIGTERM)
+        thread.join()
+        assert answers[0].status_code == 201
+        assert program.end()[0] == 0
+    with SessionManager(database) as manager:
+        assert [message.content for message in manager.get_session("s").history] == ["the last word"]
+
+
+def test_a_killed_server_has_done_it_once_or_not_at_all(database: str) -> None:
+    """Killed while keys are being used; each key is used again afterwards."""
+    with running(database) as program, program.client() as client:
+        make(client, id="s")
+        sent = list[int]()
+
+        def ask() -> None:
+            for number in range(10_000):
+                sent.append(number)
+                client.post("/api/sessions/s/messages", json=said(number), headers=key(number))
+
+        def until_killed() -> None:
+            with pytest.raises(httpx.TransportError):
+                ask()
+
+        thread = threading.Thread(target=until_killed)
+        thread.start()
+        while len(sent) < 40:
+            time.sleep(0.01)
+        program.end(signal.SIGKILL)
+        thread.join()
+    with running(database) as program, program.client() as client:
+        for number in sent:
+            answer = client.post("/api/sessions/s/messages", json=said(number), headers=key(number))
+            assert answer.status_code == 201
+            assert answer.json()["items"][0]["content"] == str(number)
+    with SessionManager(database) as manager:
+        assert [message.content for message in manager.get_session("s").history] == [str(number) for number in sent]
+        assert manager.verify() == []
+
+
+def said(number: int) -> Any:
+    return {"messages": [{"role": "user", "content": str(number)}]}
+
+
+def key(number: int) -> dict[str, str]:
+    return {"idempotency-key": f"k{number}"}
+
+
+def test_the_demonstration_is_there_once(database: str) -> None:
+    with running(database, "--demo") as program, program.client() as client:
+        sessions = client.get("/api/sessions").json()["items"]
+        assert len(sessions) > 2
+        ids = [session["id"] for session in sessions]
+        client.post("/api/sessions:delete", json={"session_ids": ids, "important": True})
+    with running(database, "--demo") as program, program.client() as client:
+        assert client.get("/api/sessions").json()["items"] == []
+
+
+def test_a_port_that_is_taken_is_said_to_be(database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = run("serve", "--port", port, "--database", database)
+    sentence = f"Error: port {port} of 127.0.0.1 cannot be used: another program listens there already.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", sentence)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", "192.168.1.1"])
+def test_it_is_for_this_machine_alone(database: str, host: str) -> None:
+    ran = run("serve", "--host", host, "--database", database)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Error: host cannot be used: whoever reaches")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_database_that_cannot_be_opened_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("this is no database, only a text of some length " * 50)
+    ran = run("serve", "--port", "0", "--database", f"{tmp_path}/text.db")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "not a SQLite file" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_settings_come_from_the_environment(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITHACA_MAX_BODY_BYTES", "1000")
+    with running(database) as program, program.client() as client:
+        assert client.post("/api/sessions", json={"name": "x" * 1000}).status_code == 413
+    monkeypatch.setenv("ITHACA_PORT", "eighty")
+    ran = run("serve", "--database", database)
+    assert "ITHACA_PORT cannot be used: it is 'eighty'" in ran.stderr
+    assert "ITHACA_PORT" in os.environ

@@ -1,0 +1,82 @@
+"""Real servers for the tests: uvicorn on a socket, in a thread with an event loop of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import httpx
+import uvicorn
+from starlette.requests import HTTPConnection
+
+from ithaca import AsyncSessionManager, NotSignedIn, Settings
+from ithaca.service import Right, ServiceSettings, Visitor, create_app
+from ithaca.service.running import address_of, listen
+
+
+class ByHeader:
+    """Believes what the request's headers say of who is asking: for tests of what each may do."""
+
+    async def visitor(self, connection: HTTPConnection) -> Visitor:
+        if "x-owner" not in connection.headers:
+            raise NotSignedIn
+        rights = connection.headers.get("x-rights", "read,write").split(",")
+        return Visitor(connection.headers["x-owner"], frozenset(cast(list[Right], rights)))
+
+
+class Served:
+    """A server on a database, and its clients."""
+
+    def __init__(self, address: str, app: Any) -> None:
+        self.address = address
+        self.app = app
+        self._clients: list[httpx.Client] = []
+
+    def client(self, owner: str | None = "alice", rights: str = "read,write", **headers: str) -> httpx.Client:
+        """A client that asks as somebody; None as nobody."""
+        who = {} if owner is None else {"x-owner": owner, "x-rights": rights}
+        client = httpx.Client(base_url=self.address, headers={**who, **headers}, timeout=60)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@contextmanager
+def served(
+    url: str,
+    *,
+    service: ServiceSettings | None = None,
+    settings: Settings | None = None,
+    change: Callable[[Any], object] = lambda app: None,
+) -> Iterator[Served]:
+    """A running server; `change` may do something to its app."""
+    service = service or ServiceSettings(port=0)
+    listener = listen(service)
+    began, held = threading.Event(), list[Any]()
+
+    async def run() -> None:
+        async with AsyncSessionManager(url, settings=settings) as manager:
+            app = create_app(manager, service, access=ByHeader())
+            change(app)
+            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+            server = uvicorn.Server(config)
+            held.extend((server, app))
+            began.set()
+            await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), name="test-server", daemon=True)
+    thread.start()
+    assert began.wait(60)
+    server, app = held
+    running = Served(address_of(listener), app)
+    try:
+        yield running
+    finally:
+        running.close()
+        server.should_exit = True
+        thread.join()
+        listener.close()
