@@ -51,7 +51,7 @@ from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.scope import Scope
 from ithaca.operations.search import Wanted
-from ithaca.operations.statements import slot_of
+from ithaca.operations.statements import size_class, slot_of
 from ithaca.query import Query, parse
 from ithaca.retention import ages
 from ithaca.usage import day_number, keys, record_columns
@@ -513,6 +513,7 @@ class Door:
             **times,
             "active_at": active_at,
             "active_slot": slot_of(active_at),
+            "size_class": size_class(len(messages)),
         }
         return Incoming(session, self.headers(conversation.headers), messages)
 
