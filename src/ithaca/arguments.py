@@ -52,7 +52,7 @@ from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.repeats import Claim
 from ithaca.operations.scope import Scope
 from ithaca.operations.search import Wanted
-from ithaca.operations.statements import slot_of
+from ithaca.operations.statements import size_class, slot_of
 from ithaca.query import Query, parse
 from ithaca.retention import ages
 from ithaca.usage import day_number, keys, record_columns
@@ -520,6 +520,7 @@ class Door:
             **times,
             "active_at": active_at,
             "active_slot": slot_of(active_at),
+            "size_class": size_class(len(messages)),
         }
         return Incoming(session, self.headers(conversation.headers), messages)
 

@@ -261,6 +261,18 @@ def test_search_and_usage_tell_of_it_only_where_it_is_named(manager: SessionMana
     assert manager.get_session(session.id).total_input_tokens == 5
 
 
+def test_all_of_them_are_searched_together_and_apart_from_others(manager: SessionManager) -> None:
+    assert manager.search("sirens", incognito=True) == []
+    make_session(manager, [ChatMessage("user", "the sirens, stored")], owner="ann")
+    for owner in ("ann", "bob"):
+        hidden(manager, [ChatMessage("user", "the sirens sing")], owner, owner=owner)  # type: ignore[arg-type]
+    assert {hit.session_id for hit in manager.search("sirens", incognito=True)} == {"ann", "bob"}
+    found = manager.for_owner("ann").search("sirens", incognito=True)
+    assert [(hit.session_id, hit.snippet) for hit in found] == [("ann", "the sirens sing")]
+    with pytest.raises(InvalidArgument, match="incognito must be"):
+        manager.search("sirens", incognito=1)  # type: ignore[arg-type]
+
+
 def test_clean_up_and_retention_leave_it_alone(manager: SessionManager) -> None:
     hidden(manager)
     manager.set_retention(delete_after=0)

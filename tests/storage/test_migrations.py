@@ -130,8 +130,8 @@ def old_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 SESSION = """
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, next_seq, message_count, created_at,
-                          updated_at, last_accessed, last_message_at, active_at, active_slot)
-    VALUES ('ann', 'old', 'Trip', 'trip', '', '', 2, 1, 1, 1, 1, 1, 1, 0)
+                          updated_at, last_accessed, last_message_at, active_at, active_slot, size_class)
+    VALUES ('ann', 'old', 'Trip', 'trip', '', '', 2, 1, 1, 1, 1, 1, 1, 0, 0)
 """
 MESSAGE = """
     INSERT INTO messages (owner, session_id, seq, id, role, text, tokens, created_at)

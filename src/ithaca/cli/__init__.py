@@ -2,10 +2,14 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ithaca.errors import AmbiguousId, InvalidInput, IthacaError
+
+if TYPE_CHECKING:
+    from ithaca.cli.here import Here
 
 INTERRUPTED = 130
 USAGE = 2
@@ -17,22 +21,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 1: it could not be done (not found, a conflict, the database); 2: it was asked for wrongly.
     """
     _open_what_is_closed()
+    _write_what_cannot_be_encoded()
+    return run(arguments)
+
+
+def run(arguments: Sequence[str] | None, here: "Callable[..., Here] | None" = None) -> int:
+    """Runs a command, as `main` does; `here` makes what it runs on of the options that all share."""
     try:
         from ithaca.cli.app import UsageError, app
     except KeyboardInterrupt:
         return INTERRUPTED
-    _write_what_cannot_be_encoded()
     try:
-        status = app(args=arguments, prog_name="ithaca", standalone_mode=False)
+        status = app(args=arguments, prog_name="ithaca", standalone_mode=False, obj=here)
         sys.stdout.flush()
     except UsageError as error:
-        return _complain(f"{error.format_message()} Try '{_command(error)} --help'.", USAGE)
+        return complain(f"{error.format_message()} Try '{_command(error)} --help'.", USAGE)
     except IthacaError as error:
-        return _complain(_sentence(error), USAGE if isinstance(error, InvalidInput) else 1)
+        return complain(_sentence(error), USAGE if isinstance(error, InvalidInput) else 1)
     except BrokenPipeError:
         return _reader_has_gone()
     except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", 1)
+        return complain(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.", 1)
     except KeyboardInterrupt:
         return INTERRUPTED
     return status or 0
@@ -49,7 +58,8 @@ def _command(error: object) -> str:
     return context.command_path if context else "ithaca"
 
 
-def _complain(sentence: str, status: int) -> int:
+def complain(sentence: str, status: int) -> int:
+    """Says on standard error what is wrong; returns the status."""
     from ithaca.cli.text import on_one_line
 
     sys.stderr.write(f"Error: {on_one_line(sentence)}\n")

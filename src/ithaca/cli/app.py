@@ -9,6 +9,7 @@ from ithaca.cli import (
     demo,
     documents,
     importing,
+    incognito,
     messages,
     retention,
     search,
@@ -41,6 +42,7 @@ app.add_typer(retention.app, name="retention")
 command(app, "usage")(usage.usage)
 command(app, "erase")(trash.erase)
 app.add_typer(upkeep.database, name="db")
+command(app, "incognito")(incognito.incognito)
 command(app, "watch")(watching.watch)
 command(app, "serve")(serve.serve)
 command(app, "demo")(demo.demo)

@@ -15,7 +15,7 @@ from ithaca.errors import IthacaError
 def _sessions(context: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """The sessions that were active last."""
     with suppress(IthacaError), Here.of(context) as here:
-        if _is_there(here.database):
+        if is_there(here.database):
             for session in here.manager.list_sessions(limit=200):
                 yield session.id, session.name
 
@@ -23,13 +23,13 @@ def _sessions(context: typer.Context, incomplete: str) -> Iterator[tuple[str, st
 def _documents(context: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """The documents that were changed last."""
     with suppress(IthacaError), Here.of(context) as here:
-        if _is_there(here.database):
+        if is_there(here.database):
             for document in here.manager.list_documents(limit=200):
                 yield document.id, document.title
 
 
-def _is_there(database: str | None) -> bool:
-    """Whether there is something to complete from: pressing Tab makes no new database."""
+def is_there(database: str | None) -> bool:
+    """Whether a database can be read without making a new one, as neither pressing Tab nor incognito is to."""
     from ithaca.config import read_settings
 
     file = read_settings(database).database.removeprefix("sqlite:///")
@@ -48,6 +48,10 @@ MessageIds = Annotated[list[str], typer.Argument(metavar="MESSAGE...", help="The
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What it says; - takes it from standard input, as it is.")]
 Limit = Annotated[int, option("--limit", "How many at most; 50 unless told.", "N")]
 Cursor = Annotated[str | None, option("--cursor", "Go on where the page with this cursor ended.", "CURSOR")]
+Incognito = Annotated[
+    bool | None,
+    typer.Option("--incognito/--stored", help="Only these; `ithaca incognito` takes the former unless told."),
+]
 ExpectedRevision = Annotated[
     int | None, option("--expected-revision", "Change it only if it is at this revision still.", "N")
 ]

@@ -36,6 +36,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 class Here:
     """Where a command runs: on which database, for whom, and who reads its output."""
 
+    #: Whether the sessions that are made here are incognito.
+    incognito = False
+
     def __init__(self, database: str | None, owner: str | None, json: bool) -> None:
         self.database = database
         self.owner = owner
@@ -43,8 +46,10 @@ class Here:
         self._exits = ExitStack()
 
     @classmethod
-    def of(cls, context: typer.Context) -> Self:
-        return cls(given(context, "database"), given(context, "owner"), bool(given(context, "as_json")))
+    def of(cls, context: typer.Context) -> "Here":
+        """Where the command of a context runs: on its own, or where who runs it says."""
+        here: Callable[[str | None, str | None, bool], Here] = context.obj or cls
+        return here(given(context, "database"), given(context, "owner"), bool(given(context, "as_json")))
 
     def __enter__(self) -> Self:
         return self
@@ -58,10 +63,14 @@ class Here:
 
     def open(self, database: str | None) -> "SessionManager":
         """A manager for the owner that was named, closed when the command ends."""
+        manager = self.open_for_all(database)
+        return manager if self.owner is None else manager.for_owner(self.owner)
+
+    def open_for_all(self, database: str | None) -> "SessionManager":
+        """A manager for every owner's data, closed when the command ends."""
         from ithaca import SessionManager
 
-        manager = self._exits.enter_context(SessionManager(database))
-        return manager if self.owner is None else manager.for_owner(self.owner)
+        return self._exits.enter_context(SessionManager(database))
 
     @cached_property
     def console(self) -> "Console":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ithaca.cli.arguments import option, time
+from ithaca.cli.arguments import Incognito, option, time
 from ithaca.cli.here import Here
 
 
@@ -22,6 +22,7 @@ def search(
     archived: Annotated[
         bool | None, typer.Option("--archived/--not-archived", help="Only in such sessions; in both unless told.")
     ] = None,
+    incognito: Incognito = None,
     neighbours: Annotated[int, option("--neighbours", "Show so many messages on either side.", "N")] = 0,
     limit: Annotated[int, option("--limit", "How many at most; 20 unless told.", "N")] = 20,
 ) -> None:
@@ -29,6 +30,7 @@ def search(
     hits = here.manager.search(
         text, session=session, role=role, since=time(since, "--since"), until=time(until, "--until"),
         archived=archived, limit=limit, neighbours=neighbours,
+        incognito=here.incognito and session is None if incognito is None else incognito,
     )  # fmt: skip
     if here.json:
         here.write_json({"items": [hit.to_dict() for hit in hits]})

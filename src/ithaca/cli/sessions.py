@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ithaca.cli.arguments import Cursor, ExpectedRevision, Limit, SessionId, SessionIds, option, time
+from ithaca.cli.arguments import Cursor, ExpectedRevision, Incognito, Limit, SessionId, SessionIds, option, time
 from ithaca.cli.here import Here, command, decoded, group, page_json, read_text
 from ithaca.cli.removals import report_removed
 from ithaca.cli.text import as_json, in_a_line
@@ -48,6 +48,7 @@ def list_(
     ] = None,
     sort: Sort = "activity",
     starred_first: Annotated[bool, typer.Option("--starred-first", help="The starred ones first.")] = False,
+    incognito: Incognito = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> None:
@@ -55,7 +56,7 @@ def list_(
     page = here.manager.list_sessions(
         archived=archived, important=starred, folder=folder, model=model, mode=mode, name=name,
         active_since=time(active_since, "--active-since"), sort=sort, important_first=starred_first, limit=limit,
-        cursor=cursor,
+        cursor=cursor, incognito=here.incognito if incognito is None else incognito,
     )  # fmt: skip
     if here.json:
         here.write_json(page_json(page))

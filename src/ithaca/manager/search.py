@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ithaca.content import flag
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import SearchHit
 from ithaca.operations import search
@@ -20,6 +21,7 @@ class Search(Base):
         since: datetime | None = None,
         until: datetime | None = None,
         archived: bool | None = None,
+        incognito: bool = False,
         limit: int = 20,
         neighbours: int = 0,
     ) -> list[SearchHit]:
@@ -31,11 +33,11 @@ class Search(Base):
         together is found anywhere. No text is an error; one without any word finds nothing.
 
         `since` and `until` are times of the messages, the second one excluded; without a time zone, they are in UTC.
-        `archived` None searches archived sessions too; an incognito session is searched if it is named. Each hit brings
-        so many `neighbours` on either side. Searched are texts and the texts of content blocks, hidden messages too,
-        the first 16,000 words within 100,000 characters of each; what was stored before the call is found. The first
-        search after much was stored takes longer: it indexes that. Raises `SessionNotFound` for a `session` that
-        isn't there.
+        `archived` None searches archived sessions too. An incognito session is searched if it is named, and with
+        `incognito` all of them instead of what is stored. Each hit brings so many `neighbours` on either side. Searched
+        are texts and the texts of content blocks, hidden messages too, the first 16,000 words within 100,000 characters
+        of each; what was stored before the call is found. The first search after much was stored takes longer: it
+        indexes that. Raises `SessionNotFound` for a `session` that isn't there.
 
             >>> from ithaca import ChatMessage, SessionManager
             >>> with SessionManager("sqlite:///:memory:") as manager:
@@ -47,7 +49,8 @@ class Search(Base):
         query, wanted, page, neighbours = self._door.search(
             text, owner, session, role, since, until, archived, limit, neighbours
         )
-        storage = self._storage if session is None else self._at(session)
+        hidden = flag("incognito", incognito)
+        storage = self._incognito if hidden else self._storage if session is None else self._at(session)
         scope = self._door.scope
         hits = storage.read(search.find, scope, query, wanted, page, neighbours, False)
         if hits is None:
@@ -72,13 +75,15 @@ class AsyncSearch(AsyncBase):
         since: datetime | None = None,
         until: datetime | None = None,
         archived: bool | None = None,
+        incognito: bool = False,
         limit: int = 20,
         neighbours: int = 0,
     ) -> list[SearchHit]:
         query, wanted, page, neighbours = self._door.search(
             text, owner, session, role, since, until, archived, limit, neighbours
         )
-        storage = self._storage if session is None else self._at(session)
+        hidden = flag("incognito", incognito)
+        storage = self._incognito if hidden else self._storage if session is None else self._at(session)
         scope = self._door.scope
         hits = await storage.read(search.find, scope, query, wanted, page, neighbours, False)
         if hits is None:

@@ -10,16 +10,16 @@ from ithaca.operations.changes import record
 from ithaca.operations.compaction import record_for_undo
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import get_bare, lock
-from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
+from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT, size_class
 from ithaca.operations.trash import COMPACTION_COLUMNS
 
 # What was used for the original's messages was used once: totals begin anew.
 _COPY_SESSION = f"""
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, folder, mode, headers, extra, next_seq,
         message_count, created_at, updated_at, last_accessed, last_message_at, active_at, active_slot,
-        forked_from, forked_at)
+        size_class, forked_from, forked_at)
     SELECT owner, :new_id, :name, :name_key, endpoint_url, model, rag, folder, mode, :headers, extra, :at + 1,
-        :count, :now, :now, :now, :said_at, :now, :now / {SLOT}, id, :at
+        :count, :now, :now, :now, :said_at, :now, :now / {SLOT}, :size_class, id, :at
     FROM sessions WHERE owner = :owner AND id = :session_id
     ON CONFLICT (owner, id) DO NOTHING
 """
@@ -58,6 +58,7 @@ async def fork(conn: Connection, scope: Scope, session_id: str, at: str | None, 
     now = scope.clock()
     copy = {
         **place, "at": last, "count": count, "now": now, "said_at": now if count else None,
+        "size_class": size_class(count),
         "headers": _sealed_anew(scope, source, new["id"]),
         "name": source.name if new["name"] is None else new["name"], "name_key": new["name_key"],
     }  # fmt: skip

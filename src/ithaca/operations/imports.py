@@ -20,10 +20,10 @@ from ithaca.operations.statements import INSERT_MESSAGE, RECORD_CHANGE
 _INSERT_SESSION = """
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode,
         headers, extra, next_seq, message_count, total_input_tokens, total_output_tokens, created_at, updated_at,
-        last_accessed, last_message_at, active_at, active_slot)
+        last_accessed, last_message_at, active_at, active_slot, size_class)
     VALUES (:owner, :id, :name, :name_key, :endpoint_url, :model, :rag, :archived, :is_important, :folder, :mode,
         :headers, :extra, :next_seq, :message_count, :total_input_tokens, :total_output_tokens, :created_at,
-        :updated_at, :last_accessed, :last_message_at, :active_at, :active_slot)
+        :updated_at, :last_accessed, :last_message_at, :active_at, :active_slot, :size_class)
 """
 
 _INSERT_DOCUMENT = """

@@ -27,6 +27,9 @@ _CHECKS = {
     "active_slot": f"""
         SELECT owner, id, 'active_slot ' || active_slot || ', active_at ' || active_at FROM sessions
         WHERE active_slot <> active_at / {SLOT}""",
+    "size_class": """
+        SELECT owner, id, 'size_class ' || size_class || ', counted ' || message_count FROM sessions
+        WHERE (2 * (message_count / 8) + 1) >> size_class <> 1""",
     "indexed_seq": """
         SELECT owner, id, 'indexed up to ' || indexed_seq || ', next is ' || next_seq FROM sessions
         WHERE indexed_seq < 0 OR indexed_seq >= next_seq""",

@@ -1,25 +1,25 @@
 """Lists of sessions: filters and orders."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ithaca.columns import Row, to_time
-from ithaca.connection import Connection, one_statement
+from ithaca.connection import Connection, Engine, one_statement
 from ithaca.models import Page, Session
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import SESSION
-from ithaca.operations.statements import ANY_SLOT, SLOT
+from ithaca.operations.statements import SLOT
 
 #: Order → the columns that lead it, and whether it runs downward.
 ORDERS = {
     "activity": (("active_slot", "active_at"), True),
     "created": (("created_at",), True),
     "name": (("name_key",), False),
-    "messages": (("message_count",), True),
+    "messages": (("size_class", "message_count"), True),
 }
 
 
@@ -52,26 +52,31 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A part of a list that an index has in the list's order, or that is small enough to be sorted."""
+
+    index: str
+    condition: str
+    #: Whether it goes on where the page before ended, rather than beginning.
+    goes_on: bool
+    #: Whether it holds the starred sessions.
+    starred: bool = False
+
+
 @one_statement
 async def list_sessions(
     conn: Connection, scope: Scope, wanted: SessionFilter, order: Order, cursor: str | None, limit: int
 ) -> Page[Session]:
-    """One page of the sessions that fit."""
+    """One page of the sessions that fit: what comes first in the runs that the list is made of."""
+    last = {} if cursor is None else read_cursor(cursor, _label(order), _kinds(order))
     conditions, params = _conditions(scope, wanted)
-    keys = _keys(order)
-    if order.by == "activity" and not order.important_first:
-        conditions.append(ANY_SLOT)
-    if cursor is not None:
-        conditions.append(_after(keys))
-        params |= read_cursor(cursor, _label(order), _kinds(order))
-    rows = await conn.rows(
-        f"SELECT {SESSION}, {', '.join(column for column, _ in keys)} FROM sessions{_where(conditions)}"
-        f" ORDER BY {', '.join(column + (' DESC' if down else '') for column, down in keys)} LIMIT :limit",
-        {**params, "limit": limit + 1},
-    )
+    runs = list(_runs(scope, wanted, order, last))
+    if not runs:
+        return Page([], None)
+    rows = await conn.rows(_merged(runs, conditions, order, conn.engine), {**params, **last, "limit": limit + 1})
     items = Session.listed(rows[:limit], scope.vault.open, incognito=scope.incognito)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page(items, write_cursor(_label(order), _key_of(order, last, keys)) if last else None)
+    return Page(items, _cursor(order, rows[limit - 1]) if len(rows) > limit else None)
 
 
 @one_statement
@@ -107,35 +112,65 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _keys(order: Order) -> list[tuple[str, bool]]:
+def _runs(scope: Scope, wanted: SessionFilter, order: Order, last: dict[str, Any]) -> Iterator[Run]:
+    """The runs of a list, after the key of the page before: starred sessions apart if they come first."""
+    apart = wanted.important or (order.important_first and wanted.important is None)
+    if apart and not (order.important_first and last.get("key0") is False):
+        yield Run("sessions_starred", "is_important", goes_on=bool(last), starred=True)
+    if wanted.important:
+        return
+    goes_on = bool(last) and not (order.important_first and last["key0"])
+    condition = "NOT is_important" if order.important_first else "TRUE"
+    one_owner = scope.owner is not None or wanted.owner is not None
+    if wanted.folder and one_owner:
+        yield Run("sessions_in_folder", condition, goes_on)
+        return
+    index = f"sessions_by_{order.by}{'' if one_owner else '_of_all'}"
+    for archived in [False, True] if wanted.archived is None else [wanted.archived]:
+        yield Run(index, f"archived = {archived} AND {condition}", goes_on)
+
+
+def _select(run: Run, conditions: Sequence[str], order: Order) -> str:
+    columns, down = _keys(order)
+    keys = ", ".join(f"{column} AS key{i}" for i, column in enumerate(columns, 1))
+    after = [_after(columns, down)] if run.goes_on else []
+    where = " AND ".join([run.condition, *conditions, *after])
+    return f"SELECT {SESSION}, is_important AS key0, {keys} FROM sessions INDEXED BY {run.index} WHERE {where}"
+
+
+def _after(columns: Sequence[str], down: bool) -> str:
+    values = ", ".join(f":key{i}" for i, _ in enumerate(columns, 1))
+    return f"({', '.join(columns)}) {'<' if down else '>'} ({values})"
+
+
+def _merged(runs: Sequence[Run], conditions: Sequence[str], order: Order, engine: Engine) -> str:
+    """The statement that reads the first rows of several runs in their common order."""
+    columns, down = _keys(order)
+    keys = ", ".join(f"key{i}{' DESC' if down else ''}" for i, _ in enumerate(columns, 1))
+    selects = [_select(run, conditions, order) for run in runs]
+    first = "key0 DESC, " if any(run.starred for run in runs[:-1]) else ""
+    # Else PostgreSQL would sort each run whole; so would SQLite, if they differ in more than one column.
+    if len(runs) > 1 and (first or engine == "postgres"):
+        selects = [f"SELECT * FROM ({select} ORDER BY {keys} LIMIT :limit) AS run" for select in selects]
+    return f"{' UNION ALL '.join(selects)} ORDER BY {first}{keys} LIMIT :limit"
+
+
+def _keys(order: Order) -> tuple[list[str], bool]:
+    """The columns that cut a list into pages, and whether it runs downward."""
     columns, down = ORDERS[order.by]
-    keys = [(column, down) for column in (*columns, "owner", "id")]
-    return [("is_important", True), *keys] if order.important_first else keys
-
-
-def _after(keys: list[tuple[str, bool]]) -> str:
-    """The condition that a row comes after the cursor's, in an order that may run both ways."""
-    if len({down for _, down in keys}) == 1:
-        columns = ", ".join(column for column, _ in keys)
-        values = ", ".join(f":key{i}" for i in range(len(keys)))
-        return f"({columns}) {'<' if keys[0][1] else '>'} ({values})"
-    column, down = keys[0]
-    rest = ", ".join(column for column, _ in keys[1:])
-    values = ", ".join(f":key{i}" for i in range(1, len(keys)))
-    sign, rest_sign = ("<" if down else ">"), ("<" if keys[1][1] else ">")
-    return f"({column} {sign} :key0 OR ({column} = :key0 AND ({rest}) {rest_sign} ({values})))"
+    return [*columns, "owner", "id"], down
 
 
 def _label(order: Order) -> tuple[str, bool]:
     return order.by, order.important_first
 
 
-def _key_of(order: Order, row: Row, keys: list[tuple[str, bool]]) -> list[Any]:
-    key = list(row[-len(keys) :])
-    return [bool(key[0]), *key[1:]] if order.important_first else key
+def _cursor(order: Order, row: Row) -> str:
+    columns, _ = _keys(order)
+    starred, *key = row[-len(columns) - 1 :]
+    return write_cursor(_label(order), [bool(starred), *key])
 
 
 def _kinds(order: Order) -> list[type]:
     columns, _ = ORDERS[order.by]
-    kinds: list[type] = [str if order.by == "name" else int for _ in columns]
-    return [*([bool] if order.important_first else []), *kinds, str, str]
+    return [bool, *(str if order.by == "name" else int for _ in columns), str, str]

@@ -12,7 +12,7 @@ from ithaca.connection import Connection, one_statement
 from ithaca.errors import InvalidArgument, LegalHold, RetentionNotFound
 from ithaca.operations import holds, retention, trash
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import ANY_SLOT, MESSAGE_COLUMNS, SLOT
+from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
 from ithaca.retention import PolicyOutcome, RetentionPolicy
 
 _POLICY = "owner, folder, archive_after, delete_after, keep_starred, keep_newest, legal_hold, updated_at"
@@ -86,18 +86,25 @@ _ARCHIVE_DUE = f"""
     s.archived = FALSE AND s.active_at < :archive_before AND s.last_accessed < :archive_before
     AND NOT ({_DELETE_DUE})
 """
+# An index has those that are archived, and those that are not, in the order of their activity.
+_BY_ACTIVITY = "sessions s INDEXED BY sessions_by_activity WHERE s.owner = :owner"
+_NEWEST = f"""
+    SELECT s.active_at, s.id FROM {_BY_ACTIVITY} AND s.archived = {{archived}} AND {{which}}
+    ORDER BY s.active_slot DESC, s.active_at DESC, s.id DESC LIMIT :kept
+"""
 _DUE = {"delete": _DELETE_DUE, "archive": _ARCHIVE_DUE}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a batch ended: the next one goes on from there."""
+    """Where a batch ended: the next one goes on from there. Those that are not archived come first."""
 
+    archived: bool
     active_at: int
     id: str
 
 
-START = Mark(_NEVER, "")
+START = Mark(False, _NEVER, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +133,10 @@ async def _governed(conn: Connection, policy: RetentionPolicy, now: int) -> Gove
     starred = "s.is_important = TRUE" if policy.keep_starred else "FALSE"
     if not policy.keep_newest:
         return Governed(which, starred, "FALSE", params)
+    newest = [f"SELECT * FROM ({_NEWEST.format(archived=archived, which=which)}) AS run" for archived in (False, True)]
     oldest_kept = await conn.row(
-        f"SELECT s.active_at, s.id FROM sessions s WHERE s.owner = :owner AND s.{ANY_SLOT} AND {which}"
-        " ORDER BY s.active_slot DESC, s.active_at DESC, s.id DESC LIMIT 1 OFFSET :newer",
-        {**params, "newer": policy.keep_newest - 1},
+        f"{' UNION ALL '.join(newest)} ORDER BY active_at DESC, id DESC LIMIT 1 OFFSET :kept - 1",
+        {**params, "kept": policy.keep_newest},
     )
     if oldest_kept is None:
         return Governed(which, starred, "TRUE", params)
@@ -155,8 +162,8 @@ async def survey(conn: Connection, scope: Scope, policy: RetentionPolicy, now: i
     }
     counts = ", ".join(f"count(CASE WHEN {which} THEN 1 END)" for which in kinds.values())
     row = await conn.row(
-        f"SELECT {counts} FROM sessions s WHERE s.owner = :owner AND s.active_slot <= :due_before / {SLOT}"
-        f" AND s.active_at < :due_before AND {governed.which}"
+        f"SELECT {counts} FROM {_BY_ACTIVITY} AND s.archived IN (FALSE, TRUE)"
+        f" AND s.active_slot <= :due_before / {SLOT} AND s.active_at < :due_before AND {governed.which}"
         f" AND ({_DELETE_DUE} OR {_ARCHIVE_DUE})",
         {**governed.params, "due_before": max(governed.params["archive_before"], governed.params["delete_before"])},
     )
@@ -172,17 +179,25 @@ async def apply_some(
         return 0, None  # it was changed meanwhile: what it said doesn't hold any more
     governed = await _governed(conn, policy, now)
     rows = await conn.rows(
-        f"SELECT s.active_at, s.id FROM sessions s WHERE s.owner = :owner AND s.active_slot >= :after_at / {SLOT}"
-        f" AND (s.active_at, s.id) > (:after_at, :after_id) AND {_DUE[action]} AND {governed.which}"
-        f" AND {governed.unspared} AND {holds.NOT_HELD}"
-        " ORDER BY s.active_slot, s.active_at, s.id LIMIT :batch FOR UPDATE",
-        {**governed.params, "after_at": after.active_at, "after_id": after.id, "batch": batch},
+        f"SELECT s.archived, s.active_at, s.id FROM {_BY_ACTIVITY}"
+        f" AND (s.archived, s.active_slot) >= (:after_archived, :after_at / {SLOT})"
+        " AND (s.archived, s.active_at, s.id) > (:after_archived, :after_at, :after_id)"
+        f" AND {_DUE[action]} AND {governed.which} AND {governed.unspared} AND {holds.NOT_HELD}"
+        " ORDER BY s.archived, s.active_slot, s.active_at, s.id LIMIT :batch FOR UPDATE",
+        {
+            **governed.params,
+            "after_archived": after.archived,
+            "after_at": after.active_at,
+            "after_id": after.id,
+            "batch": batch,
+        },
     )
     if not rows:
         return 0, None
-    ids = [id for _, id in rows]
+    ids = [row[2] for row in rows]
     await _DO[action](conn, scope.of(policy.owner), ids)
-    return len(ids), Mark(*rows[-1]) if len(rows) == batch else None
+    archived, active_at, id = rows[-1]
+    return len(ids), Mark(bool(archived), active_at, id) if len(rows) == batch else None
 
 
 async def _archive(conn: Connection, scope: Scope, ids: list[str]) -> None:

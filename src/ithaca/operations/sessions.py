@@ -16,7 +16,7 @@ from ithaca.models import ChatMessage, Removed, Session
 from ithaca.operations import attachments, trash
 from ithaca.operations.changes import record
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
+from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT, size_class
 
 #: In the order in which `Session` reads a row; the headers are for the vault.
 SESSION = (
@@ -173,6 +173,8 @@ async def advance(
     added = (
         f", last_message_at = {later}, active_at = {later}, active_slot = ({later}) / {SLOT}" if at is not None else ""
     )
+    if size_class(count) != size_class(head.message_count):
+        added += ", size_class = :size_class"
     if numbers or again is not None:
         added += ", to_index = TRUE"
     if again is not None:
@@ -184,6 +186,7 @@ async def advance(
             "owner": head.owner,
             "id": head.id,
             "count": count,
+            "size_class": size_class(count),
             "numbers": numbers,
             "now": now,
             "at": at,

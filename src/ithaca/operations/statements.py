@@ -10,7 +10,7 @@ MESSAGE_COLUMNS = (
 SESSION_COLUMNS = (
     "id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode, headers, extra, next_seq,"
     " message_count, total_input_tokens, total_output_tokens, revision, created_at, updated_at, last_accessed,"
-    " last_message_at, active_at, active_slot, forked_from, forked_at, indexed_seq"
+    " last_message_at, active_at, active_slot, size_class, forked_from, forked_at, indexed_seq"
 )
 
 #: Microseconds in a slot of `sessions.active_slot`. Sessions are listed by slots and, within one, by `active_at`: so
@@ -23,8 +23,10 @@ def slot_of(active_at: int) -> int:
     return active_at // SLOT if active_at >= 0 else -(-active_at // SLOT)
 
 
-#: True of every session: without a bound, SQLite doesn't see that an index has the slots in their order.
-ANY_SLOT = f"active_slot <= {2**63 - 1}"
+def size_class(count: int) -> int:
+    """Of a number of messages: 0 up to 7, 1 up to 15, 2 up to 31 … Sessions are listed by it as by slots."""
+    return (count // 8).bit_length()
+
 
 _LATEST = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
 
@@ -45,18 +47,26 @@ WITH_THE_OWNER = """
 THE_OWNER = "(SELECT owner FROM who)"
 
 _PLACED = f"to_index AND active_slot = active_at / {SLOT}"
+_SIZED = "(2 * (message_count / 8) + 1) >> size_class = 1"
 
 #: The lock, the numbers, and the proof that the session exists, in one statement. SQLite writes the entry of an index
 #: anew even if nothing in it changes; so there the statement tells whether the entries are right, and if not, `PLACE`
-#: sees to it.
-TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}, owner")
+#: and `RESIZE` see to it.
+TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}, {_SIZED}, message_count, owner")
 TAKE_NUMBERS_OF_ANYBODY = WITH_THE_OWNER + TAKE_NUMBERS.replace(":owner", THE_OWNER)
 
 PLACE = f"""
     UPDATE sessions SET active_slot = active_at / {SLOT}, to_index = TRUE WHERE owner = :owner AND id = :session_id
 """
 
-TAKE_NUMBERS_AND_PLACE = _TAKE.format(also=f", active_slot = ({_LATEST}) / {SLOT}, to_index = TRUE", tell="")
+RESIZE = "UPDATE sessions SET size_class = :size_class WHERE owner = :owner AND id = :session_id"
+
+#: PostgreSQL compares what an index has with what it had.
+TAKE_NUMBERS_AND_PLACE = _TAKE.format(
+    also=f", active_slot = ({_LATEST}) / {SLOT}, to_index = TRUE,"
+    " size_class = length(ltrim(CAST(CAST((message_count + :count) / 8 AS BIT(64)) AS TEXT), '0'))",
+    tell="",
+)
 
 INSERT_MESSAGE = """
     INSERT INTO messages (owner, session_id, seq, id, role, text, blocks, tool_calls, tool_call_id, name,

@@ -19,8 +19,10 @@ from ithaca.operations.statements import (
     PLACE,
     PRUNE_CHANGES,
     RECORD_CHANGE,
+    RESIZE,
     TAKE_NUMBERS,
     TAKE_NUMBERS_OF_ANYBODY,
+    size_class,
 )
 
 #: After so many changes, old news are removed.
@@ -55,10 +57,12 @@ class SQLiteConnection:
         taken = self._execute(TAKE_NUMBERS_OF_ANYBODY if session["owner"] is None else TAKE_NUMBERS, session).fetchall()
         if not taken:
             return None
-        first, revision, is_placed, owner = cast(tuple[int, int, int, str], taken[0])
+        first, revision, is_placed, is_sized, count, owner = cast(tuple[int, int, int, int, int, str], taken[0])
         place = {"owner": owner, "session_id": session["session_id"]}
         if not is_placed:
             self._execute(PLACE, place)
+        if not is_sized:
+            self._execute(RESIZE, {**place, "size_class": size_class(count)})
         if len(drafts) == 1:
             self._execute(INSERT_MESSAGE, {**drafts[0], **place, "seq": first})
         else:

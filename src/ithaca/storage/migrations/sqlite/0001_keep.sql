@@ -28,12 +28,22 @@ CREATE TABLE sessions (
     last_message_at     INTEGER,
     active_at           INTEGER NOT NULL,           -- last_message_at, or created_at before the first message
     active_slot         INTEGER NOT NULL,           -- active_at in units of ten seconds: it changes seldom
+    size_class          INTEGER NOT NULL DEFAULT 0, -- of message_count: grows by one when it doubles, from 8 on
     lineage             INTEGER NOT NULL DEFAULT (random()), -- drawn anew when messages change other than by being added
     PRIMARY KEY (owner, id)
 ) STRICT, WITHOUT ROWID;
--- An append changes no indexed column of its session, but for the first one in a slot.
-CREATE INDEX sessions_by_activity ON sessions (owner, active_slot);
-CREATE INDEX sessions_by_activity_of_all ON sessions (active_slot);
+-- Lists of an owner's sessions and of all, each in the order of an index. An append changes no indexed column of its
+-- session, but for the first one in a slot and for those that bring the session into another size class.
+CREATE INDEX sessions_by_activity ON sessions (owner, archived, active_slot);
+CREATE INDEX sessions_by_activity_of_all ON sessions (archived, active_slot);
+CREATE INDEX sessions_by_messages ON sessions (owner, archived, size_class);
+CREATE INDEX sessions_by_messages_of_all ON sessions (archived, size_class);
+CREATE INDEX sessions_by_created ON sessions (owner, archived, created_at, id);
+CREATE INDEX sessions_by_created_of_all ON sessions (archived, created_at, owner, id);
+CREATE INDEX sessions_by_name ON sessions (owner, archived, name_key, id);
+CREATE INDEX sessions_by_name_of_all ON sessions (archived, name_key, owner, id);
+CREATE INDEX sessions_starred ON sessions (owner) WHERE is_important;
+CREATE INDEX sessions_in_folder ON sessions (owner, folder) WHERE folder IS NOT NULL;
 CREATE INDEX sessions_by_id ON sessions (id);
 
 CREATE TABLE messages (
@@ -128,6 +138,7 @@ CREATE TABLE trashed_sessions (
     last_message_at     INTEGER,
     active_at           INTEGER NOT NULL,
     active_slot         INTEGER NOT NULL,
+    size_class          INTEGER NOT NULL,
     PRIMARY KEY (owner, trash_id, id),
     FOREIGN KEY (owner, trash_id) REFERENCES trash (owner, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
