@@ -29,6 +29,7 @@ class Steps:
         self.done = threading.Event()
 
     def __call__(self) -> bool:
+        self.thread = threading.current_thread()
         if self.error:
             self.done.set()
             raise self.error
@@ -48,7 +49,7 @@ def test_every_step_is_done_when_all_is_quiet_and_the_thread_ends() -> None:
 
     assert steps.done.wait(PATIENCE)
     work.close()
-    assert "ithaca-when-quiet" not in [thread.name for thread in threading.enumerate()]
+    assert not steps.thread.is_alive()
 
 
 def test_it_begins_anew_with_what_is_stored_after_its_end() -> None:

@@ -28,6 +28,7 @@ from ithaca import (
     SessionExists,
     SessionManager,
     SessionNotFound,
+    StillRunning,
 )
 from tests.support.factories import history, make_session, texts
 from tests.support.processes import rounds
@@ -43,6 +44,7 @@ class Ids:
     owner: str
     trash: str
     digest: str
+    key: str
 
 
 def bytes_of(owner: str) -> bytes:
@@ -63,6 +65,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "archive_document": lambda m, x: m.archive_document(x.document),
     "archive_session": lambda m, x: m.archive_session(x.session),
     "attach_document": lambda m, x: m.attach_document(m.create_document("mine").id, x.session),
+    "begin_once": lambda m, x: m.begin_once(x.key, "mine"),
     "cleanup_empty_sessions": lambda m, _: m.cleanup_empty_sessions(0, 0),
     "close": lambda m, _: m.close(),
     "collect_attachments": lambda m, _: m.collect_attachments(min_age_hours=0),
@@ -78,8 +81,10 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "delete_session": lambda m, x: m.delete_session(x.session),
     "delete_sessions": lambda m, x: m.delete_sessions([x.session], important=True),
     "detach_document": lambda m, x: m.detach_document(x.document),
+    "done_before": lambda m, x: m.done_before(x.key, "mine"),
     "edit_document": lambda m, x: m.edit_document(x.document, "mine"),
     "edit_message": lambda m, x: m.edit_message(x.session, x.message, "mine"),
+    "end_once": lambda m, x: m.end_once(x.key, b"mine"),
     "ensure_task_session": lambda m, x: m.ensure_task_session(x.session, "mine", "", "", task=SimpleNamespace()),
     "erase_owner": lambda m, x: m.erase_owner(x.owner),
     "for_owner": lambda m, x: m.for_owner(x.owner),
@@ -90,6 +95,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "get_message": lambda m, x: m.get_message(x.session, x.message),
     "get_messages": lambda m, x: m.get_messages(x.session),
     "get_session": lambda m, x: m.get_session(x.session),
+    "give_up_once": lambda m, x: m.give_up_once(x.key),
     "import_conversations": lambda m, x: m.import_conversations([Conversation(x.session, "mine", texts(2))]),
     "import_documents": lambda m, x: m.import_documents(
         [LibraryDocument(x.document, "mine", [LibraryVersion("mine")], session_id=x.session, owner=x.owner)]
@@ -104,6 +110,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
     "list_versions": lambda m, x: m.list_versions(x.session, x.message),
     "mark_important": lambda m, x: m.mark_important(x.session),
+    "once": lambda m, x: m.once(x.key, "mine", lambda _: b"mine").create_session(),
     "purge": lambda m, x: [m.purge(older_than=timedelta(0)), m.purge(x.trash)],
     "put_attachment": lambda m, x: m.put_attachment(bytes_of(x.owner), "text/plain"),
     "read_attachment": lambda m, x: list(m.read_attachment(x.digest)),
@@ -136,7 +143,7 @@ VARYING = ("created_at", "updated_at", "last_accessed", "last_message_at", "used
 
 def ids_ending_in(end: str, trash_id: str) -> Ids:
     owner = f"odysseus-{end}"
-    return Ids(f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner))
+    return Ids(f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner), f"key-{end}")
 
 
 def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
@@ -189,6 +196,7 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     theirs.put_attachment(bytes_of("odysseus-bbbb"), "text/plain")
     gone = theirs.add_message(session.id, ChatMessage("user", "secret"))
     trash_id = theirs.delete_messages(session.id, [gone.id]).trash_id
+    theirs.begin_once("key-bbbb", "secret")
     before = everything_of(theirs)
     nobodys, real = ids_ending_in("xxxx", str(uuid4())), ids_ending_in("bbbb", trash_id)
 
@@ -197,6 +205,8 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     assert {name: told.replace("mine-x", "mine-b") for name, told in expected.items()} == actual
     assert "secret" not in json.dumps(actual)
     assert everything_of(theirs) == before
+    with pytest.raises(StillRunning):
+        theirs.done_before("key-bbbb", "secret")
 
 
 def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
@@ -219,6 +229,11 @@ def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
 
 #: Calls that work on all that there is, or on what they name otherwise.
 NAMING_NO_SESSION_OR_DOCUMENT = {
+    "begin_once",
+    "done_before",
+    "end_once",
+    "give_up_once",
+    "once",
     "latest_cursor",
     "apply_retention",
     "attach_document",
@@ -256,7 +271,7 @@ def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: 
         owned = manager.for_owner(owner)
         make_session(owned, [ChatMessage("user", owner, id="m-1")], "s-1")
         owned.create_document(owner, document_id="d-1")
-    ids = Ids("s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"))
+    ids = Ids("s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a")
     taken = {"create_session": SessionExists, "create_document": DocumentExists}
     for name in sorted(set(CALLS) - NAMING_NO_SESSION_OR_DOCUMENT):
         with pytest.raises(taken.get(name, AmbiguousId)):

@@ -146,9 +146,11 @@ def test_closing_ends_the_watch(database_url: str) -> None:
 
 
 def test_nobody_who_watches_leaves_no_thread(tmp_path: Path) -> None:
+    before = threading.enumerate()
     with SessionManager(tmp_path / "chats.db") as manager:
         manager.create_session("s")
-        assert not [thread for thread in threading.enumerate() if thread.name == "ithaca-bell"]
+        threads = [thread for thread in threading.enumerate() if thread not in before]
+        assert not [thread for thread in threads if thread.name == "ithaca-bell"]
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_database_that_is_gone_is_said_to_be(servers: Servers, tmp_path: Path,
         client = running.client()
         make(client, id="s")
         assert client.get("/readyz").json() == {"status": "ready"}
-        server.drop_database(url)
+        server.drop_at_once(url)
         for path in ("/readyz", "/api/sessions/s"):
             answer = client.get(path)
             assert answer.status_code == 503

@@ -66,7 +66,15 @@ class Server:
         """
         self._done_with.append(_database_name(url))
         for name in self._done_with[:-1]:
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self._drop(name)
+
+    def drop_at_once(self, url: str) -> None:
+        """Drop a database from under those who are connected to it."""
+        self._drop(_database_name(url))
+
+    def _drop(self, name: str) -> None:
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        if name in self._done_with:
             self._done_with.remove(name)
 
     @cached_property
