@@ -14,6 +14,7 @@ from ithaca import SessionManager
 from ithaca.operations.statements import SLOT, size_class
 from ithaca.storage import is_postgres, sqlite_path
 from tests.behaviour.meters import SQLiteMeter, postgres_rows_read, sqlite_meter
+from tests.conftest import Servers
 from tests.support.factories import make_session, store_session, texts
 from tests.support.managers import Facade, FakeClock, LoopThread, Opener, execute
 
@@ -138,6 +139,36 @@ def test_no_list_reads_all_sessions_on_postgresql(fleets: str, owner: str | None
 
     read = {str(each): postgres_rows_read(fleets, partial(work, each)).get("sessions", 0) for each in asked}
     assert {each: number for each, number in read.items() if number > 15 * PAGE} == {}
+
+
+def test_a_part_of_a_name_is_found_by_an_index_on_postgresql(fleets: str) -> None:
+    insert(fleets, [("ann", "cal", "Calypso's 50% raft", "calypso's 50% raft", *rows_rest())])
+
+    def work(part: str) -> None:
+        with SessionManager(fleets) as manager:
+            assert manager.for_owner("ann").count_sessions(name=part) == 1
+            assert [session.id for session in manager.for_owner("ann").list_sessions(name=part)] == ["cal"]
+
+    for part in ("alypso", "'s 50%"):
+        assert postgres_rows_read(fleets, partial(work, part)).get("sessions", 0) < PAGE
+
+
+def rows_rest() -> tuple[Any, ...]:
+    """What else a row of `COLUMNS` has, for a session of no interest."""
+    return next(rows(1, "", False, 0, None))[4:]
+
+
+def test_without_the_right_to_add_extensions_names_are_found_all_the_same(servers: Servers) -> None:
+    url = servers["newest"].create_database()
+    execute(url, "CREATE ROLE guest LOGIN; GRANT CREATE ON SCHEMA public TO guest")
+    try:
+        with SessionManager(url.replace("postgres@", "guest@")) as manager:
+            manager.create_session("cal", name="Calypso's raft")
+            assert [session.id for session in manager.list_sessions(name="LYPSO")] == ["cal"]
+            assert manager.verify() == []
+    finally:
+        execute(url, "DROP OWNED BY guest; DROP ROLE guest")
+        servers["newest"].drop_database(url)
 
 
 # Appending

@@ -237,6 +237,7 @@ def test_names_are_found_whatever_their_case_and_accents(manager: SessionManager
         "Ça va?",
         "50% off",
         "a_b",
+        "C:\\new",
         "wow!",
         "𝐓𝐫𝐢𝐩 in bold",
         "İthaka",
@@ -257,7 +258,8 @@ def test_names_are_found_whatever_their_case_and_accents(manager: SessionManager
         "ithaka": ["İthaka"],
         "re\u0301sume\u0301": ["résumé"],
         "RESUME": ["résumé"],
-        "\\": [],
+        "\\": ["C:\\new"],
+        ":\\n": ["C:\\new"],
         "'": [],
         "": names,
     }

@@ -1,0 +1,1 @@
+-- Names are found by PostgreSQL's trigrams; SQLite looks through the names of an owner.
