@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import socket
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,19 @@ def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
             assert (refused.status_code, refused.json()["error"]) == (413, "BodyTooLarge")
         assert put(client, made())  # attachments have a limit of their own
         assert client.get("/api/sessions/s").json()["message_count"] == 0
+
+
+def test_whoever_sends_too_much_gets_to_read_that(tmp_path: Path) -> None:
+    """A connection that is closed before everything was read is reset, and the answer is lost on its way."""
+    settings = ServiceSettings(port=0, max_body_bytes=10_000)
+    with served(f"sqlite:///{tmp_path}/limits.db", service=settings) as server:
+        host, _, port = server.address.removeprefix("http://").partition(":")
+        for _ in range(3):
+            with socket.create_connection((host, int(port)), timeout=30) as connection:
+                head = "POST /api/sessions HTTP/1.1\r\nhost: x\r\nx-owner: a\r\ncontent-length: 4000000\r\n\r\n"
+                connection.sendall(head.encode())
+                time.sleep(0.1)  # the refusal is on its way
+                connection.sendall(b"x" * 4_000_000)
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 413 ")
+            assert b"BodyTooLarge" in answer
