@@ -9,6 +9,7 @@
      │    ├── TrashNotFound
      │    ├── AttachmentNotFound
      │    ├── RetentionNotFound
+     │    ├── ReplyNotFound
      │    └── NothingToUndo
      ├── Conflict
      │    ├── SessionExists
@@ -20,7 +21,9 @@
      │    ├── AmbiguousId
      │    ├── AlreadyDone
      │    ├── KeyReused
-     │    └── StillRunning
+     │    ├── StillRunning
+     │    ├── ReplyRunning
+     │    └── LeaseLost
      ├── InvalidInput (ValueError)
      │    ├── InvalidArgument
      │    ├── InvalidMessage
@@ -40,6 +43,8 @@
      ├── AccessError
      │    ├── NotSignedIn
      │    └── NotAllowed
+     ├── ProviderError
+     │    └── ProviderTimeout
      ├── ContextTooSmall
      ├── ConfigurationError
      └── ImportFailed
@@ -71,6 +76,7 @@ __all__ = [
     "InvalidSession",
     "IthacaError",
     "KeyReused",
+    "LeaseLost",
     "LegalHold",
     "ManagerClosed",
     "MessageConflict",
@@ -80,6 +86,10 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "NothingToUndo",
+    "ProviderError",
+    "ProviderTimeout",
+    "ReplyNotFound",
+    "ReplyRunning",
     "RetentionNotFound",
     "RevisionConflict",
     "SchemaError",
@@ -185,6 +195,15 @@ class RetentionNotFound(NotFound):
 
     def __init__(self, owner: str, folder: str | None) -> None:
         super().__init__(owner=owner, folder=folder)
+
+
+class ReplyNotFound(NotFound):
+    """There is no reply {reply_id!r}."""
+
+    reply_id: str
+
+    def __init__(self, reply_id: str) -> None:
+        super().__init__(reply_id=reply_id)
 
 
 class NothingToUndo(NotFound):
@@ -307,6 +326,28 @@ class StillRunning(Conflict):
 
     def __init__(self, key: str) -> None:
         super().__init__(key=key)
+
+
+class ReplyRunning(Conflict):
+    """Session {session_id!r} is being answered already, by the reply {reply_id!r}.
+
+    `stop_reply` ends that one, and what it has said is kept.
+    """
+
+    session_id: str
+    reply_id: str
+
+    def __init__(self, session_id: str, reply_id: str) -> None:
+        super().__init__(session_id=session_id, reply_id=reply_id)
+
+
+class LeaseLost(Conflict):
+    """The reply {reply_id!r} was ended by somebody else: nothing more of it is stored."""
+
+    reply_id: str
+
+    def __init__(self, reply_id: str) -> None:
+        super().__init__(reply_id=reply_id)
 
 
 class InvalidInput(IthacaError, ValueError):
@@ -464,6 +505,31 @@ class NotAllowed(AccessError):
 
     def __init__(self, right: str) -> None:
         super().__init__(right=right)
+
+
+class ProviderError(IthacaError):
+    """The endpoint did not answer: {words}
+
+    `status` is its HTTP status, None if there was no response; `retry_after` the seconds that it asked to wait.
+    """
+
+    status: int | None
+    words: str
+    retry_after: float | None
+
+    def __init__(self, status: int | None, words: str, retry_after: float | None = None) -> None:
+        super().__init__(status=status, words=words, retry_after=retry_after)
+
+
+class ProviderTimeout(ProviderError):
+    """The endpoint took longer for {what} than {seconds} seconds."""
+
+    what: str
+    seconds: float
+
+    def __init__(self, what: str, seconds: float) -> None:
+        words = f"{what} took longer than {seconds:g} seconds"
+        IthacaError.__init__(self, what=what, seconds=seconds, status=None, words=words, retry_after=None)
 
 
 class ContextTooSmall(IthacaError):
