@@ -62,7 +62,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
 	$(LOCK) --extra postgres --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
-	$(LOCK) --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
+	$(LOCK) --extra replies --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
 	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt
 
 .PHONY: setup

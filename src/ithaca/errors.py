@@ -45,6 +45,7 @@
      │    └── NotAllowed
      ├── ProviderError
      │    └── ProviderTimeout
+     ├── EndpointRefused
      ├── ContextTooSmall
      ├── ConfigurationError
      └── ImportFailed
@@ -67,6 +68,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DocumentExists",
     "DocumentNotFound",
+    "EndpointRefused",
     "HeadersUnreadable",
     "ImportFailed",
     "InvalidArgument",
@@ -530,6 +532,19 @@ class ProviderTimeout(ProviderError):
     def __init__(self, what: str, seconds: float) -> None:
         words = f"{what} took longer than {seconds:g} seconds"
         IthacaError.__init__(self, what=what, seconds=seconds, status=None, words=words, retry_after=None)
+
+
+class EndpointRefused(IthacaError):
+    """The endpoint {endpoint} must not be called: {reason}.
+
+    It is not registered where it has to be, lies at an address that is not called, or sends requests elsewhere.
+    """
+
+    endpoint: str
+    reason: str
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(endpoint=endpoint, reason=reason)
 
 
 class ContextTooSmall(IthacaError):

@@ -1,17 +1,23 @@
-"""The model's side: what is asked of an endpoint, and what comes back from it, piece by piece."""
+"""The model's side: where a question goes, how it gets there safely, and what comes back, piece by piece.
 
+The package `openai` (`ithaca[replies]`) is imported when an endpoint is first called.
+"""
+
+from ithaca.providers.listing import models_of
 from ithaca.providers.pieces import Finished, Piece, Reasoning, Text, ToolCallPart, UsagePiece
 from ithaca.providers.streaming import stream
-from ithaca.providers.target import Limits, Target
+from ithaca.providers.target import Limits, Reach, Target
 
 __all__ = [
     "Finished",
     "Limits",
     "Piece",
+    "Reach",
     "Reasoning",
     "Target",
     "Text",
     "ToolCallPart",
     "UsagePiece",
+    "models_of",
     "stream",
 ]

@@ -2,7 +2,8 @@
 
 The members beside the standard ones are the error's own data, so that no client has to parse words: `error` is the
 class's name, `session_id`, `found` and the like are its attributes. Bad input names its `field`. What the server itself
-could not do (5xx) says nothing of paths, addresses or passwords: that goes into the log.
+could not do (5xx) says nothing of paths, addresses or passwords: that goes into the log. What a model's provider could
+not do is told in the provider's words.
 """
 
 import logging
@@ -36,6 +37,9 @@ STATUSES: Mapping[type[IthacaError], int] = {
     errors.InvalidInput: 422,
     errors.ContextTooSmall: 422,
     errors.ImportFailed: 422,
+    errors.EndpointRefused: 422,
+    errors.ProviderTimeout: 504,
+    errors.ProviderError: 502,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
     errors.SchemaError: 503,
@@ -53,6 +57,9 @@ RETRY_AFTER = "1"
 
 #: Attributes that stay here: an answer has its own way out.
 _NOT_SHOWN = ("answer",)
+
+#: Attributes whose names have a meaning of their own in a problem.
+_MEMBERS = {"status": "provider_status"}
 
 Members: TypeAlias = dict[str, Any]
 
@@ -73,9 +80,9 @@ def status_of(kind: type[IthacaError]) -> int:
 def problem_of(error: IthacaError) -> Answer:
     """The problem response for an error of the library."""
     status, kind = status_of(type(error)), type(error)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, errors.ProviderError):
         return problem(status, kind.__name__, "The server could not do it. Its log says why.")
-    data = {name: value for name, value in vars(error).items() if name not in _NOT_SHOWN}
+    data = {_MEMBERS.get(name, name): value for name, value in vars(error).items() if name not in _NOT_SHOWN}
     return problem(status, kind.__name__, str(error), data)
 
 
@@ -129,8 +136,8 @@ def field_of(problem: Mapping[str, Any]) -> str:
 async def _ithaca(_: Request, error: Exception) -> Response:
     assert isinstance(error, IthacaError)  # noqa: S101, as it was registered
     answer = problem_of(error)
-    if answer.status >= 500:
-        _log.error("%s: %s", type(error).__name__, error)
+    if answer.status >= 500:  # a provider's words may be what somebody said
+        _log.error("%s: %s", type(error).__name__, "" if isinstance(error, errors.ProviderError) else error)
     return answer.response()
 
 

@@ -1,0 +1,135 @@
+"""The way out: connections to allowed addresses only, and requests to one place only.
+
+A host's addresses are looked up once for a connection, all of them are judged, and one of those very addresses is
+connected to: there is no second look-up between the check and the connection that a name server could answer
+otherwise. TLS still compares the certificate with the name of the host. A redirect to another host is refused.
+Proxies of the environment are not used: behind one, nobody could tell what is connected to.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from functools import lru_cache
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from ithaca.errors import EndpointRefused
+from ithaca.providers.addresses import refusal
+from ithaca.providers.target import Limits, Reach, Target
+
+#: Bytes of an answer at most, and of one that tells of an error.
+MOST, MOST_OF_AN_ERROR = 256 * 1024 * 1024, 1024 * 1024
+
+
+class CheckedNetwork(httpcore2.AsyncNetworkBackend):
+    """Connects to allowed addresses only."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._network = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """A connection to one of the host's addresses. Raises `EndpointRefused` if any of them must not be called."""
+        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
+        for address in await self._addresses(host, port, timeout):
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        try:
+            async with asyncio.timeout(timeout):
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            raise httpcore2.ConnectTimeout(f"{host} was not found in time") from None
+        except OSError as error:
+            raise httpcore2.ConnectError(f"{host} was not found: {error.strerror}") from None
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        for address in addresses:
+            if reason := refusal(address, self._reach):
+                raise EndpointRefused(host, f"{address}: {reason}")
+        return addresses
+
+
+#: Headers that a client of OpenAI's makes of the environment, for an account there: no other is to get them.
+_OF_AN_ACCOUNT = ("authorization", "openai-organization", "openai-project")
+
+
+class Transport(httpx2.AsyncHTTPTransport):
+    """Sends requests to one host and port only, with the target's headers, by way of a `CheckedNetwork`."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(verify=_tls(), trust_env=False)
+        self._headers = headers_of(target)
+        self._origin = _origin(httpx2.URL(target.base_url))
+        self._pool = httpcore2.AsyncConnectionPool(ssl_context=_tls(), network_backend=CheckedNetwork(target.reach))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The response. Raises `EndpointRefused` for another place than the target's, as after a redirect."""
+        origin = _origin(request.url)
+        if origin != self._origin:
+            raise EndpointRefused(self._origin[1], f"it sends us elsewhere, to {origin[0]}://{origin[1]}:{origin[2]}")
+        for name in _OF_AN_ACCOUNT:
+            request.headers.pop(name, None)
+        request.headers.update(self._headers)
+        response = await super().handle_async_request(request)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101, as it is made asynchronously
+        response.stream = Bounded(response.stream, MOST_OF_AN_ERROR if response.is_error else MOST)
+        return response
+
+
+class Bounded(httpx2.AsyncByteStream):
+    """A body of which no more is read than so many bytes."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            self._left -= len(part)
+            if self._left < 0:
+                raise httpx2.ReadError("the answer is too long")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def client_of(target: Target, limits: Limits) -> httpx2.AsyncClient:
+    """A client for one target, to be closed. Its own time limit is for connecting; others are whoever calls'."""
+    return httpx2.AsyncClient(
+        transport=Transport(target),
+        timeout=httpx2.Timeout(None, connect=limits.connect),
+        headers={"accept-encoding": "identity"},  # nothing is gained by packing a few words, and nothing can explode
+        follow_redirects=True,
+        max_redirects=3,
+        trust_env=False,
+    )
+
+
+def headers_of(target: Target) -> dict[str, str]:
+    """What opens the door, and what else a request to the target has beside the usual headers."""
+    given = {name.lower(): value for name, value in target.headers.items()}
+    return given if target.key is None else {"authorization": f"Bearer {target.key}"} | given
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+@lru_cache(1)
+def _tls() -> ssl.SSLContext:
+    return httpx2.create_ssl_context(trust_env=False)  # reading the authorities takes longer than a request
