@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 #: A row as both drivers give it.
@@ -59,3 +60,8 @@ def from_text(stored: str) -> str:
         return stored
     parts = stored.split(_MARK + _MARK)
     return _MARK.join(part.replace(_MARK + "0", "\0") for part in parts)
+
+
+def fingerprint(owner: str) -> int:
+    """64 bits that stand for an owner's name, of which it cannot be read."""
+    return int.from_bytes(blake2b(owner.encode(), digest_size=8).digest(), signed=True)

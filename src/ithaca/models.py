@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
 
 from ithaca.attached import Attached, put_back, without_bytes
-from ithaca.columns import Row, from_json, from_text, from_time, iso
+from ithaca.columns import Row, fingerprint, from_json, from_text, from_time, iso
 
 #: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
 Content: TypeAlias = str | list[Any] | None
@@ -693,6 +693,19 @@ class Change:
     #: where there is none.
     revision: int
     created_at: datetime
+    #: Of an erasure, what stands for the owner's name; 0 otherwise.
+    fingerprint: int = field(default=0, repr=False)
+
+    def concerns(self, owner: str) -> bool:
+        """Whether who watches this owner's sessions is to hear of it; for somebody who passes on what he watches."""
+        if self.kind == "erased":
+            return self.fingerprint == fingerprint(owner)
+        return self.kind == "missed" or self.owner == owner
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field but the fingerprint as JSON has it."""
+        plain = ("cursor", "owner", "session_id", "kind", "revision")
+        return {**{name: getattr(self, name) for name in plain}, "created_at": iso(self.created_at)}
 
 
 @dataclass(frozen=True, slots=True)

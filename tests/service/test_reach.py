@@ -28,8 +28,7 @@ ELSEWHERE = {
     "unarchive_session": "PATCH /api/sessions/{session_id}",
     "mark_important": "PATCH /api/sessions/{session_id}",
     "add_message": "POST /api/sessions/{session_id}/messages",
-    "watch": "live events",
-    "latest_cursor": "live events",
+    "watch": "/api/events",
 }
 
 

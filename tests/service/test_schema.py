@@ -52,6 +52,8 @@ def test_every_answer_is_as_the_document_says(case: Any, on_sqlite: Served) -> N
     for name in set(case.path_parameters or {}) & set(ids):
         if len(repr(case.body)) % 2:
             case.path_parameters[name] = ids[name]
+    if case.path.endswith("/events"):
+        case.query = {**(case.query or {}), "timeout": 0}  # else it would not end
     case.call_and_validate(base_url=on_sqlite.address, headers=WHO, checks=CHECKS)
 
 

@@ -4,15 +4,15 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import httpx
-import uvicorn
 from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager, NotSignedIn, Settings
-from ithaca.service import Right, ServiceSettings, Visitor, create_app
-from ithaca.service.running import address_of, listen
+from ithaca.service import Access, Right, ServiceSettings, Visitor, create_app
+from ithaca.service.running import Server, address_of, listen
 
 
 class ByHeader:
@@ -28,9 +28,10 @@ class ByHeader:
 class Served:
     """A server on a database, and its clients."""
 
-    def __init__(self, address: str, app: Any) -> None:
+    def __init__(self, address: str, app: Any, server: Server) -> None:
         self.address = address
         self.app = app
+        self._server = server
         self._clients: list[httpx.Client] = []
 
     def client(self, owner: str | None = "alice", rights: str = "read,write", **headers: str) -> httpx.Client:
@@ -39,6 +40,10 @@ class Served:
         client = httpx.Client(base_url=self.address, headers={**who, **headers}, timeout=60)
         self._clients.append(client)
         return client
+
+    def stop(self) -> None:
+        """Begins to end it, as a signal does."""
+        self._server.should_exit = True
 
     def close(self) -> None:
         for client in self._clients:
@@ -51,6 +56,7 @@ def served(
     *,
     service: ServiceSettings | None = None,
     settings: Settings | None = None,
+    access: Access | None = None,
     change: Callable[[Any], object] = lambda app: None,
 ) -> Iterator[Served]:
     """A running server; `change` may do something to its app."""
@@ -60,10 +66,9 @@ def served(
 
     async def run() -> None:
         async with AsyncSessionManager(url, settings=settings) as manager:
-            app = create_app(manager, service, access=ByHeader())
+            app = create_app(manager, service, access=access or ByHeader())
             change(app)
-            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
-            server = uvicorn.Server(config)
+            server = Server(app, replace(service, stop_seconds=5))
             held.extend((server, app))
             began.set()
             await server.serve(sockets=[listener])
@@ -72,11 +77,11 @@ def served(
     thread.start()
     assert began.wait(60)
     server, app = held
-    running = Served(address_of(listener), app)
+    running = Served(address_of(listener), app, server)
     try:
         yield running
     finally:
         running.close()
-        server.should_exit = True
+        running.stop()
         thread.join()
         listener.close()

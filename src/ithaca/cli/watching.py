@@ -1,7 +1,6 @@
 """`ithaca watch`."""
 
 import sys
-from dataclasses import asdict
 from typing import Annotated
 
 from ithaca.cli.arguments import option
@@ -25,7 +24,7 @@ def watch(
 
     for change in here.manager.watch(session=session, after=_place(after), timeout=timeout):
         if here.json:
-            here.write_json(asdict(change) | {"created_at": iso(change.created_at)})
+            here.write_json(change.to_dict())
         else:
             what = f"{change.kind}, revision {change.revision}" if change.session_id else change.kind
             here.say(f"{iso(change.created_at)}  {in_a_line(change.session_id or 'everything')}  {what}")

@@ -9,10 +9,9 @@ only when every transaction that began before its own has ended, and rows are in
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any
 
-from ithaca.columns import Row, from_time
+from ithaca.columns import Row, fingerprint, from_time
 from ithaca.connection import Connection, Engine
 from ithaca.errors import InvalidArgument
 from ithaca.models import Change
@@ -23,11 +22,13 @@ from ithaca.operations.statements import RECORD_CHANGE
 #: it keeps the highest number in use when the others are gone.
 ERASED = "erased"
 
+_ANY_NUMBER = 2**63 - 1
+
 #: So many changes are told in one go.
 PAGE = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place among the rows: a transaction (0 on SQLite) and a number."""
 
@@ -43,7 +44,10 @@ class Position:
         transaction, _, number = cursor.partition("-")
         if not (transaction.isdecimal() and number.isdecimal() and len(cursor) < 40 and cursor.isascii()):
             raise InvalidArgument("after", cursor, "the cursor of a change, or a session's revision")
-        return cls(int(transaction), int(number))
+        place = cls(int(transaction), int(number))
+        if place.transaction > _ANY_NUMBER or place.number > _ANY_NUMBER:
+            raise InvalidArgument("after", cursor, "the cursor of a change, or a session's revision")
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Watched:
             return Change(cursor, owner, session_id, kind, revision, at)
         erased = next((known for known in sorted(self.owners) if fingerprint(known) == revision), None)
         if erased is not None or self.session_id is None:
-            return Change(cursor, erased or "", "", ERASED, 0, at)
+            return Change(cursor, erased or "", "", ERASED, 0, at, revision)
         # Nothing tells whose the session was: better looked at once too often.
         return None if self.owners else Change(cursor, "", self.session_id, "missed", 0, at)
 
@@ -109,13 +113,6 @@ async def record_erasure(conn: Connection, owner: str, now: int) -> None:
     """Leaves word that an owner was erased, so that only who knows the name can tell who it was."""
     await record(conn, "", "", ERASED, fingerprint(owner), now)
 
-
-def fingerprint(owner: str) -> int:
-    """64 bits that stand for an owner's name, of which it cannot be read."""
-    return int.from_bytes(blake2b(owner.encode(), digest_size=8).digest(), signed=True)
-
-
-_ANY_NUMBER = 2**63 - 1
 
 _NOW: dict[Engine, str] = {
     "sqlite": "SELECT 0, coalesce(max(number), 0) FROM changes",
@@ -167,11 +164,17 @@ async def cursor(conn: Connection, scope: Scope) -> str:
 
 
 async def begin(conn: Connection, scope: Scope, watched: Watched, after: Position | int | None) -> News:
-    """Where to begin: after a position, after a session's revision, or now."""
+    """Where to begin: after a position, after a session's revision, or now.
+
+    A position that is still to come is one of another database, or of this one before it was put back to what it was.
+    """
     watched = watched.whose(await _owners(conn, watched))
     if isinstance(after, int):
         return await _after_revision(conn, scope, watched, after)
-    return News([], await latest(conn) if after is None else after, True, watched)
+    now = await latest(conn)
+    if after is not None and after > now:
+        return News([Change(str(now), "", "", "missed", 0, from_time(scope.clock()))], now, True, watched)
+    return News([], now if after is None else after, True, watched)
 
 
 async def _owners(conn: Connection, watched: Watched) -> set[str]:

@@ -4,9 +4,10 @@ A route asks for `Owned`: a manager that is confined to the owner who asks. Only
 for `Trusted`, which is not confined. There is no third way from a request to a manager.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import Annotated, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request
@@ -16,6 +17,9 @@ from ithaca import AsyncSessionManager
 from ithaca.errors import NotAllowed, NotSignedIn
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from ithaca.service.live import Live
 
 #: What somebody may do: read, change, or also what concerns all owners.
 Right: TypeAlias = Literal["read", "write", "admin"]
@@ -39,6 +43,14 @@ class Access(Protocol):
 
     async def visitor(self, connection: HTTPConnection) -> Visitor:
         """Who it is. Raises `NotSignedIn` where that cannot be told."""
+
+
+@runtime_checkable
+class Revocable(Protocol):
+    """An `Access` that may take back what it has granted, or grants it for a time."""
+
+    async def ended(self, visitors: Collection[Visitor]) -> Collection[Visitor]:
+        """Those who may not ask any more, of those who listen to live events; it is called every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,7 @@ class Service:
     settings: ServiceSettings
     access: Access
     meters: Meters
+    live: "Live"
 
 
 def service_of(connection: HTTPConnection) -> Service:

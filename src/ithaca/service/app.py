@@ -12,6 +12,7 @@ from ithaca.service.access import Access, LocalOwner, Service
 from ithaca.service.around import Around
 from ithaca.service.bodies import LimitedBodies
 from ithaca.service.compression import Compression
+from ithaca.service.live import Live
 from ithaca.service.meters import Meters
 from ithaca.service.openai.errors import PREFIX as OPENAI
 from ithaca.service.openai.errors import OpenAIErrors
@@ -53,7 +54,8 @@ def create_app(
     Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
     rights: let nobody else reach it. `routers` come beside the app's own.
     """
-    service = Service(manager, settings or ServiceSettings(), access or LocalOwner(), Meters())
+    access = access or LocalOwner()
+    service = Service(manager, settings or ServiceSettings(), access, Meters(), Live(manager, access))
     app = App(
         title="Ithaca",
         version=__version__,

@@ -3,14 +3,16 @@
 import asyncio
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
 
 import uvicorn
+from fastapi import FastAPI
 
 from ithaca import AsyncSessionManager, ConfigurationError
-from ithaca.service.access import Access, is_local
+from ithaca.service.access import Access, Service, is_local
 from ithaca.service.app import create_app
 from ithaca.service.settings import ServiceSettings
 
@@ -53,18 +55,7 @@ async def serve(
 ) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new connection, lets requests under way end, and closes."""
     async with manager:
-        app = create_app(manager, settings, access=access)
-        server = Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                lifespan="off",
-                timeout_graceful_shutdown=settings.stop_seconds,
-            )
-        )
+        server = Server(create_app(manager, settings, access=access), settings)
         ready()
         await server.serve(sockets=[listener])
 
@@ -72,10 +63,29 @@ async def serve(
 class Server(uvicorn.Server):
     """uvicorn's server, which ends by returning: what stands around it is closed in order."""
 
+    def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
+        self._service: Service = app.state.ithaca
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            timeout_graceful_shutdown=settings.stop_seconds,
+        )
+        super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends the streams of live events, which would never end by themselves, and then as uvicorn does."""
+        self._service.live.close()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ends at the first signal, at once at the second."""
-        loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        """Ends at the first signal, at once at the second. Only a process's main thread gets any."""
+        main = threading.current_thread() is threading.main_thread()
+        loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM) if main else ()
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
