@@ -8,6 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ithaca.access import (
+        AccessKey,
+        NewAccessKey,
+    )
     from ithaca.attached import (
         Attachment,
         AttachmentReference,
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     )
     from ithaca.errors import (
         AccessError,
+        AccessKeyNotFound,
         AlreadyDone,
         AmbiguousId,
         AttachmentNotFound,
@@ -110,6 +115,10 @@ __version__ = "0.1.0"
 
 #: Module → the public names that it holds.
 _MODULES = {
+    "access": (
+        "AccessKey",
+        "NewAccessKey",
+    ),
     "attached": (
         "Attachment",
         "AttachmentReference",
@@ -126,6 +135,7 @@ _MODULES = {
     ),
     "errors": (
         "AccessError",
+        "AccessKeyNotFound",
         "AlreadyDone",
         "AmbiguousId",
         "AttachmentNotFound",
@@ -211,6 +221,8 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AccessError",
+    "AccessKey",
+    "AccessKeyNotFound",
     "AlreadyDone",
     "AmbiguousId",
     "AsyncSessionManager",
@@ -254,6 +266,7 @@ __all__ = [
     "MessageConflict",
     "MessageNotFound",
     "MessageVersion",
+    "NewAccessKey",
     "NotAllowed",
     "NotAnIthacaDatabase",
     "NotFound",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
+from ithaca.access import key_columns
 from ithaca.attached import digest_in
 from ithaca.config import Limits
 from ithaca.content import (
@@ -33,6 +34,7 @@ from ithaca.content import (
 )
 from ithaca.context import PROVIDERS
 from ithaca.errors import (
+    AccessKeyNotFound,
     Described,
     DocumentNotFound,
     InvalidArgument,
@@ -41,6 +43,8 @@ from ithaca.errors import (
     InvalidMessage,
     InvalidSession,
     MessageNotFound,
+    NotAllowed,
+    NotFound,
     SessionNotFound,
     TrashNotFound,
 )
@@ -97,7 +101,10 @@ class Door:
     def document_id(self, value: object) -> str:
         return self._known("document_id", value, DocumentNotFound)
 
-    def _known(self, field: str, value: object, missing: type[SessionNotFound] | type[DocumentNotFound]) -> str:
+    def key_id(self, value: object) -> str:
+        return self._known("key_id", value, AccessKeyNotFound)
+
+    def _known(self, field: str, value: object, missing: Callable[[str], NotFound]) -> str:
         if not isinstance(value, str):
             raise InvalidArgument(field, value, "a text")
         try:
@@ -369,6 +376,15 @@ class Door:
     def claim(self, key: object, fingerprint: object) -> Claim:
         named = identifier("key", key, self._limits)
         return Claim(named, label("fingerprint", fingerprint, self._limits, empty=True))
+
+    # Who may ask
+
+    def access_key(self, token: str, owner: object, name: object, scopes: object, expires_at: object) -> dict[str, Any]:
+        """The columns of a new key. Only trusted code gives away what concerns all owners."""
+        columns = key_columns(self._limits, self.scope.clock(), token, name=name, scopes=scopes, expires_at=expires_at)
+        if "admin" in columns["scopes"] and self.scope.owner is not None:
+            raise NotAllowed("admin")
+        return {"owner": self.owner(owner), **columns}
 
     # Retention
 

@@ -10,6 +10,9 @@
      │    ├── AttachmentNotFound
      │    ├── RetentionNotFound
      │    ├── ReplyNotFound
+
+
+     │    ├── AccessKeyNotFound
      │    └── NothingToUndo
      ├── Conflict
      │    ├── SessionExists
@@ -58,6 +61,7 @@ from typing import Any
 
 __all__ = [
     "AccessError",
+    "AccessKeyNotFound",
     "AlreadyDone",
     "AmbiguousId",
     "AttachmentNotFound",
@@ -206,6 +210,15 @@ class ReplyNotFound(NotFound):
 
     def __init__(self, reply_id: str) -> None:
         super().__init__(reply_id=reply_id)
+
+
+class AccessKeyNotFound(NotFound):
+    """There is no access key {key_id!r}."""
+
+    key_id: str
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id=key_id)
 
 
 class NothingToUndo(NotFound):

@@ -68,6 +68,7 @@ def everywhere(manager: SessionManager, owner: str, marker: str) -> None:
 def test_an_owner_is_erased_completely_and_nobody_else(manager: SessionManager, open_manager: Opener) -> None:
     everywhere(manager, "ann", MARKER)
     everywhere(manager, "bob", OTHERS)
+    manager.create_key(MARKER, owner="ann")
     assert places_with(open_manager.url, MARKER) != []
     before = [session.to_dict() for session in manager.for_owner("bob").list_sessions()]
 
@@ -77,6 +78,7 @@ def test_an_owner_is_erased_completely_and_nobody_else(manager: SessionManager, 
     assert {table for table, count in receipt.counts.items() if count} >= {
         "sessions", "messages", "documents", "document_versions", "compactions", "attachments", "trash",
         "trashed_messages", "trashed_sessions", "trashed_documents", "search_entries", "changes",
+        "access_keys",
     }  # fmt: skip
     assert (receipt.counts["sessions"], receipt.counts["documents"]) == (2, 1)
     assert manager.erase_owner("ann").counts == {}

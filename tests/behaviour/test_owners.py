@@ -45,6 +45,8 @@ class Ids:
     trash: str
     digest: str
     key: str
+    access_key: str
+    token: str
 
 
 def bytes_of(owner: str) -> bytes:
@@ -74,6 +76,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "context_info": lambda m, x: m.context_info(x.session, max_tokens=1_000),
     "count_sessions": lambda m, x: m.count_sessions(owner=x.owner),
     "create_document": lambda m, x: m.create_document("mine", session_id=x.session, document_id=x.document),
+    "create_key": lambda m, _: m.create_key("mine"),
     "create_session": lambda m, x: m.create_session(x.session, "mine"),
     "delete_document": lambda m, x: m.delete_document(x.document),
     "delete_messages": lambda m, x: m.delete_messages(x.session, [x.message]),
@@ -96,6 +99,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "get_messages": lambda m, x: m.get_messages(x.session),
     "get_session": lambda m, x: m.get_session(x.session),
     "give_up_once": lambda m, x: m.give_up_once(x.key),
+    "identify_key": lambda m, x: m.identify_key(x.token),
     "import_conversations": lambda m, x: m.import_conversations([Conversation(x.session, "mine", texts(2))]),
     "import_documents": lambda m, x: m.import_documents(
         [LibraryDocument(x.document, "mine", [LibraryVersion("mine")], session_id=x.session, owner=x.owner)]
@@ -106,6 +110,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "list_compactions": lambda m, x: m.list_compactions(x.session),
     "list_document_versions": lambda m, x: m.list_document_versions(x.document),
     "list_documents": lambda m, x: [m.list_documents(), m.list_documents(session_id=x.session, owner=x.owner)],
+    "list_keys": lambda m, x: [m.list_keys(), m.list_keys(owner=x.owner)],
     "list_retention": lambda m, x: [m.list_retention(), m.list_retention(owner=x.owner)],
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
     "list_versions": lambda m, x: m.list_versions(x.session, x.message),
@@ -130,6 +135,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "update_session": lambda m, x: m.update_session(x.session, endpoint_url="http://mine"),
     "usage": lambda m, x: [m.usage(), m.usage(session_id=x.session), m.usage(owner=x.owner, by=["owner"])],
     "verify": lambda m, _: m.verify(),
+    "revoke_key": lambda m, x: m.revoke_key(x.access_key),
     "search": lambda m, x: [list(m.search("mine", session=x.session)), list(m.search("mine", owner=x.owner))],
     "latest_cursor": lambda m, _: len(m.latest_cursor()) > 0,
     "watch": lambda m, x: [
@@ -138,12 +144,24 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     ],
 }
 
-VARYING = ("created_at", "updated_at", "last_accessed", "last_message_at", "used_at", "trash_id", "id", "cursor")
+VARYING = (
+    "created_at",
+    "updated_at",
+    "last_accessed",
+    "last_message_at",
+    "used_at",
+    "trash_id",
+    "id",
+    "cursor",
+    "hint",
+    "token",
+)
 
 
-def ids_ending_in(end: str, trash_id: str) -> Ids:
+def ids_ending_in(end: str, trash_id: str, access_key: str, token: str) -> Ids:
     owner = f"odysseus-{end}"
-    return Ids(f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner), f"key-{end}")
+    named = (f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner), f"key-{end}")
+    return Ids(*named, access_key, token)
 
 
 def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
@@ -179,7 +197,7 @@ def everything_of(manager: SessionManager) -> list[Any]:
     sessions = [manager.get_session(session.id) for session in manager.list_sessions()]
     documents = [manager.get_document(document.id) for document in manager.list_documents()]
     versions = [manager.list_document_versions(document.id) for document in documents]
-    rest = [manager.list_attachments().items, manager.trash().items]
+    rest = [manager.list_attachments().items, manager.trash().items, manager.list_keys()]
     return [sessions, [session.history for session in sessions], documents, versions, *rest]
 
 
@@ -197,8 +215,10 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     gone = theirs.add_message(session.id, ChatMessage("user", "secret"))
     trash_id = theirs.delete_messages(session.id, [gone.id]).trash_id
     theirs.begin_once("key-bbbb", "secret")
+    new = theirs.create_key("secret")
     before = everything_of(theirs)
-    nobodys, real = ids_ending_in("xxxx", str(uuid4())), ids_ending_in("bbbb", trash_id)
+    nobodys = ids_ending_in("xxxx", str(uuid4()), str(uuid4()), "ithaca_none")
+    real = ids_ending_in("bbbb", trash_id, new.key.id, new.token)
 
     expected = outcomes(manager, nobodys, "mine-x")
     actual = outcomes(manager, real, "mine-b")
@@ -240,6 +260,10 @@ NAMING_NO_SESSION_OR_DOCUMENT = {
     "cleanup_empty_sessions",
     "close",
     "collect_attachments",
+    "create_key",
+    "identify_key",
+    "list_keys",
+    "revoke_key",
     "count_sessions",
     "delete_retention",
     "erase_owner",
@@ -271,7 +295,7 @@ def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: 
         owned = manager.for_owner(owner)
         make_session(owned, [ChatMessage("user", owner, id="m-1")], "s-1")
         owned.create_document(owner, document_id="d-1")
-    ids = Ids("s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a")
+    ids = Ids("s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a", str(uuid4()), "ithaca_none")
     taken = {"create_session": SessionExists, "create_document": DocumentExists}
     for name in sorted(set(CALLS) - NAMING_NO_SESSION_OR_DOCUMENT):
         with pytest.raises(taken.get(name, AmbiguousId)):

@@ -13,6 +13,8 @@ from ithaca import AsyncSessionManager, SessionManager, errors
 
 NAMES = {
     "AccessError",
+    "AccessKey",
+    "AccessKeyNotFound",
     "AlreadyDone",
     "AmbiguousId",
     "AsyncSessionManager",
@@ -56,6 +58,7 @@ NAMES = {
     "MessageConflict",
     "MessageNotFound",
     "MessageVersion",
+    "NewAccessKey",
     "NotAllowed",
     "NotAnIthacaDatabase",
     "NotFound",

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "mark_important": "PATCH /api/sessions/{session_id}",
     "add_message": "POST /api/sessions/{session_id}/messages",
     "watch": "/api/events",
+    "identify_key": "every request with a key",
 }
 
 

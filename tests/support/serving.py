@@ -11,14 +11,19 @@ import httpx
 from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager, NotSignedIn, Settings
-from ithaca.service import Access, Right, ServiceSettings, Visitor, create_app
+from ithaca.service import Access, Right, ServiceSettings, SignedIn, Visitor, create_app
 from ithaca.service.running import Server, address_of, listen
 
 
 class ByHeader:
-    """Believes what the request's headers say of who is asking: for tests of what each may do."""
+    """Believes what the request's headers say of who is asking: for tests of what each may do. Keys open, too."""
+
+    def __init__(self, manager: AsyncSessionManager | None = None) -> None:
+        self._keys = None if manager is None else SignedIn(manager)
 
     async def visitor(self, connection: HTTPConnection) -> Visitor:
+        if self._keys is not None and "authorization" in connection.headers:
+            return await self._keys.visitor(connection)
         if "x-owner" not in connection.headers:
             raise NotSignedIn
         rights = connection.headers.get("x-rights", "read,write").split(",")
@@ -37,7 +42,14 @@ class Served:
     def client(self, owner: str | None = "alice", rights: str = "read,write", **headers: str) -> httpx.Client:
         """A client that asks as somebody; None as nobody."""
         who = {} if owner is None else {"x-owner": owner, "x-rights": rights}
-        client = httpx.Client(base_url=self.address, headers={**who, **headers}, timeout=60)
+        return self._client({**who, **headers})
+
+    def with_key(self, token: str, **headers: str) -> httpx.Client:
+        """A client that shows a key."""
+        return self._client({"authorization": f"Bearer {token}", **headers})
+
+    def _client(self, headers: dict[str, str]) -> httpx.Client:
+        client = httpx.Client(base_url=self.address, headers=headers, timeout=60)
         self._clients.append(client)
         return client
 
@@ -66,7 +78,7 @@ def served(
 
     async def run() -> None:
         async with AsyncSessionManager(url, settings=settings) as manager:
-            app = create_app(manager, service, access=access or ByHeader())
+            app = create_app(manager, service, access=access or ByHeader(manager))
             change(app)
             server = Server(app, replace(service, stop_seconds=5))
             held.extend((server, app))

@@ -10,6 +10,7 @@ from ithaca.cli import (
     documents,
     importing,
     incognito,
+    keys,
     messages,
     retention,
     search,
@@ -44,6 +45,7 @@ command(app, "erase")(trash.erase)
 app.add_typer(upkeep.database, name="db")
 command(app, "incognito")(incognito.incognito)
 command(app, "watch")(watching.watch)
+app.add_typer(keys.app, name="keys")
 command(app, "serve")(serve.serve)
 command(app, "demo")(demo.demo)
 

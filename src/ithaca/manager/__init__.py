@@ -7,6 +7,7 @@ arguments at the door and hands one operation to the storage.
 from ithaca.manager.attachments import AsyncAttachments, Attachments
 from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
+from ithaca.manager.keys import AsyncKeys, Keys
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
 from ithaca.manager.repeats import AsyncRepeats, Repeats
@@ -33,6 +34,7 @@ class SessionManager(
     Accounts,
     Retention,
     Repeats,
+    Keys,
 ):
     """Keeps conversations in a database.
 
@@ -67,6 +69,7 @@ class AsyncSessionManager(
     AsyncAccounts,
     AsyncRetention,
     AsyncRepeats,
+    AsyncKeys,
     AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.

@@ -19,7 +19,7 @@ from ithaca.errors import (
 from ithaca.later import Later, Recently, WhenQuiet
 from ithaca.manager.histories import Histories
 from ithaca.manager.incognito import Incognito, Known
-from ithaca.operations import search, sessions
+from ithaca.operations import keys, search, sessions
 from ithaca.operations.scope import Scope
 from ithaca.secrets import Vault
 from ithaca.storage import open_storage
@@ -39,6 +39,7 @@ class Common:
     _database: str
     _door: Door
     _read_lately: Recently
+    _used_lately: Recently
     _closes: bool
     _incognito: Known
     _histories: Histories
@@ -51,6 +52,7 @@ class Common:
         lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
         self._read_lately = Recently(sessions.ACCESS_GRAIN)
+        self._used_lately = Recently(keys.USE_GRAIN)
         self._histories = Histories(settings.cache_bytes)
         self._closes = True
 

@@ -35,6 +35,7 @@ _TABLES = (
     "usage",
     "retention_policies",
     "repeats",
+    "access_keys",
 )
 
 #: What an entry of the trash holds.

@@ -69,6 +69,10 @@ _CHECKS = {
         SELECT owner, id, 'of day ' || day || ', made at ' || created_at FROM usage
         WHERE input_tokens < 0 OR output_tokens < 0 OR cost < 0
            OR day * 86400000000 > created_at OR (day + 1) * 86400000000 <= created_at""",
+    "access_key": """
+        SELECT owner, id, 'opens ' || scopes || ', until ' || coalesce(expires_at, 0) FROM access_keys
+        WHERE length(digest) <> 64 OR expires_at <= created_at OR used_at < created_at OR scopes NOT IN (
+            'read', 'write', 'admin', 'read write', 'read admin', 'write admin', 'read write admin')""",
     "trashed_without_entry": """
         SELECT x.owner, x.trash_id, 'trashed rows without their entry' FROM (
             SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages

@@ -4,8 +4,19 @@ The ways in are FastAPI's. Every route works on a manager that is confined to th
 administrators alone get one that isn't.
 """
 
-from ithaca.service.access import Access, LocalOwner, Right, Visitor
+from ithaca.access import Right
+from ithaca.service.access import Access, LocalOwner, Visitor
 from ithaca.service.app import create_app
 from ithaca.service.settings import ServiceSettings, read_service_settings
+from ithaca.service.signed_in import SignedIn
 
-__all__ = ["Access", "LocalOwner", "Right", "ServiceSettings", "Visitor", "create_app", "read_service_settings"]
+__all__ = [
+    "Access",
+    "LocalOwner",
+    "Right",
+    "ServiceSettings",
+    "SignedIn",
+    "Visitor",
+    "create_app",
+    "read_service_settings",
+]

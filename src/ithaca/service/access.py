@@ -14,6 +14,7 @@ from fastapi import Depends, Header, Request
 from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager
+from ithaca.access import RIGHTS, Right
 from ithaca.errors import NotAllowed, NotSignedIn
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
@@ -21,10 +22,13 @@ from ithaca.service.settings import ServiceSettings
 if TYPE_CHECKING:
     from ithaca.service.live import Live
 
-#: What somebody may do: read, change, or also what concerns all owners.
-Right: TypeAlias = Literal["read", "write", "admin"]
+#: By what it is known who is asking: a key, or nothing but where the request comes from.
+Means: TypeAlias = Literal["key", "local"]
 
-ALL_RIGHTS: frozenset[Right] = frozenset(("read", "write", "admin"))
+ALL_RIGHTS: frozenset[Right] = frozenset(RIGHTS)
+
+#: With it, an administrator says on whose behalf he asks.
+ON_BEHALF = "Ithaca-Owner"
 
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -36,6 +40,9 @@ class Visitor:
     #: Whose data the request works on; "" is what nobody owns.
     owner: str
     rights: frozenset[Right]
+    by: Means = "local"
+    #: The name of the key.
+    name: str | None = None
 
 
 class Access(Protocol):
@@ -106,22 +113,39 @@ def service_of(connection: HTTPConnection) -> Service:
     return service
 
 
-async def visitor(
-    request: Request,
-    on_behalf: Annotated[
-        str | None, Header(alias="Ithaca-Owner", description="Whose data to work on, for an administrator.")
-    ] = None,
-) -> Visitor:
-    """Who is asking, if he may do what he asks for: to read, or to change something."""
-    found = await service_of(request).access.visitor(request)
-    needed: Right = "read" if request.method in _READING else "write"
+#: Where a request remembers who is asking.
+_VISITOR = "ithaca.visitor"
+
+
+async def visitor_of(connection: HTTPConnection) -> Visitor:
+    """Who is asking, if he may do what he asks for: to read, or to change something. Asked once a request."""
+    found: Visitor | None = connection.scope.get(_VISITOR)
+    if found is None:
+        found = connection.scope[_VISITOR] = await _let_in(connection)
+    return found
+
+
+async def _let_in(connection: HTTPConnection) -> Visitor:
+    found = await service_of(connection).access.visitor(connection)
+    needed: Right = "read" if connection.scope["method"] in _READING else "write"
     if needed not in found.rights:
         raise NotAllowed(needed)
+    on_behalf = connection.headers.get(ON_BEHALF)
     if on_behalf is None or on_behalf == found.owner:
         return found
     if "admin" not in found.rights:
         raise NotAllowed("admin")
     return replace(found, owner=on_behalf)
+
+
+async def visitor(
+    request: Request,
+    on_behalf: Annotated[
+        str | None, Header(alias=ON_BEHALF, description="Whose data to work on, for an administrator.")
+    ] = None,
+) -> Visitor:
+    """Who is asking, if he may."""
+    return await visitor_of(request)
 
 
 Asking = Annotated[Visitor, Depends(visitor)]

@@ -10,6 +10,7 @@ from ithaca import AsyncSessionManager, __version__
 from ithaca.service import problems
 from ithaca.service.access import Access, LocalOwner, Service
 from ithaca.service.around import Around
+from ithaca.service.asking import AskFirst
 from ithaca.service.bodies import LimitedBodies
 from ithaca.service.compression import Compression
 from ithaca.service.live import Live
@@ -67,6 +68,7 @@ def create_app(
         middleware=[
             Middleware(Around, meters=service.meters),
             Middleware(OpenAIErrors),
+            Middleware(AskFirst),
             Middleware(LimitedBodies, most_bytes=service.settings.max_body_bytes),
             Middleware(Compression),
             Middleware(WholeSegments),

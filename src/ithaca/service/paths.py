@@ -25,6 +25,12 @@ class WholeSegments:
         await self._app(scope, receive, send)
 
 
+def route_path(scope: Scope) -> str:
+    """The path as the app's routes have it, wherever the app is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 def _with_slashes(segment: str) -> str:
     return segment.replace(_SLASH, "/")
 

@@ -135,10 +135,15 @@ def field_of(problem: Mapping[str, Any]) -> str:
 
 async def _ithaca(_: Request, error: Exception) -> Response:
     assert isinstance(error, IthacaError)  # noqa: S101, as it was registered
+    return answered(error).response()
+
+
+def answered(error: IthacaError) -> Answer:
+    """The problem response for an error of the library; what only the log says is there."""
     answer = problem_of(error)
     if answer.status >= 500:  # a provider's words may be what somebody said
         _log.error("%s: %s", type(error).__name__, "" if isinstance(error, errors.ProviderError) else error)
-    return answer.response()
+    return answer
 
 
 async def _refused(_: Request, error: Exception) -> Response:

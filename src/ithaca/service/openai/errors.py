@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ithaca.service.answers import JSON, written
+from ithaca.service.paths import route_path
 from ithaca.service.problems import PROBLEM, Refused, dashed, unforeseen
 
 PREFIX = "/v1"
@@ -67,7 +68,7 @@ class OpenAIErrors:
 
 
 def _is_ours(scope: Scope) -> bool:
-    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = route_path(scope)
     return path == PREFIX or path.startswith(PREFIX + "/")
 
 

@@ -8,6 +8,7 @@ from ithaca.service.routes import (
     documents,
     events,
     health,
+    keys,
     me,
     messages,
     retention,
@@ -33,8 +34,10 @@ ROUTERS = (
     usage.router,
     retention.router,
     upkeep.own,
+    keys.own,
     admin.router,
     events.all_owners,
     upkeep.all_owners,
+    keys.all_owners,
     openai.router,
 )

@@ -1,12 +1,14 @@
 """`/api/me`: who is asking; `/api/problems`: what can go wrong."""
 
+from dataclasses import asdict
 from inspect import getdoc
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from ithaca import errors
-from ithaca.service.access import Asking, Owned, Right
+from ithaca.access import Right
+from ithaca.service.access import Asking, Means, Owned
 from ithaca.service.answers import Answer
 from ithaca.service.problems import Refused, dashed, status_of, titled
 from ithaca.service.repeats import Repeatable
@@ -21,6 +23,8 @@ class Me(Shape):
 
     owner: str
     rights: list[Right]
+    by: Means
+    name: str | None
 
 
 class Confirmation(Body):
@@ -40,8 +44,8 @@ class ProblemType(Shape):
 
 @router.get("/me", response_model=Me)
 async def me(visitor: Asking) -> Response:
-    """Who is asking, and what he may do."""
-    return Answer.of({"owner": visitor.owner, "rights": sorted(visitor.rights)}).response()
+    """Who is asking, what he may do, and by what that is known."""
+    return Answer.of(asdict(visitor) | {"rights": sorted(visitor.rights)}).response()
 
 
 @router.post("/me:erase", response_model=ErasedShape)

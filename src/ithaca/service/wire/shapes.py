@@ -86,6 +86,12 @@ RetentionReportShape = shape(
     outcomes=_list(OutcomeShape),
     **dict.fromkeys(("archived", "deleted", "kept_starred", "kept_newest", "held"), (int, ...)),
 )
+AccessKeyShape = shape("AccessKey", ithaca.AccessKey)
+NewAccessKeyShape = shape(
+    "NewAccessKey",
+    ithaca.AccessKey,
+    token=(str | None, Field(description="What its holder shows; null where this is a repeated answer.")),
+)
 HitShape = shape(
     "SearchHit",
     SearchHit,

@@ -1,0 +1,125 @@
+"""Who may ask the service: keys for programs, and what is known of them.
+
+A key, a cookie, a link is a long random text, its holder's secret. It is shown once; only its SHA-256 is stored. That
+is enough for what nobody can guess, and unlike a password it need not be slow to check.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias, get_args
+
+from ithaca.columns import Row, from_text, from_time, iso, to_text
+from ithaca.config import Limits
+from ithaca.content import label, moment, new_id
+from ithaca.errors import Described, InvalidArgument
+
+#: What somebody may do: read, change, or also what concerns all owners.
+Right: TypeAlias = Literal["read", "write", "admin"]
+
+RIGHTS: tuple[Right, ...] = get_args(Right)
+
+#: How a key begins: so people, and programs that look for secrets in the wrong place, know one when they see it.
+KEY_PREFIX = "ithaca_"
+
+#: Characters of a key that are stored, so that its holder knows it again: the others are more than anybody can guess.
+_HINT = len(KEY_PREFIX) + 4
+
+#: Random bytes of a secret.
+_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A key with which a program asks the service; what it says is known to its holder alone."""
+
+    owner: str
+    id: str
+    #: What it is for.
+    name: str
+    #: How it begins.
+    hint: str
+    #: What its holder may do: some of read, write, admin.
+    scopes: list[Right]
+    created_at: datetime
+    #: From when on it opens nothing; None for never.
+    expires_at: datetime | None
+    #: When it was last used, to within five minutes; None for never.
+    used_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "AccessKey":
+        owner, id, name, hint, scopes, created, expires, used = row
+        times = (from_time(created), _time(expires), _time(used))
+        return cls(owner, id, from_text(name), hint, scopes.split(), *times)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it."""
+        times = {name: _iso(getattr(self, name)) for name in ("created_at", "expires_at", "used_at")}
+        return asdict(self) | times
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccessKey:
+    """A key that was just made."""
+
+    key: AccessKey
+    #: What its holder shows, as `Authorization: Bearer …`. It is nowhere else.
+    token: str = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of the key, and what it says."""
+        return self.key.to_dict() | {"token": self.token}
+
+
+def new_token(prefix: str = "") -> str:
+    """A secret that nobody can guess."""
+    return prefix + secrets.token_urlsafe(_BYTES)
+
+
+def digest_of(token: object, field: str = "token") -> str:
+    """What is stored of a secret."""
+    if not isinstance(token, str):
+        raise InvalidArgument(field, Described("something else"), "a text")
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key_columns(
+    limits: Limits, now: int, token: str, *, name: object, scopes: object, expires_at: object
+) -> dict[str, Any]:
+    """The columns of a new key, but for whose it is."""
+    return {
+        "id": new_id(),
+        "name": to_text(label("name", name, limits)),
+        "digest": digest_of(token),
+        "hint": token[:_HINT],
+        "scopes": " ".join(rights("scopes", scopes)),
+        "created_at": now,
+        "expires_at": None if expires_at is None else _later("expires_at", expires_at, now),
+    }
+
+
+def rights(field: str, value: object) -> list[Right]:
+    """Some of the rights, in their order."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise InvalidArgument(field, value, f"a list of {', '.join(RIGHTS)}")
+    given = list(value)
+    if not given or not all(isinstance(right, str) and right in RIGHTS for right in given):
+        raise InvalidArgument(field, given, f"some of {', '.join(RIGHTS)}")
+    return [right for right in RIGHTS if right in given]
+
+
+def _later(field: str, value: object, now: int) -> int:
+    if (time := moment(field, value)) <= now:
+        raise InvalidArgument(field, value, "a time to come")
+    return time
+
+
+def _time(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else from_time(microseconds)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else iso(time)
