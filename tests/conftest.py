@@ -132,9 +132,14 @@ def postgres_url(servers: Servers) -> Iterator[str]:
 @contextmanager
 def _on_server(servers: Servers, kind: str, *, with_tables: bool) -> Iterator[str]:
     server = servers[kind.removeprefix("postgres-")]
-    url = server.create_database(server.with_tables if with_tables else None)
-    yield url
-    server.drop_database(url)
+    if with_tables:
+        url = server.lend_database()
+        yield url
+        server.take_back(url)
+    else:
+        url = server.create_database()
+        yield url
+        server.drop_database(url)
 
 
 @contextmanager

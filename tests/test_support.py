@@ -15,7 +15,9 @@ import pytest
 from tests.conftest import Servers
 from tests.support import postgres
 from tests.support.disks import quick_disk
+from tests.support.managers import execute
 from tests.support.postgres import Server, ServerMissing, running_server
+from tests.support.spares import CARETAKER, Spare
 
 
 @pytest.fixture(params=["newest", "15"])
@@ -60,6 +62,76 @@ def test_databases_that_were_dropped_do_not_pile_up(server: Server) -> None:
     with psycopg.connect(urls[-1], dbname="postgres") as connection:
         names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
     assert [url for url in urls if psycopg.conninfo.conninfo_to_dict(url)["dbname"] in names] == urls[-1:]
+
+
+def test_a_lent_database_is_nobody_elses_until_it_is_given_back(server: Server) -> None:
+    lent = [server.lend_database() for _ in range(4)]
+    assert len(set(lent)) == 4
+    for url in lent:
+        server.take_back(url)
+    again = [server.lend_database() for _ in range(4)]
+    assert len(set(again)) == 4
+    assert set(again) & set(lent)
+    for url in again:
+        server.take_back(url)
+
+
+@pytest.fixture
+def spare(server: Server) -> Iterator[Spare]:
+    spare = Spare(server.create_database(server.with_tables))
+    yield spare
+    spare.close()
+    server.drop_database(spare.url)
+
+
+FILL = """
+    INSERT INTO changes (owner, session_id, kind, revision, created_at) VALUES ('', 's', 'messages added', 1, 0);
+    INSERT INTO trash (owner, id, kind, created_at) VALUES ('', 't', 'session', 0);
+    INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)
+        SELECT '', 't', 's', 'd' || n FROM generate_series(1, {}) n
+"""
+
+
+@pytest.mark.parametrize("many", [1, 5_000])
+def test_a_database_is_renewed_by_emptying_its_tables(many: int, spare: Spare) -> None:
+    execute(spare.url, FILL.format(many))
+    assert renewed(spare)
+    for table in ("changes", "trash", "trashed_attachings"):
+        assert execute(spare.url, f"SELECT 1 FROM {table}") == []
+    execute(spare.url, FILL.format(1))
+    assert execute(spare.url, "SELECT number FROM changes") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE extra ()",
+        "DROP INDEX sessions_by_id",
+        "ALTER TABLE sessions ADD CHECK (revision > 0)",
+        "CREATE TRIGGER same BEFORE UPDATE ON trash EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "UPDATE ithaca_schema SET version = version + 100",
+        "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET jit = off'; END $$",
+        "ANALYZE sessions",
+    ],
+)
+def test_a_database_of_which_more_was_changed_than_rows_is_not_renewed(change: str, spare: Spare) -> None:
+    execute(spare.url, change)
+    assert not renewed(spare)
+
+
+def test_a_database_that_is_in_use_is_not_renewed(spare: Spare) -> None:
+    with psycopg.connect(spare.url):
+        assert not spare.renew()
+
+
+def renewed(spare: Spare) -> bool:
+    """Whether it could be renewed once nobody is connected any more."""
+    name = psycopg.conninfo.conninfo_to_dict(spare.url)["dbname"]
+    users = "SELECT FROM pg_stat_activity WHERE datname = %s AND application_name <> %s"
+    with psycopg.connect(spare.url, dbname="postgres", autocommit=True) as connection:
+        while connection.execute(users, [name, CARETAKER]).fetchall():
+            time.sleep(0.01)
+    return spare.renew()
 
 
 def test_the_server_is_of_the_wanted_version(server: Server, url: str) -> None:

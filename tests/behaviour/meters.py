@@ -8,6 +8,8 @@ from typing import Any
 import apsw
 import psycopg
 
+from tests.support.spares import CARETAKER
+
 
 class SQLiteMeter:
     """Counts what the connections that are opened while it runs do."""
@@ -63,9 +65,10 @@ def postgres_rows_read(url: str, call: Callable[[], object]) -> dict[str, int]:
         return {table: count - before[table] for table, count in _rows_read(db).items() if count > before[table]}
 
 
-_ALONE = (
-    "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
-)
+_ALONE = f"""
+    SELECT count(*) = 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> '{CARETAKER}'
+"""
 
 
 def _rows_read(db: psycopg.Connection[Any]) -> dict[str, int]:

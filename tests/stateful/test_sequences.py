@@ -68,8 +68,8 @@ def test_on_postgres(second: str, version: str, examples: int, servers: Servers,
 
     def fresh_url() -> str:
         while used:
-            server.drop_database(used.pop())
-        used.append(server.create_database(server.with_tables))
+            server.take_back(used.pop())
+        used.append(server.lend_database())
         return used[0]
 
     pair = partial(two_managers, fresh_url, runner if second == "awaits" else None)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -25,6 +26,7 @@ from typing import Any
 import psycopg
 
 from tests.support.disks import quick_disk
+from tests.support.spares import Spare
 
 _DIRECTORY_PREFIX = "ithaca-postgres-"
 _SECONDS_TO_START = 60
@@ -50,6 +52,8 @@ class Server:
         self._directory = directory
         self._numbers = itertools.count(1)
         self._done_with: list[str] = []
+        self._spares: deque[Spare] = deque()
+        self._lent: dict[str, Spare] = {}
         self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
 
     def create_database(self, template: str | None = None) -> str:
@@ -77,6 +81,26 @@ class Server:
         if name in self._done_with:
             self._done_with.remove(name)
 
+    def lend_database(self) -> str:
+        """The URL of a database with Ithaca's tables and no rows, until it is given back."""
+        spare = self._renewed() or Spare(self.create_database(self.with_tables))
+        self._lent[spare.url] = spare
+        return spare.url
+
+    def take_back(self, url: str) -> None:
+        """Takes back a database that `lend_database` gave, whoever is still connected and whatever is in it."""
+        self._spares.append(self._lent.pop(url))
+
+    def _renewed(self) -> Spare | None:
+        """A spare database that is as new. The one that came back last waits: connections to it may be ending yet."""
+        while len(self._spares) > 1:
+            spare = self._spares.popleft()
+            if spare.renew():
+                return spare
+            spare.close()
+            self.drop_database(spare.url)
+        return None
+
     @cached_property
     def with_tables(self) -> str:
         """The name of a database with Ithaca's tables and no rows, to be used as a template."""
@@ -85,6 +109,8 @@ class Server:
         return _database_name(url)
 
     def close(self) -> None:
+        for spare in (*self._spares, *self._lent.values()):
+            spare.close()
         self._admin.close()
 
     def _execute(self, statement: str) -> None:
