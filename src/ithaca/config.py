@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, then passed on explicitly.
+"""Settings: read once from the environment and a file, then passed on explicitly.
 
 | variable | what it sets | default |
 |---|---|---|
@@ -11,6 +11,7 @@
 | `ITHACA_TOKENS` | how tokens are counted: `estimate`, or `o200k` with `ithaca[tokens]` | `estimate` |
 | `ITHACA_CACHE_BYTES` | bytes of histories that a manager remembers, to read only what is new; 0: none | 64 MiB |
 | `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
+| `ITHACA_CONFIG` | a TOML file, read below the environment | `config.toml` in the platform's user config folder |
 """
 
 import os
@@ -18,13 +19,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from ithaca.errors import ConfigurationError
+from ithaca.sources import PREFIX, Sources
 
 Durability: TypeAlias = Literal["full", "relaxed"]
 Tokens: TypeAlias = Literal["estimate", "o200k"]
+
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +83,24 @@ def read_settings(
     durability: Durability | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The settings from the environment, with what the caller gave standing over it."""
-    env = os.environ if environ is None else environ
-    file = env.get("ITHACA_SECRET_KEY_FILE")
+    """The settings from the environment and the file below it, with what the caller gave standing over both.
+
+    Raises `ConfigurationError`, which names the setting, and the file where it stands in one.
+    """
+    given = Sources.read(environ)
+    given.check_known(NAMES.values())
+    plain = Settings("")
+    file = given.get("ITHACA_SECRET_KEY_FILE")
     return Settings(
-        database=os.fspath(database) if database else env.get("ITHACA_DATABASE_URL") or default_database(),
-        durability=_durability(durability or env.get("ITHACA_DURABILITY", "full")),
-        busy_timeout=_number("ITHACA_BUSY_TIMEOUT", env.get("ITHACA_BUSY_TIMEOUT", "30")),
-        secret_key=env.get("ITHACA_SECRET_KEY") or None,
+        database=os.fspath(database) if database else given.get("ITHACA_DATABASE_URL") or default_database(),
+        durability=_durability(durability, given),
+        busy_timeout=_number(given, "ITHACA_BUSY_TIMEOUT", plain.busy_timeout),
+        secret_key=given.get("ITHACA_SECRET_KEY"),
         secret_key_file=Path(file) if file else None,
-        trash_days=_number("ITHACA_TRASH_DAYS", env.get("ITHACA_TRASH_DAYS", "30")),
-        tokens=_tokens(env.get("ITHACA_TOKENS") or "estimate"),
-        cache_bytes=int(_number("ITHACA_CACHE_BYTES", env.get("ITHACA_CACHE_BYTES") or str(64 * 1024 * 1024))),
-        limits=_limits(env),
+        trash_days=_number(given, "ITHACA_TRASH_DAYS", plain.trash_days),
+        tokens=_one_of(given, "ITHACA_TOKENS", "estimate", "o200k"),
+        cache_bytes=int(_number(given, "ITHACA_CACHE_BYTES", plain.cache_bytes)),
+        limits=_limits(given),
     )
 
 
@@ -120,34 +129,41 @@ def without_password(database: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc, query=query)) if parts.scheme.startswith("postgres") else database
 
 
-def _durability(text: str) -> Durability:
-    if text == "full":
-        return "full"
-    if text == "relaxed":
-        return "relaxed"
-    raise ConfigurationError("durability", f"it is {text!r}, not 'full' or 'relaxed'")
+def _durability(said: str | None, given: Sources) -> Durability:
+    source = given if said is None else Sources({"durability": said}, None, {})
+    return _one_of(source, "ITHACA_DURABILITY" if said is None else "durability", "full", "relaxed")
 
 
-def _tokens(text: str) -> Tokens:
-    if text == "estimate":
-        return "estimate"
-    if text == "o200k":
-        return "o200k"
-    raise ConfigurationError("tokens", f"it is {text!r}, not 'estimate' or 'o200k'")
+def _one_of(given: Sources, name: str, *allowed: Word) -> Word:
+    """The first is what is meant where nothing is said."""
+    text = given.get(name, allowed[0])
+    for word in allowed:
+        if text == word:
+            return word
+    raise given.refuse(name, f"it is {text!r}, not {' or '.join(map(repr, allowed))}")
 
 
-def _number(name: str, text: str) -> float:
+def _number(given: Sources, name: str, otherwise: float) -> float:
+    text = given.get(name, str(otherwise))
     try:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number < 1e9:
-        raise ConfigurationError(name, f"it is {text!r}, not a number of 0 or more")
+    if not 0 <= number < 1e12:
+        raise given.refuse(name, f"it is {text!r}, not a number of 0 or more")
     return number
 
 
-def _limits(env: Mapping[str, str]) -> Limits:
-    return Limits(**{field: int(_number(name, env[name])) for name, field in _LIMITS.items() if name in env})
+def _limits(given: Sources) -> Limits:
+    names = {limit.name: f"{PREFIX}{limit.name.upper()}" for limit in fields(Limits)}
+    return Limits(**{limit: int(_number(given, name, 0)) for limit, name in names.items() if name in given})
 
 
-_LIMITS = {f"ITHACA_{limit.name.upper()}": limit.name for limit in fields(Limits)}
+def _names() -> dict[str, str]:
+    of_settings = {each.name: f"{PREFIX}{each.name.upper()}" for each in fields(Settings) if each.name != "limits"}
+    of_limits = {each.name: f"{PREFIX}{each.name.upper()}" for each in fields(Limits)}
+    return of_settings | {"database": "ITHACA_DATABASE_URL"} | of_limits
+
+
+#: The variable of each setting and each limit.
+NAMES = _names()

@@ -17,7 +17,7 @@ EVERY_COMMAND = [
     "documents list", "documents show", "documents create", "documents edit", "documents versions",
     "documents restore", "documents attach", "documents detach", "documents archive", "documents unarchive",
     "documents delete", "import odysseus", "cleanup", "db info", "db upgrade", "db verify", "demo",
-    "incognito",
+    "incognito", "config",
 ]  # fmt: skip
 
 

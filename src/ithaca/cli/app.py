@@ -21,6 +21,7 @@ from ithaca.cli import (
     usage,
     watching,
 )
+from ithaca.cli import config as configuration
 from ithaca.cli import context as contexts
 from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
 
@@ -47,6 +48,7 @@ command(app, "incognito")(incognito.incognito)
 command(app, "watch")(watching.watch)
 app.add_typer(keys.app, name="keys")
 command(app, "serve")(serve.serve)
+command(app, "config")(configuration.config)
 command(app, "demo")(demo.demo)
 
 

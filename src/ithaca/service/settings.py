@@ -1,4 +1,4 @@
-"""Settings of the service: read once from the environment, then passed on explicitly.
+"""Settings of the service: read once from the environment and a file, then passed on explicitly.
 
 | variable | what it sets | default |
 |---|---|---|
@@ -8,11 +8,11 @@
 | `ITHACA_STOP_SECONDS` | seconds that requests under way have to end when the server is stopped | 30 |
 """
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, replace
+from typing import Any
 
-from ithaca.errors import ConfigurationError
+from ithaca.sources import PREFIX, Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,33 @@ class ServiceSettings:
 
 
 def read_service_settings(
-    host: str | None = None, port: int | None = None, *, environ: Mapping[str, str] | None = None
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
 ) -> ServiceSettings:
-    """The settings from the environment, with what the caller gave standing over it."""
-    env = os.environ if environ is None else environ
-    plain = ServiceSettings()
-    return ServiceSettings(
-        host=host or env.get("ITHACA_HOST") or plain.host,
-        port=_whole("ITHACA_PORT", env, plain.port, 65_535) if port is None else port,
-        max_body_bytes=_whole("ITHACA_MAX_BODY_BYTES", env, plain.max_body_bytes),
-        stop_seconds=_whole("ITHACA_STOP_SECONDS", env, plain.stop_seconds),
-    )
+    """The settings from the environment and the file below it, with what the caller gave standing over both."""
+    given = Sources.read(environ)
+    settings = ServiceSettings(**{each.name: _read(given, each) for each in fields(ServiceSettings)})
+    said = {"host": host, "port": port}
+    return replace(settings, **{name: value for name, value in said.items() if value is not None})  # type: ignore[arg-type]
 
 
-def _whole(name: str, env: Mapping[str, str], otherwise: int, most: int = 2**40) -> int:
-    text = env.get(name)
-    if not text:
-        return otherwise
-    if not text.isascii() or not text.isdigit() or int(text) > most:
-        raise ConfigurationError(name, f"it is {text!r}, not a whole number from 0 to {most}")
+def variable_of(name: str) -> str:
+    """The variable that sets a field of `ServiceSettings`."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def _read(given: Sources, field: "Field[Any]") -> Any:
+    name = variable_of(field.name)
+    text = given.get(name)
+    if text is None or field.type is str:
+        return text or field.default
+    least, most = _BOUNDS.get(field.name, (0, 2**40))
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise given.refuse(name, f"it is {text!r}, not a whole number from {least} to {most}")
     return int(text)
+
+
+#: The least and the most of whole numbers.
+_BOUNDS = {"port": (0, 65_535)}
