@@ -33,12 +33,17 @@ from ithaca.content import (
     headers as checked_headers,
 )
 from ithaca.context import PROVIDERS
+from ithaca.endpoints import Outgoing, endpoint_columns, endpoint_name
+from ithaca.endpoints import headers as endpoint_headers
+from ithaca.endpoints import key as endpoint_key
 from ithaca.errors import (
     AccessKeyNotFound,
     Described,
     DocumentNotFound,
+    EndpointNotFound,
     InvalidArgument,
     InvalidDocument,
+    InvalidEndpoint,
     InvalidInput,
     InvalidMessage,
     InvalidSession,
@@ -88,6 +93,9 @@ class Door:
 
     def confined_to(self, owner: str) -> "Door":
         return Door(replace(self.scope, owner=owner))
+
+    def guarded(self, outgoing: Outgoing) -> "Door":
+        return Door(replace(self.scope, outgoing=outgoing))
 
     @property
     def _limits(self) -> Limits:
@@ -405,6 +413,36 @@ class Door:
     def hold(self, legal_hold: object) -> bool | None:
         """Whether there shall be a legal hold; None leaves it as it is."""
         return None if isinstance(legal_hold, Unset) else flag("legal_hold", legal_hold)
+
+    # Endpoints
+
+    def endpoint(self, owner: object, name: object) -> tuple[str, str]:
+        """Whose endpoint it is, and its name: one that cannot be has not been registered."""
+        if not isinstance(name, str):
+            raise InvalidArgument("name", name, "a text")
+        try:
+            return self.owner(owner), endpoint_name(name)
+        except InvalidEndpoint:
+            raise EndpointNotFound(name) from None
+
+    def new_endpoint(
+        self, owner: object, name: object, shared: object, key: object, headers: Any, **given: Any
+    ) -> tuple[Scope, dict[str, Any], dict[str, Any]]:
+        whose = {"owner": self.owner(owner), "name": endpoint_name(name), "shared": flag("shared", shared)}
+        if whose["shared"] and whose["owner"]:
+            raise InvalidArgument("shared", shared, "given without an owner: what is shared is nobody's")
+        secrets = {"key": endpoint_key(key), "headers": endpoint_headers(headers, self._limits)}
+        return self.scope, whose | endpoint_columns(self._limits, **given), secrets
+
+    def endpoint_changes(
+        self, owner: object, name: object, key: object, headers: Any, **given: Any
+    ) -> tuple[Scope, str, str, dict[str, Any], dict[str, Any]]:
+        columns = endpoint_columns(self._limits, **{n: value for n, value in given.items() if value is not UNSET})
+        secrets: dict[str, Any] = {} if key is UNSET else {"key": endpoint_key(key)}
+        secrets |= {} if headers is UNSET else {"headers": endpoint_headers(headers, self._limits)}
+        if not columns and not secrets:
+            raise InvalidArgument("base_url", Described("nothing"), "given, or something else to change")
+        return self.scope, *self.endpoint(owner, name), columns, secrets
 
     # Usage
 

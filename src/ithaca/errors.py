@@ -9,6 +9,7 @@
      │    ├── TrashNotFound
      │    ├── AttachmentNotFound
      │    ├── RetentionNotFound
+     │    ├── EndpointNotFound
      │    ├── ReplyNotFound
 
 
@@ -17,6 +18,7 @@
      ├── Conflict
      │    ├── SessionExists
      │    ├── DocumentExists
+     │    ├── EndpointExists
      │    ├── MessageConflict
      │    ├── UsageConflict
      │    ├── LegalHold
@@ -31,9 +33,11 @@
      │    ├── InvalidArgument
      │    ├── InvalidMessage
      │    ├── InvalidSession
-     │    └── InvalidDocument
+     │    ├── InvalidDocument
+     │    └── InvalidEndpoint
      ├── SecretError
      │    ├── HeadersUnreadable
+     │    ├── KeyUnreadable
      │    └── SecretKeyInvalid
      ├── SchemaError
      │    ├── SchemaOutOfDate
@@ -72,16 +76,20 @@ __all__ = [
     "DatabaseUnavailable",
     "DocumentExists",
     "DocumentNotFound",
+    "EndpointExists",
+    "EndpointNotFound",
     "EndpointRefused",
     "HeadersUnreadable",
     "ImportFailed",
     "InvalidArgument",
     "InvalidDocument",
+    "InvalidEndpoint",
     "InvalidInput",
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
     "KeyReused",
+    "KeyUnreadable",
     "LeaseLost",
     "LegalHold",
     "ManagerClosed",
@@ -203,6 +211,15 @@ class RetentionNotFound(NotFound):
         super().__init__(owner=owner, folder=folder)
 
 
+class EndpointNotFound(NotFound):
+    """There is no endpoint {name!r}."""
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
 class ReplyNotFound(NotFound):
     """There is no reply {reply_id!r}."""
 
@@ -250,6 +267,15 @@ class DocumentExists(Conflict):
 
     def __init__(self, document_id: str) -> None:
         super().__init__(document_id=document_id)
+
+
+class EndpointExists(Conflict):
+    """There is an endpoint {name!r} already."""
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
 
 
 class MessageConflict(Conflict):
@@ -413,6 +439,10 @@ class InvalidDocument(InvalidInput):
     """A document's {field} must be {allowed}, not {given}."""
 
 
+class InvalidEndpoint(InvalidInput):
+    """An endpoint's {field} must be {allowed}, not {given}."""
+
+
 class SecretError(IthacaError):
     """A secret could not be kept or read."""
 
@@ -428,6 +458,19 @@ class HeadersUnreadable(SecretError):
 
     def __init__(self, session_id: str, key_id: str) -> None:
         super().__init__(session_id=session_id, key_id=key_id)
+
+
+class KeyUnreadable(SecretError):
+    """The key of the endpoint {name!r} is encrypted with the key {key_id}, which is not at hand.
+
+    So it is if somebody changed the endpoint's URL in the database. Setting the key anew puts it right.
+    """
+
+    name: str
+    key_id: str
+
+    def __init__(self, name: str, key_id: str) -> None:
+        super().__init__(name=name, key_id=key_id)
 
 
 class SecretKeyInvalid(SecretError):

@@ -25,7 +25,9 @@ OF_THE_SERVICE = frozenset(
         "ITHACA_HOST",
         "ITHACA_PORT",
         "ITHACA_MAX_BODY_BYTES",
+        "ITHACA_PRIVATE_ENDPOINTS",
         "ITHACA_STOP_SECONDS",
+        "ITHACA_UNREGISTERED_ENDPOINTS",
     }
 )
 

@@ -47,6 +47,7 @@ class Ids:
     key: str
     access_key: str
     token: str
+    endpoint: str
 
 
 def bytes_of(owner: str) -> bytes:
@@ -77,14 +78,17 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "count_sessions": lambda m, x: m.count_sessions(owner=x.owner),
     "create_document": lambda m, x: m.create_document("mine", session_id=x.session, document_id=x.document),
     "create_key": lambda m, _: m.create_key("mine"),
+    "create_endpoint": lambda m, x: m.create_endpoint(x.endpoint, "http://mine", owner=x.owner),
     "create_session": lambda m, x: m.create_session(x.session, "mine"),
     "delete_document": lambda m, x: m.delete_document(x.document),
+    "delete_endpoint": lambda m, x: m.delete_endpoint(x.endpoint),
     "delete_messages": lambda m, x: m.delete_messages(x.session, [x.message]),
     "delete_retention": lambda m, x: m.delete_retention(owner=x.owner),
     "delete_session": lambda m, x: m.delete_session(x.session),
     "delete_sessions": lambda m, x: m.delete_sessions([x.session], important=True),
     "detach_document": lambda m, x: m.detach_document(x.document),
     "done_before": lambda m, x: m.done_before(x.key, "mine"),
+    "discover_endpoints": lambda m, _: isinstance(m.discover_endpoints(seconds=0), list),
     "edit_document": lambda m, x: m.edit_document(x.document, "mine"),
     "edit_message": lambda m, x: m.edit_message(x.session, x.message, "mine"),
     "end_once": lambda m, x: m.end_once(x.key, b"mine"),
@@ -95,11 +99,13 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "get_attachment": lambda m, x: m.get_attachment(x.digest),
     "get_document": lambda m, x: m.get_document(x.document),
     "get_document_version": lambda m, x: m.get_document_version(x.document, 1),
+    "get_endpoint": lambda m, x: m.get_endpoint(x.endpoint),
     "get_message": lambda m, x: m.get_message(x.session, x.message),
     "get_messages": lambda m, x: m.get_messages(x.session),
     "get_session": lambda m, x: m.get_session(x.session),
     "give_up_once": lambda m, x: m.give_up_once(x.key),
     "identify_key": lambda m, x: m.identify_key(x.token),
+    "guarded": lambda m, x: [m.guarded().list_endpoints(), m.guarded().get_session(x.session)],
     "import_conversations": lambda m, x: m.import_conversations([Conversation(x.session, "mine", texts(2))]),
     "import_documents": lambda m, x: m.import_documents(
         [LibraryDocument(x.document, "mine", [LibraryVersion("mine")], session_id=x.session, owner=x.owner)]
@@ -111,6 +117,8 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "list_document_versions": lambda m, x: m.list_document_versions(x.document),
     "list_documents": lambda m, x: [m.list_documents(), m.list_documents(session_id=x.session, owner=x.owner)],
     "list_keys": lambda m, x: [m.list_keys(), m.list_keys(owner=x.owner)],
+    "list_endpoint_models": lambda m, x: m.list_endpoint_models(x.endpoint),
+    "list_endpoints": lambda m, x: [m.list_endpoints(), m.list_endpoints(owner=x.owner)],
     "list_retention": lambda m, x: [m.list_retention(), m.list_retention(owner=x.owner)],
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
     "list_versions": lambda m, x: m.list_versions(x.session, x.message),
@@ -136,6 +144,9 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "usage": lambda m, x: [m.usage(), m.usage(session_id=x.session), m.usage(owner=x.owner, by=["owner"])],
     "verify": lambda m, _: m.verify(),
     "revoke_key": lambda m, x: m.revoke_key(x.access_key),
+    "rotate_secret_keys": lambda m, _: m.rotate_secret_keys(),
+    "test_endpoint": lambda m, x: m.test_endpoint(x.endpoint),
+    "update_endpoint": lambda m, x: m.update_endpoint(x.endpoint, model="mine"),
     "search": lambda m, x: [list(m.search("mine", session=x.session)), list(m.search("mine", owner=x.owner))],
     "latest_cursor": lambda m, _: len(m.latest_cursor()) > 0,
     "watch": lambda m, x: [
@@ -161,7 +172,7 @@ VARYING = (
 def ids_ending_in(end: str, trash_id: str, access_key: str, token: str) -> Ids:
     owner = f"odysseus-{end}"
     named = (f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner), f"key-{end}")
-    return Ids(*named, access_key, token)
+    return Ids(*named, access_key, token, f"endpoint-{end}")
 
 
 def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
@@ -197,7 +208,7 @@ def everything_of(manager: SessionManager) -> list[Any]:
     sessions = [manager.get_session(session.id) for session in manager.list_sessions()]
     documents = [manager.get_document(document.id) for document in manager.list_documents()]
     versions = [manager.list_document_versions(document.id) for document in documents]
-    rest = [manager.list_attachments().items, manager.trash().items, manager.list_keys()]
+    rest = [manager.list_attachments().items, manager.trash().items, manager.list_keys(), manager.list_endpoints()]
     return [sessions, [session.history for session in sessions], documents, versions, *rest]
 
 
@@ -211,6 +222,7 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     session = make_session(theirs, [ChatMessage("user", "secret", id="message-bbbb")], "session-bbbb", name="secret")
     theirs.create_document("secret", "secret", session_id=session.id, document_id="document-bbbb")
     theirs.create_session("empty-bbbb", "secret")
+    theirs.create_endpoint("endpoint-bbbb", "http://secret", key="secret")
     theirs.put_attachment(bytes_of("odysseus-bbbb"), "text/plain")
     gone = theirs.add_message(session.id, ChatMessage("user", "secret"))
     trash_id = theirs.delete_messages(session.id, [gone.id]).trash_id
@@ -223,7 +235,7 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     expected = outcomes(manager, nobodys, "mine-x")
     actual = outcomes(manager, real, "mine-b")
     assert {name: told.replace("mine-x", "mine-b") for name, told in expected.items()} == actual
-    assert "secret" not in json.dumps(actual)
+    assert "secret" not in json.dumps(list(actual.values()))
     assert everything_of(theirs) == before
     with pytest.raises(StillRunning):
         theirs.done_before("key-bbbb", "secret")
@@ -265,6 +277,15 @@ NAMING_NO_SESSION_OR_DOCUMENT = {
     "list_keys",
     "revoke_key",
     "count_sessions",
+    "create_endpoint",
+    "delete_endpoint",
+    "discover_endpoints",
+    "get_endpoint",
+    "list_endpoint_models",
+    "list_endpoints",
+    "rotate_secret_keys",
+    "test_endpoint",
+    "update_endpoint",
     "delete_retention",
     "erase_owner",
     "for_owner",
@@ -295,7 +316,9 @@ def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: 
         owned = manager.for_owner(owner)
         make_session(owned, [ChatMessage("user", owner, id="m-1")], "s-1")
         owned.create_document(owner, document_id="d-1")
-    ids = Ids("s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a", str(uuid4()), "ithaca_none")
+    ids = Ids(
+        "s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a", str(uuid4()), "ithaca_none", "endpoint-a"
+    )
     taken = {"create_session": SessionExists, "create_document": DocumentExists}
     for name in sorted(set(CALLS) - NAMING_NO_SESSION_OR_DOCUMENT):
         with pytest.raises(taken.get(name, AmbiguousId)):

@@ -38,18 +38,25 @@ NAMES = {
     "DocumentExists",
     "DocumentNotFound",
     "DocumentVersion",
+    "Endpoint",
+    "EndpointExists",
+    "EndpointNotFound",
     "EndpointRefused",
+    "EndpointTest",
     "Erased",
+    "FoundServer",
     "HeadersUnreadable",
     "ImportFailed",
     "ImportReport",
     "InvalidArgument",
     "InvalidDocument",
+    "InvalidEndpoint",
     "InvalidInput",
     "InvalidMessage",
     "InvalidSession",
     "IthacaError",
     "KeyReused",
+    "KeyUnreadable",
     "LegalHold",
     "LibraryDocument",
     "LibraryVersion",
@@ -75,6 +82,7 @@ NAMES = {
     "RetentionPolicy",
     "RetentionReport",
     "RevisionConflict",
+    "RotatedSecrets",
     "SchemaError",
     "SchemaOutOfDate",
     "SchemaTooNew",
@@ -135,7 +143,7 @@ def test_both_managers_return_the_same() -> None:
     calls = {name for name, value in plain.items() if callable(value)} - streams
     assert [name for name in sorted(calls) if returned(plain[name]) != returned(waiting[name])] == []
     straight = {name for name in calls if not inspect.iscoroutinefunction(waiting[name])}
-    assert straight == {"for_owner", "once"}
+    assert straight == {"for_owner", "guarded", "once"}
 
 
 def returned(call: Callable[..., Any]) -> Any:

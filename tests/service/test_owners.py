@@ -17,6 +17,7 @@ BODIES: dict[str, Any] = {
     "Home": {"session_id": "{session_id}"},
     "DocumentEdit": {"content": "x"},
     "Edit": {"content": "x"},
+    "EndpointChanges": {"model": "x"},
     "Fork": {},
     "MessageIds": {"message_ids": ["{message_id}"]},
     "NewItems": {"items": [{"role": "user", "content": "x"}]},
@@ -65,6 +66,7 @@ def what_bob_has(bob: httpx.Client) -> dict[str, str]:
         "document_id": document,
         "digest": put(bob, made()),
         "key_id": bob.post("/api/keys", json={"name": "bob's"}).json()["id"],
+        "name": bob.post("/api/endpoints", json={"name": "bobs", "base_url": "http://x"}).json()["name"],
     }
 
 

@@ -15,6 +15,7 @@ from ithaca.service import create_app
 
 #: Calls that need no route of their own, and why.
 ELSEWHERE = {
+    "guarded": "each request is guarded by the settings",
     "for_owner": "each request is asked on behalf of an owner",
     "owner": "/api/me",
     "close": "the server closes it",

@@ -8,6 +8,7 @@ from ithaca.cli import (
     attachments,
     demo,
     documents,
+    endpoints,
     importing,
     incognito,
     keys,
@@ -33,6 +34,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(messages.app, name="messages")
 app.add_typer(documents.app, name="documents")
 app.add_typer(attachments.app, name="attachments")
+app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(importing.app, name="import")
 command(app, "search")(search.search)
 command(app, "context")(contexts.context)

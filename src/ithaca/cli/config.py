@@ -70,4 +70,5 @@ def _of_the_service() -> Iterator[tuple[str, Any]]:
         return
     settings = read_service_settings()
     for field in fields(settings):
-        yield variable_of(field.name), getattr(settings, field.name)
+        value = getattr(settings, field.name)
+        yield variable_of(field.name), ("allow" if value else "refuse") if isinstance(value, bool) else value

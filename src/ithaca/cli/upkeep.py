@@ -65,6 +65,33 @@ def upgrade(here: Here) -> None:
     )
 
 
+@command(database, "rotate-secret-keys")
+def rotate_secret_keys(
+    here: Here,
+    new_key: Annotated[bool, typer.Option("--new-key", help="First put a new key into the key file.")] = False,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="In the end take the other keys away, unless something still needs one.")
+    ] = False,
+) -> None:
+    """Encrypt headers and endpoints' keys anew, under the first secret key.
+
+    Other databases may use the same key file: rotate them as well before old keys are dropped.
+    """
+    from ithaca import read_settings
+    from ithaca.secrets import drop_old_keys, put_new_key_first
+
+    settings = read_settings(here.database)
+    if new_key:
+        put_new_key_first(settings)
+    done = here.open_for_all(here.database).rotate_secret_keys()
+    if drop_old and not done.unreadable:
+        drop_old_keys(settings)
+    counts = f"{counted(done.sessions + done.trashed, 'session')} and {counted(done.endpoints, 'secret')} of endpoints"
+    here.report(asdict(done), f"Encrypted anew: {counts}.")
+    if done.unreadable:
+        here.fail(f"{counted(done.unreadable, 'value')} could not be opened with the keys at hand.")
+
+
 @command(database, "verify")
 def verify(here: Here) -> None:
     """Derive again whatever can be derived from what is stored, and name what is broken; reads everything."""

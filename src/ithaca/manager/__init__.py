@@ -7,6 +7,7 @@ arguments at the door and hands one operation to the storage.
 from ithaca.manager.attachments import AsyncAttachments, Attachments
 from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
+from ithaca.manager.endpoints import AsyncEndpoints, Endpoints
 from ithaca.manager.keys import AsyncKeys, Keys
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
@@ -33,6 +34,7 @@ class SessionManager(
     Watching,
     Accounts,
     Retention,
+    Endpoints,
     Repeats,
     Keys,
 ):
@@ -68,6 +70,7 @@ class AsyncSessionManager(
     AsyncSearch,
     AsyncAccounts,
     AsyncRetention,
+    AsyncEndpoints,
     AsyncRepeats,
     AsyncKeys,
     AsyncWatching,

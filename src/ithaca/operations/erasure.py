@@ -34,9 +34,13 @@ _TABLES = (
     "attachments",
     "usage",
     "retention_policies",
+    "endpoints",
     "repeats",
     "access_keys",
 )
+
+#: What nobody owns is erased; but for what everybody uses.
+_NOT_EVERYBODYS = {"endpoints": "shared = FALSE"}
 
 #: What an entry of the trash holds.
 _IN_AN_ENTRY = (
@@ -132,7 +136,7 @@ async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
     counts: dict[str, int] = {}
     await record_erasure(conn, owner, scope.clock())  # first, so that no number of a deleted row is given again
     for table in _TABLES:
-        await _delete(conn, counts, table, "TRUE", {"owner": owner})
+        await _delete(conn, counts, table, _NOT_EVERYBODYS.get(table, "TRUE"), {"owner": owner})
     await _delete(conn, counts, "changes", f"kind <> '{ERASED}'", {"owner": owner})
     _add(counts, "search_entries", await search.forget(conn, owner))
     await repeats.erase_answers(conn, "")  # trusted code's, which may tell of anybody

@@ -65,6 +65,9 @@ _CHECKS = {
     "retention": """
         SELECT owner, folder, 'the policy contradicts itself' FROM retention_policies
         WHERE archive_after < 0 OR delete_after <= coalesce(archive_after, -1) OR keep_newest < 0""",
+    "endpoint": """
+        SELECT owner, name, 'shared by an owner, or without a URL' FROM endpoints
+        WHERE base_url = '' OR (shared = TRUE AND owner <> '') OR context_window < 1 OR max_tokens < 1""",
     "usage": """
         SELECT owner, id, 'of day ' || day || ', made at ' || created_at FROM usage
         WHERE input_tokens < 0 OR output_tokens < 0 OR cost < 0
@@ -155,6 +158,14 @@ async def _sealed(conn: Connection, scope: Scope) -> AsyncIterator[Problem]:
             scope.vault.open(sealed, owner, id)
         except SecretError as error:
             yield Problem("headers", owner, id, str(error))
+    async for owner, name, base_url, *sealed in _walk(
+        conn, scope, "endpoints", ("name",), ("base_url", "key", "headers")
+    ):
+        try:
+            for value in sealed:
+                scope.vault.open_key(value, owner, name, base_url)
+        except SecretError as error:
+            yield Problem("endpoint", owner, name, str(error))
 
 
 async def _walk(

@@ -1,11 +1,12 @@
 """On whose behalf an operation runs, and under which rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ithaca import columns
 from ithaca.config import Limits
 from ithaca.connection import Connection
+from ithaca.endpoints import Outgoing
 from ithaca.errors import AmbiguousId, DocumentNotFound, SessionNotFound
 from ithaca.secrets import Vault
 from ithaca.tokens import TokenCounter, estimate_tokens
@@ -25,6 +26,8 @@ class Scope:
     trash_lifetime: int = 30 * 24 * 3600 * 1_000_000
     #: Whether the sessions are in memory only.
     incognito: bool = False
+    #: Which endpoints may be called.
+    outgoing: Outgoing = field(default_factory=Outgoing)
 
     def of(self, owner: str) -> "Scope":
         """The same rules, confined to an owner."""

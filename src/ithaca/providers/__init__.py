@@ -4,7 +4,9 @@ The package `openai` (`ithaca[replies]`) is imported when an endpoint is first c
 """
 
 from ithaca.providers.listing import models_of
+from ithaca.providers.local import local_servers
 from ithaca.providers.pieces import Finished, Piece, Reasoning, Text, ToolCallPart, UsagePiece
+from ithaca.providers.resolving import resolve
 from ithaca.providers.streaming import stream
 from ithaca.providers.target import Limits, Reach, Target
 
@@ -18,6 +20,8 @@ __all__ = [
     "Text",
     "ToolCallPart",
     "UsagePiece",
+    "local_servers",
     "models_of",
+    "resolve",
     "stream",
 ]

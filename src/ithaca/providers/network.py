@@ -120,9 +120,13 @@ def client_of(target: Target, limits: Limits) -> httpx2.AsyncClient:
     )
 
 
+#: Headers by which a request is framed and sent: nobody else may say them.
+_FRAMING = ("host", "connection", "content-length", "content-type", "transfer-encoding", "te", "trailer", "upgrade")
+
+
 def headers_of(target: Target) -> dict[str, str]:
     """What opens the door, and what else a request to the target has beside the usual headers."""
-    given = {name.lower(): value for name, value in target.headers.items()}
+    given = {name.lower(): value for name, value in target.headers.items() if name.lower() not in _FRAMING}
     return given if target.key is None else {"authorization": f"Bearer {target.key}"} | given
 
 

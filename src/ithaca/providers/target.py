@@ -22,6 +22,8 @@ class Target:
     #: What goes into every request, as `temperature`.
     options: Mapping[str, Any] = field(default_factory=dict)
     reach: Reach = "private"
+    #: Tokens that the model reads and writes at once; None if nobody said.
+    context_window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,14 +153,21 @@ Asking = Annotated[Visitor, Depends(visitor)]
 
 async def owned(request: Request, visitor: Asking) -> AsyncSessionManager:
     """A manager confined to who is asking."""
-    return service_of(request).manager.for_owner(visitor.owner)
+    return guarded(service_of(request), visitor).for_owner(visitor.owner)
 
 
 async def trusted(request: Request, visitor: Asking) -> AsyncSessionManager:
     """A manager that sees every owner's data, for administrators."""
     if "admin" not in visitor.rights:
         raise NotAllowed("admin")
-    return service_of(request).manager
+    return guarded(service_of(request), visitor)
+
+
+def guarded(service: Service, visitor: Visitor) -> AsyncSessionManager:
+    """A manager that calls only the endpoints which somebody may have called for him."""
+    settings = service.settings
+    private = settings.private_endpoints or "admin" in visitor.rights
+    return service.manager.guarded(unregistered=settings.unregistered_endpoints, private=private)
 
 
 Owned = Annotated[AsyncSessionManager, Depends(owned)]

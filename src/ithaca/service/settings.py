@@ -6,6 +6,8 @@
 | `ITHACA_PORT` | the port to listen on; 0: any that is free | 8421 |
 | `ITHACA_MAX_BODY_BYTES` | the largest body of a request, but for uploaded attachments | 256 MiB |
 | `ITHACA_STOP_SECONDS` | seconds that requests under way have to end when the server is stopped | 30 |
+| `ITHACA_UNREGISTERED_ENDPOINTS` | `allow`: sessions may be answered by any URL that they have | `refuse` |
+| `ITHACA_PRIVATE_ENDPOINTS` | `allow`: everybody's own endpoints may lie in private networks and here | `refuse` |
 """
 
 from collections.abc import Mapping
@@ -27,6 +29,11 @@ class ServiceSettings:
     max_body_bytes: int = 256 * 1024 * 1024
     #: Seconds that requests under way have to end when the server is stopped.
     stop_seconds: int = 30
+    #: Whether sessions may be answered by any URL that they have, or only by registered endpoints.
+    unregistered_endpoints: bool = False
+    #: Whether everybody's own endpoints may be on this machine and in private networks, or only administrators' and
+    #: shared ones.
+    private_endpoints: bool = False
 
 
 def read_service_settings(
@@ -52,6 +59,10 @@ def _read(given: Sources, field: "Field[Any]") -> Any:
     text = given.get(name)
     if text is None or field.type is str:
         return text or field.default
+    if field.type is bool:
+        if text not in ("allow", "refuse"):
+            raise given.refuse(name, f"it is {text!r}, not 'allow' or 'refuse'")
+        return text == "allow"
     least, most = _BOUNDS.get(field.name, (0, 2**40))
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise given.refuse(name, f"it is {text!r}, not a whole number from {least} to {most}")

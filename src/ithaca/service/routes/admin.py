@@ -21,6 +21,7 @@ from ithaca.service.wire.shapes import (
     DatabaseInfoShape,
     ErasedShape,
     PolicyShape,
+    RotatedSecretsShape,
     SessionShape,
     TrashEntryShape,
     UsageShape,
@@ -43,6 +44,12 @@ async def info(manager: Trusted) -> Response:
 async def verify(manager: Trusted) -> Response:
     """Derive again whatever can be derived, and name what is broken; reads everything."""
     return Answer.of({"problems": [plain_json(each) for each in await manager.verify()]}).response()
+
+
+@router.post("/database:rotate-secret-keys", response_model=RotatedSecretsShape)
+async def rotate_secret_keys(manager: Trusted, once: Repeatable) -> Response:
+    """Encrypt anew, under the first key, what other keys have sealed."""
+    return await once.of_many(manager, lambda m: m.rotate_secret_keys(), Answer.plain)
 
 
 @router.get("/sessions", response_model=page_of(SessionShape))

@@ -71,6 +71,10 @@ UsageRecordShape = shape("UsageRecord", ithaca.UsageRecord)
 DatabaseInfoShape = shape("DatabaseInfo", ithaca.DatabaseInfo)
 BrokenShape = shape("Broken", ithaca.Problem)
 ImportReportShape = shape("ImportReport", ithaca.ImportReport)
+EndpointShape = shape("Endpoint", ithaca.Endpoint)
+EndpointTestShape = shape("EndpointTest", ithaca.EndpointTest)
+FoundServerShape = shape("FoundServer", ithaca.FoundServer)
+RotatedSecretsShape = shape("RotatedSecrets", ithaca.RotatedSecrets)
 PolicyShape = shape(
     "RetentionPolicy",
     ithaca.RetentionPolicy,

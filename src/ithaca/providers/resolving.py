@@ -1,0 +1,71 @@
+"""From a session to the place where it is answered: the endpoint that it names, or whose URL it has.
+
+A session's `endpoint_url` is a registered endpoint's name, or a URL. By its name, the endpoint is sent its own key and
+headers, and nothing of the session's: whoever registers a name anew cannot have those. By a URL, it is sent the headers
+of the session, and those and the key that are registered for that very URL, where the session's don't say otherwise.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ithaca.endpoints import Outgoing, normal_url
+from ithaca.errors import EndpointRefused, InvalidSession
+from ithaca.models import Session
+from ithaca.operations import endpoints
+from ithaca.operations.endpoints import Opened
+from ithaca.operations.scope import Scope
+from ithaca.providers.target import Reach, Target
+
+#: A storage's `read`, awaited.
+Read = Callable[..., Awaitable[Any]]
+
+
+async def resolve(read: Read, scope: Scope, session: Session, model: str | None = None) -> Target:
+    """Where a session's question goes. Raises `EndpointRefused`, `InvalidSession`, or `SecretError` for a lost key.
+
+    `read` is of the storage that endpoints are kept in, wherever the session is.
+    """
+    found: Opened | None = await read(endpoints.find_for, scope, session.owner, session.endpoint_url)
+    if found is None:
+        return _unregistered(scope.outgoing, session, model)
+    named = session.endpoint_url == found.endpoint.name
+    headers = found.headers if named else found.headers | session.headers
+    return target_of(scope.outgoing, found, model or session.model, headers)
+
+
+def target_of(
+    outgoing: Outgoing, found: Opened, model: str = "", headers: dict[str, str] | None = None, *, ask: bool = True
+) -> Target:
+    """A registered endpoint as a target; `ask` says that it needs a model."""
+    endpoint = found.endpoint
+    model = model or endpoint.model
+    return Target(
+        base_url=endpoint.base_url,
+        model=_model(model) if ask else model,
+        headers=found.headers if headers is None else headers,
+        key=found.key,
+        endpoint=endpoint.name,
+        options={} if endpoint.max_tokens is None else {"max_tokens": endpoint.max_tokens},
+        reach="private" if endpoint.shared else _reach(outgoing),
+        context_window=endpoint.context_window,
+    )
+
+
+def _unregistered(outgoing: Outgoing, session: Session, model: str | None) -> Target:
+    url = normal_url(session.endpoint_url)
+    if url is None:
+        reason = "it is no http or https URL, and no endpoint of that name is registered"
+        raise EndpointRefused(repr(session.endpoint_url), reason)
+    if not outgoing.unregistered:
+        raise EndpointRefused(url, "it is not registered")
+    return Target(url, _model(model or session.model), session.headers, reach=_reach(outgoing))
+
+
+def _model(model: str) -> str:
+    if not model:
+        raise InvalidSession("model", model, "named, by the session, its endpoint or the call")
+    return model
+
+
+def _reach(outgoing: Outgoing) -> Reach:
+    return "private" if outgoing.private else "public"
