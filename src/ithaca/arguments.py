@@ -283,6 +283,10 @@ class Door:
             moment("active_since", given["active_since"])
         return SessionFilter(**given)
 
+    def folders(self, owner: object, archived: object) -> tuple[Scope, str | None, bool | None]:
+        of_owner = None if owner is None else self.owner_filter(owner)
+        return self.scope, of_owner, None if archived is None else flag("archived", archived)
+
     def order(self, sort: object, important_first: object) -> Order:
         if not isinstance(sort, str) or sort not in ORDERS:
             raise InvalidArgument("sort", sort, f"one of {', '.join(ORDERS)}")

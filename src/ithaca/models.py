@@ -403,6 +403,14 @@ _set_open = Session.__dict__["_open"].__set__
 _USUAL: dict[str, Callable[[], Any]] = {"history": list, "incognito": bool}
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that sessions are in, and how many."""
+
+    name: str
+    sessions: int
+
+
 class Document(Record):
     """A text with versions, of an owner's library; it may belong to a session.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ithaca import ChatMessage, Conversation, InvalidArgument, Session, SessionManager
+from ithaca import ChatMessage, Conversation, Folder, InvalidArgument, Session, SessionManager
 from tests.support.factories import make_session, make_sessions, texts
 from tests.support.managers import FakeClock
 
@@ -105,6 +105,17 @@ def test_filters(timed: SessionManager, clock: FakeClock) -> None:
 
 
 SESSIONS = ("plain", "owned", "other-owner", "foldered", "other-folder", "archived", "starred", "late")
+
+
+def test_folders_are_listed_by_name_with_what_is_in_them(manager: SessionManager) -> None:
+    for id, folder in (("1", "b"), ("2", "a"), ("3", "b"), ("4", None)):
+        manager.create_session(id, folder=folder, owner="x")
+    manager.create_session("5", folder="c", owner="y")
+    manager.archive_session("3")
+    assert manager.list_folders() == [Folder("a", 1), Folder("b", 2), Folder("c", 1)]
+    assert manager.list_folders(archived=False, owner="x") == [Folder("a", 1), Folder("b", 1)]
+    assert manager.list_folders(archived=True) == [Folder("b", 1)]
+    assert manager.for_owner("z").list_folders() == []
 
 
 def test_bad_filters_are_refused_by_name(manager: SessionManager) -> None:

@@ -44,6 +44,7 @@ NAMES = {
     "EndpointRefused",
     "EndpointTest",
     "Erased",
+    "Folder",
     "FoundServer",
     "HeadersUnreadable",
     "ImportFailed",

@@ -78,7 +78,7 @@ def served(
 
     async def run() -> None:
         async with AsyncSessionManager(url, settings=settings) as manager:
-            app = create_app(manager, service, access=access or ByHeader(manager))
+            app = create_app(manager, service, access=access or ByHeader(manager), page=True)
             change(app)
             server = Server(app, replace(service, stop_seconds=5))
             held.extend((server, app))

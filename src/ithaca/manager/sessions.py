@@ -8,6 +8,7 @@ from ithaca.arguments import UNSET, Reading, SortBy, Unset
 from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import (
+    Folder,
     Page,
     Removed,
     Session,
@@ -129,6 +130,11 @@ class Sessions(Base):
         )  # fmt: skip
         storage = self._incognito if flag("incognito", incognito) else self._storage
         return storage.read(listing.count_sessions, self._door.scope, wanted)
+
+    def list_folders(self, *, owner: str | None = None, archived: bool | None = None) -> list[Folder]:
+        """Every folder that sessions are in, by name, with how many; of the archived ones, the others, or all."""
+        call = self._door.folders(owner, archived)
+        return self._storage.read(listing.list_folders, *call)
 
     def update_session(
         self,
@@ -309,6 +315,10 @@ class AsyncSessions(AsyncBase):
         )  # fmt: skip
         storage = self._incognito if flag("incognito", incognito) else self._storage
         return await storage.read(listing.count_sessions, self._door.scope, wanted)
+
+    async def list_folders(self, *, owner: str | None = None, archived: bool | None = None) -> list[Folder]:
+        call = self._door.folders(owner, archived)
+        return await self._storage.read(listing.list_folders, *call)
 
     async def update_session(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ithaca.columns import Row, to_time
 from ithaca.connection import Connection, Engine, one_statement
-from ithaca.models import Page, Session
+from ithaca.models import Folder, Page, Session
 from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import SESSION
@@ -85,6 +85,15 @@ async def count_sessions(conn: Connection, scope: Scope, wanted: SessionFilter) 
     conditions, params = _conditions(scope, wanted, conn.engine)
     row = await conn.row(f"SELECT count(*) FROM sessions{_where(conditions)}", params)
     return 0 if row is None else int(row[0])
+
+
+@one_statement
+async def list_folders(conn: Connection, scope: Scope, owner: str | None, archived: bool | None) -> list[Folder]:
+    """Every folder in which sessions are, by name, with how many."""
+    conditions, params = _conditions(scope, SessionFilter(owner=owner, archived=archived), conn.engine)
+    where = _where(["folder IS NOT NULL", *conditions])
+    rows = await conn.rows(f"SELECT folder, count(*) FROM sessions{where} GROUP BY folder ORDER BY folder", params)
+    return [Folder(name, int(count)) for name, count in rows]
 
 
 #: What LIKE reads as itself only behind a backslash.

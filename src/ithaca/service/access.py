@@ -5,7 +5,7 @@ for `Trusted`, which is not confined. There is no third way from a request to a 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from ithaca.access import RIGHTS, Right
 from ithaca.errors import NotAllowed, NotSignedIn
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
+from ithaca.web.markdown import Markdown
 
 if TYPE_CHECKING:
     from ithaca.service.live import Live
@@ -105,6 +106,7 @@ class Service:
     access: Access
     meters: Meters
     live: "Live"
+    markdown: Markdown = field(default_factory=Markdown)
 
 
 def service_of(connection: HTTPConnection) -> Service:

@@ -19,6 +19,7 @@ from ithaca.service.openai.errors import PREFIX as OPENAI
 from ithaca.service.openai.errors import OpenAIErrors
 from ithaca.service.paths import WholeSegments
 from ithaca.service.routes import ROUTERS
+from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
 from ithaca.service.wire.shapes import ProblemShape
 
@@ -48,12 +49,13 @@ def create_app(
     settings: ServiceSettings | None = None,
     *,
     access: Access | None = None,
+    page: bool = False,
     routers: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """The service on a manager, to be run by an ASGI server or mounted in another app.
 
     Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
-    rights: let nobody else reach it. `routers` come beside the app's own.
+    rights: let nobody else reach it. With `page`, the web page is at "/". `routers` come beside the app's own.
     """
     access = access or LocalOwner()
     service = Service(manager, settings or ServiceSettings(), access, Meters(), Live(manager, access))
@@ -77,6 +79,6 @@ def create_app(
     )
     app.state.ithaca = service
     problems.add_handlers(app)
-    for router in (*ROUTERS, *routers):
+    for router in (*ROUTERS, *([PAGE] if page else []), *routers):
         app.include_router(router)
     return app

@@ -55,7 +55,7 @@ async def serve(
 ) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new connection, lets requests under way end, and closes."""
     async with manager:
-        server = Server(create_app(manager, settings, access=access), settings)
+        server = Server(create_app(manager, settings, access=access, page=True), settings)
         ready()
         await server.serve(sockets=[listener])
 

@@ -5,18 +5,31 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from ithaca import ChatMessage, MessageNotFound
-from ithaca.service.access import Owned
+from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import Answer, accepts_lines, json_lines
 from ithaca.service.pages import Limit, link
 from ithaca.service.parameters import Attached
 from ithaca.service.paths import Id
+from ithaca.service.rendering import with_html
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
 from ithaca.service.routes.sessions import LINES
 from ithaca.service.wire.messages import Edit, MessageIds, NewMessage, NewMessages, Truncation
-from ithaca.service.wire.shapes import MessageShape, RemovedShape, VersionShape, items_of, message_json, version_json
+from ithaca.service.wire.shapes import (
+    MessageShape,
+    RemovedShape,
+    RenderedShape,
+    VersionShape,
+    items_of,
+    message_json,
+    version_json,
+)
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["messages"])
+
+Rendered = Annotated[
+    bool, Query(description="With `html`: for each part of the content what it says, as clean HTML; null if no text.")
+]
 
 
 def listed(messages: list[ChatMessage]) -> Answer:
@@ -31,7 +44,7 @@ def added_one(message: ChatMessage) -> Answer:
     return Answer.of(message_json(message), 201)
 
 
-@router.get("/messages", response_model=items_of(MessageShape), responses=LINES)
+@router.get("/messages", response_model=items_of(RenderedShape | MessageShape), responses=LINES)
 async def get_messages(
     manager: Owned,
     request: Request,
@@ -40,6 +53,7 @@ async def get_messages(
     after: Annotated[int | None, Query(description="The first after this number.")] = None,
     limit: Limit = 50,
     attachments: Attached = "inline",
+    rendered: Rendered = False,
 ) -> Response:
     """Messages by number, oldest first: the newest, unless told otherwise.
 
@@ -50,7 +64,10 @@ async def get_messages(
         return await json_lines(history, message_json)
     asked: dict[str, Any] = {"before": before, "after": after, "limit": limit}
     page = await manager.get_messages(session_id, **asked, attachments=attachments)
-    return listed(page).response(**_links(request, page, after is not None, len(page) == limit))
+    links = _links(request, page, after is not None, len(page) == limit)
+    if rendered:
+        return Answer.of({"items": await with_html(service_of(request).markdown, page)}).response(**links)
+    return listed(page).response(**links)
 
 
 def _links(request: Request, page: list[ChatMessage], forward: bool, more: bool) -> dict[str, str]:

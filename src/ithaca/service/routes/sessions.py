@@ -1,5 +1,6 @@
 """`/api/sessions`: conversations, without what was said in them."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from ithaca.service.wire.sessions import (
 )
 from ithaca.service.wire.shapes import (
     Count,
+    FolderShape,
     RemovedShape,
     RestoredShape,
     SessionShape,
@@ -105,6 +107,12 @@ async def list_sessions(
 async def count_sessions(manager: Owned, filters: Narrowed) -> Response:
     """How many sessions there are."""
     return Answer.of({"count": await manager.count_sessions(**filters.given)}).response()
+
+
+@router.get("/folders", response_model=items_of(FolderShape))
+async def list_folders(manager: Owned, archived: bool | None = None) -> Response:
+    """Every folder that sessions are in, by name, with how many."""
+    return Answer.of({"items": [asdict(folder) for folder in await manager.list_folders(archived=archived)]}).response()
 
 
 @router.post("/sessions", status_code=201, response_model=SessionShape)

@@ -55,8 +55,10 @@ def _plain(hint: Any) -> Any:
 
 
 MessageShape = shape("Message", ChatMessage, attachments=(list[Place], ...))
+RenderedShape = create_model("RenderedMessage", __base__=MessageShape, html=_list(str | None))
 SessionShape = shape("Session", Session, incognito=(bool, ...))
 SessionWithHistoryShape = create_model("SessionWithHistory", __base__=SessionShape, history=_list(MessageShape))
+FolderShape = shape("Folder", ithaca.Folder)
 DocumentShape = shape("Document", ithaca.Document)
 DocumentVersionShape = shape("DocumentVersion", ithaca.DocumentVersion)
 TrashEntryShape = shape("TrashEntry", ithaca.TrashEntry)

@@ -1,0 +1,226 @@
+"""Markdown, written by people and models whom nobody vouches for, as HTML that cannot do anything.
+
+Three walls, one behind the other: raw HTML in the text is text to the parser (markdown-it); what the parser makes is
+cleaned by a list of the tags, attributes and classes that may be in it (nh3); and the page's Content-Security-Policy
+runs no script that isn't the page's own.
+
+No image is loaded: a remote one becomes a link of the class `remote-image`, which the page shows behind a click. Math
+stays as it was written.
+"""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, MutableMapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES
+from pygments.util import ClassNotFound
+
+#: Characters beyond which a text is shown as it is, and a piece of code without colours: nobody waits for a server
+#: that reads a novel.
+MOST_CHARACTERS, MOST_CODE = 100_000, 50_000
+
+#: Bytes of HTML that are remembered.
+CACHE_BYTES = 16 * 1024 * 1024
+
+#: Characters of a formula at most, so that a text of nothing but beginnings is not searched again and again.
+_MOST_MATH = 4_000
+
+#: Looking for addresses takes the square of a word's length: in a text with such a word, only marked ones are links.
+_LONG_WORD = re.compile(r"\S{1000}")
+
+#: How far headings stand below the page's own, which are the conversation's name and who speaks.
+_BELOW = 2
+
+_BLOCKS = ("p", "li", "blockquote", "h3", "h4", "h5", "h6", "td", "th")
+
+_TAGS = {*_BLOCKS, "a", "br", "code", "div", "em", "figcaption", "figure", "hr", "ol", "pre", "s", "span", "strong",
+         "table", "tbody", "thead", "tr", "ul"}  # fmt: skip
+
+
+#: Colours by short class names, which the style sheet knows.
+_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="t-")
+_TOKEN_CLASSES = {f"t-{name}" for name in STANDARD_TYPES.values() if name}
+
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    attributes={"a": {"href", "title"}, "ol": {"start"}},
+    tag_attribute_values={tag: {"class": {"left", "center", "right"}} for tag in ("td", "th")},
+    allowed_classes={
+        "a": {"remote-image"},
+        "code": {"math"},
+        "div": {"table"},
+        "figure": {"code"},
+        "pre": {"plain"},
+        "span": _TOKEN_CLASSES,
+    },
+    set_tag_attribute_values={
+        **{tag: {"dir": "auto"} for tag in _BLOCKS},
+        "a": {"target": "_blank"},
+        # What scrolls sideways has to be within reach of the keyboard, and have a name.
+        "pre": {"tabindex": "0"},
+        "figure": {"dir": "ltr"},
+        "div": {"tabindex": "0", "role": "group", "aria-label": "Table"},
+    },
+    link_rel="noopener noreferrer nofollow",
+    url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
+)
+
+
+class Markdown:
+    """Makes HTML of texts, and remembers what it made: the same text costs once. Any thread may ask."""
+
+    def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
+        self._made: OrderedDict[bytes, str] = OrderedDict()
+        self._most, self._bytes = cache_bytes, 0
+        self._lock = threading.Lock()
+
+    def html(self, text: str, *, lines: bool = False) -> str:
+        """The text as HTML; with `lines`, each line of it is one, as people write in a chat."""
+        key = _key(text, lines)
+        return self._known(key) or self._remember(key, rendered(text, lines=lines))
+
+    def knows(self, text: str, *, lines: bool = False) -> bool:
+        """Whether it would cost nothing."""
+        return _key(text, lines) in self._made
+
+    def _known(self, key: bytes) -> str | None:
+        with self._lock:
+            found = self._made.get(key)
+            if found is not None:
+                self._made.move_to_end(key)
+            return found
+
+    def _remember(self, key: bytes, html: str) -> str:
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = html
+                self._bytes += _size(html)
+            while self._bytes > self._most:
+                self._bytes -= _size(self._made.popitem(last=False)[1])
+        return html
+
+
+def _key(text: str, lines: bool) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20, salt=b"lines" if lines else b"").digest()
+
+
+def _size(html: str) -> int:
+    return len(html.encode("utf-8", "surrogatepass")) + 200  # with the entry around it
+
+
+def rendered(text: str, *, lines: bool = False) -> str:
+    """The text as clean HTML."""
+    if len(text) > MOST_CHARACTERS:
+        made = f'<pre class="plain">{escapeHtml(text)}</pre>'
+    else:
+        made = _PARSERS[lines, _LONG_WORD.search(text) is None].render(text)
+    return _CLEANER.clean(made)
+
+
+def _parser(lines: bool, linkify: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": linkify, "breaks": lines})
+    parser.enable(["table", "strikethrough", "linkify"])
+    parser.inline.ruler.before("escape", "math", _math)
+    rules: dict[str, Any] = {
+        "fence": _fence,
+        "code_block": _fence,
+        "image": _image,
+        "math": _formula,
+        "table_open": lambda *_: '<div class="table"><table>',
+        "table_close": lambda *_: "</table></div>",
+        "td_open": _cell,
+        "th_open": _cell,
+        "heading_open": _heading("<"),
+        "heading_close": _heading("</"),
+    }
+    for name, rule in rules.items():
+        parser.add_render_rule(name, lambda self, *given, rule=rule: rule(*given))
+    return parser
+
+
+Tokens = Sequence[Token]
+Environment = MutableMapping[str, Any]
+
+
+def _fence(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    token = tokens[index]
+    language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+    code = _coloured(token.content, language)
+    return f'<figure class="code"><figcaption>{escapeHtml(language)}</figcaption><pre>{code}</pre></figure>\n'
+
+
+def _coloured(code: str, language: str) -> str:
+    if not language or len(code) > MOST_CODE:
+        return escapeHtml(code)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return escapeHtml(code)
+    return str(highlight(code, lexer, _FORMATTER))
+
+
+def _image(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    token = tokens[index]
+    address = str(token.attrGet("src") or "")
+    words = escapeHtml(token.content or "image")
+    return f'<a class="remote-image" href="{escapeHtml(address)}">{words}</a>'
+
+
+def _cell(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    token = tokens[index]
+    side = str(token.attrGet("style") or "").removeprefix("text-align:")
+    return f'<{token.tag} class="{side}">' if side else f"<{token.tag}>"
+
+
+def _heading(begin: str) -> Callable[..., str]:
+    return lambda tokens, index, *_: f"{begin}h{min(6, int(tokens[index].tag[1]) + _BELOW)}>"
+
+
+#: How formulas begin and end, the longer first.
+_MATH = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
+
+
+def _math(state: StateInline, silent: bool) -> bool:
+    """Takes a formula for a formula, so that its backslashes and underscores stay."""
+    begin = state.pos
+    for opening, closing in _MATH:
+        if state.src.startswith(opening, begin):
+            end = _end_of_math(state.src, begin + len(opening), opening, closing)
+            if end is None:
+                return False
+            if not silent:
+                state.push("math", "", 0).content = state.src[begin:end]
+            state.pos = end
+            return True
+    return False
+
+
+def _end_of_math(text: str, start: int, opening: str, closing: str) -> int | None:
+    found = text.find(closing, start, start + _MOST_MATH)
+    if found <= start:
+        return None
+    end = found + len(closing)
+    if opening == "$":  # may be money: "$5 or $6"
+        inside, after = text[start:found], text[end : end + 1]
+        if inside != inside.strip() or "\n" in inside or after.isalnum():
+            return None
+    return end
+
+
+def _formula(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    return f'<code class="math">{escapeHtml(tokens[index].content)}</code>'
+
+
+_PARSERS = {(lines, linkify): _parser(lines, linkify) for lines in (False, True) for linkify in (False, True)}

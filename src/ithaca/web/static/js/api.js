@@ -1,0 +1,99 @@
+// Asking the server. Errors are `Problem`s, with the words of RFC 9457; no answer at all is `Offline`.
+
+const BASE = new URL("api/", document.baseURI);
+
+/** What the server refused. */
+export class Problem extends Error {
+  /** @param {number} status @param {any} members */
+  constructor(status, members) {
+    super(members?.detail ?? `The server answered ${status}.`);
+    this.status = status;
+    this.members = members ?? {};
+  }
+}
+
+/** The server cannot be reached. */
+export class Offline extends Error {
+  constructor() {
+    super("The server cannot be reached.");
+  }
+}
+
+/** Tells of `offline`, `online` and `signed-out`. */
+export const link = new EventTarget();
+let reached = true;
+
+/** @param {boolean} now */
+function reach(now) {
+  if (now !== reached) link.dispatchEvent(new Event(now ? "online" : "offline"));
+  reached = now;
+}
+
+/** A key that makes a repeated request happen once. */
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** An id as it stands in a path. @param {string} id */
+export const part = encodeURIComponent;
+
+/**
+ * The URL of a route. @param {string} path below `/api/`
+ * @param {Record<string, any>} [query] what is null or undefined is left out
+ */
+export function address(path, query = {}) {
+  const url = new URL(`./${path}`, BASE); // "./", or else `sessions:batch` would be of a scheme "sessions"
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+/**
+ * @param {string} method @param {string} path
+ * @param {{query?: Record<string, any>, body?: any, headers?: Record<string, string>, signal?: AbortSignal}} [more]
+ */
+async function ask(method, path, { query, body, headers = {}, signal } = {}) {
+  const sent = body instanceof Blob || body === undefined ? body : JSON.stringify(body);
+  const type = body === undefined || body instanceof Blob ? {} : { "content-type": "application/json" };
+  const key = method === "POST" ? { "idempotency-key": newKey() } : {};
+  const request = { method, body: sent, signal, headers: { ...type, ...key, ...headers } };
+  for (const wait of [300, 1500, null]) {
+    try {
+      const response = await fetch(address(path, query), request);
+      reach(true);
+      return await read(response);
+    } catch (error) {
+      if (error instanceof Problem || /** @type {any} */ (error).name === "AbortError") throw error;
+      if (wait === null || method === "PATCH") break;
+      await new Promise((go) => setTimeout(go, wait));
+    }
+  }
+  reach(false);
+  throw new Offline();
+}
+
+/** @param {Response} response */
+async function read(response) {
+  if (response.ok) return response.status === 204 ? null : await response.json();
+  const members = await response.json().catch(() => null);
+  if (response.status === 401) link.dispatchEvent(new Event("signed-out"));
+  throw new Problem(response.status, members);
+}
+
+/** @param {string} path @param {Record<string, any>} [query] @param {AbortSignal} [signal] */
+export const get = (path, query, signal) => ask("GET", path, { query, signal });
+/** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] */
+export const post = (path, body = undefined) => ask("POST", path, { body });
+/** @param {string} path @param {any} body @param {number} [revision] the one that was seen */
+export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision) });
+/** @param {string} path @param {any} body */
+export const put = (path, body) => ask("PUT", path, { body });
+/** @param {string} path @param {Record<string, any>} [query] */
+export const remove = (path, query) => ask("DELETE", path, { query });
+
+/** @param {number | undefined} revision @returns {Record<string, string>} */
+function seen(revision) {
+  return revision === undefined ? {} : { "if-match": `"${revision}"` };
+}

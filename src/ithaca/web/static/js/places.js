@@ -1,0 +1,43 @@
+// Addresses within the page: which view is shown, and going from one to another without loading anew.
+
+/**
+ * @typedef {{view: "home" | "session" | "archive" | "trash", id?: string, message?: string}} Place
+ */
+
+const BASE = new URL(document.baseURI);
+/** Tells of `moved`, when another place is shown. */
+export const places = new EventTarget();
+
+/** Where the page is. @returns {Place} */
+export function here() {
+  const path = location.pathname.slice(BASE.pathname.length);
+  const [first, second] = path.split("/");
+  if (first === "sessions" && second) {
+    const message = new URLSearchParams(location.search).get("message") ?? undefined;
+    return { view: "session", id: decodeURIComponent(second), message };
+  }
+  return { view: first === "archive" || first === "trash" ? first : "home" };
+}
+
+/** The address of a conversation, or of a message in it. @param {string} id @param {string} [message] */
+export function sessionPath(id, message) {
+  return `sessions/${encodeURIComponent(id)}${message ? `?message=${encodeURIComponent(message)}` : ""}`;
+}
+
+/** Goes there. @param {string} path below the page's base @param {{replace?: boolean}} [more] */
+export function go(path, { replace = false } = {}) {
+  const url = new URL(path, BASE);
+  history[replace ? "replaceState" : "pushState"](null, "", url);
+  places.dispatchEvent(new Event("moved"));
+}
+
+addEventListener("popstate", () => places.dispatchEvent(new Event("moved")));
+
+// A plain click on a link of the page's own stays in the page.
+document.addEventListener("click", (event) => {
+  const link = /** @type {Element} */ (event.target).closest?.("a[data-go]");
+  if (!(link instanceof HTMLAnchorElement) || event.defaultPrevented || event.button !== 0) return;
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  go(link.href);
+});

@@ -1,0 +1,133 @@
+"""A conversation as people read it."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from ithaca import ChatMessage
+from tests.web.conftest import Person
+from tests.web.given import MALICIOUS, PNG
+from tests.web.test_conversations import talk, toast
+
+
+def test_a_long_conversation_is_read_both_ways_without_a_jump(person: Person) -> None:
+    id = talk(person.manager, "Long", *(f"number {number}\n\n" + "line\n\n" * (number % 7) for number in range(1, 901)))
+    page = person.open(f"sessions/{id}")
+    expect(page.locator(".message").last).to_contain_text("number 900")
+    expect(page.locator(".message").last).to_be_in_viewport()
+    seen = scroll(page, -700, 60)
+    assert min(seen) < 750
+    assert page.locator(".message").count() <= 240
+    seen = scroll(page, 700, 80)
+    assert max(seen) > 890
+    expect(page.locator(".message").last).to_contain_text("number 900")
+
+
+def scroll(page: Page, by: int, times: int) -> list[int]:
+    """The numbers that came to the middle of the screen, one after another: none is skipped, none comes again."""
+    seen = page.evaluate(
+        """async ([by, times]) => {
+          const history = document.querySelector(".history"), seen = [];
+          for (let step = 0; step < times; step++) {
+            const before = [...history.querySelectorAll(".message")].find((m) => m.getBoundingClientRect().bottom > 60);
+            const [seq, at] = [before.dataset.seq, before.getBoundingClientRect().top];
+            const top = history.scrollTop;
+            history.scrollTop += by;
+            const moved = history.scrollTop - top;
+            await new Promise((go) => setTimeout(go, 60));
+            const now = history.querySelector(`[data-seq="${seq}"]`);
+            const jump = now ? Math.abs(now.getBoundingClientRect().top - (at - moved)) : 0;
+            if (jump > 2) throw new Error(`jumped by ${jump} at ${seq}`);
+            seen.push(Number(seq));
+          }
+          return seen;
+        }""",
+        [by, times],
+    )
+    assert seen == sorted(seen, reverse=by < 0)
+    return list(seen)
+
+
+def test_everything_that_a_message_may_hold_is_shown(person: Person) -> None:
+    id = person.manager.create_session(name="All").id
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    call = {"id": "c1", "type": "function", "function": {"name": "read_file", "arguments": '{"path": "log.csv"}'}}
+    person.manager.add_messages(
+        id,
+        [
+            ChatMessage("user", [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": PNG}}]),
+            ChatMessage("assistant", [{"type": "thinking", "thinking": "*hm*"}, {"type": "text", "text": "I see."}]),
+            ChatMessage("assistant", None, tool_calls=[call]),
+            ChatMessage("tool", "port,days", tool_call_id="c1", name="read_file"),
+            ChatMessage("assistant", "```python\nprint('code')\n```\n\n![Bay](https://example.com/bay.png)"),
+            ChatMessage("user", [picture, {"type": "unheard_of", "value": 1}]),
+            ChatMessage("user", "שלום, מה שלומך היום?"),
+        ],
+    )
+    page = person.open(f"sessions/{id}")
+    expect(page.locator(".message")).to_have_count(7)
+    page.locator(".thumbnail").click()
+    expect(page.locator("dialog.picture img")).to_be_visible()
+    page.keyboard.press("Escape")
+    for words, inside in (("Thoughts", "hm"), ("Calls read_file", '"path": "log.csv"'), ("Result", "port,days")):
+        fold = page.locator("details", has_text=words)
+        expect(fold.locator(".inside")).to_be_hidden()
+        fold.locator("summary").click()
+        expect(fold.locator(".inside")).to_contain_text(inside)
+    page.get_by_role("button", name="Copy the code").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "print('code')\n"
+    assert page.locator(".message").last.locator("p").evaluate("e => getComputedStyle(e).direction") == "rtl"
+    assert person.strayed == []
+    page.get_by_role("button", name="Show “Bay” from example.com").click()
+    expect(page.locator("iframe.remote-frame")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert person.strayed == ["https://example.com/bay.png"]
+    person.complaints = [words for words in person.complaints if "ERR_NAME_NOT_RESOLVED" not in words]
+
+
+def test_nothing_that_is_said_runs_loads_or_imitates_anything(person: Person) -> None:
+    id = talk(
+        person.manager, "<img src=x onerror='window.harmed=1'>", *MALICIOUS, model="<script>window.harmed=1</script>"
+    )
+    page = person.open(f"sessions/{id}")
+    expect(page.locator(".message").last).to_be_in_viewport()
+    for _ in range(20):
+        page.mouse.move(700, 400)
+        page.mouse.wheel(0, -800)
+    page.wait_for_timeout(200)
+    expect(page.locator(".row .name")).to_have_text(["<img src=x onerror='window.harmed=1'>"])
+    assert page.evaluate("window.harmed") is None
+    assert page.locator(".said :is(script, style, iframe, img, form, input, [id], [style])").count() == 0
+    assert person.strayed == []
+    assert page.url.startswith(person.address)
+
+
+def test_messages_are_copied_deleted_brought_back_and_forked(person: Person) -> None:
+    id = talk(person.manager, "Voyage", "first", "second", "third *here*")
+    second = person.manager.get_messages(id)[1].id
+    person.manager.edit_message(id, second, "second, but better", branch=True)
+    person.manager.add_message(id, ChatMessage("user", "and on"))
+    page = person.open(f"sessions/{id}")
+    expect(page.locator(".message")).to_have_count(3)
+
+    page.get_by_role("button", name="Previous version").click()
+    expect(page.locator(".message")).to_have_text(
+        [re.compile("first"), re.compile("second$", re.M), re.compile("third")]
+    )
+    expect(page.locator(".versions")).to_have_text("1 / 2")
+    page.locator(".message").last.hover()
+    page.locator(".message").last.get_by_role("button", name="Copy the message").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "third *here*"
+
+    page.locator(".message").last.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Delete the message").click()
+    expect(page.locator(".message")).to_have_count(2)
+    toast(page, "in the trash").get_by_text("Undo").click()
+    expect(page.locator(".message")).to_have_count(3)
+
+    page.locator(".message").first.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Fork from here").click()
+    expect(page.locator(".head h1")).to_have_text("Voyage (fork)")
+    expect(page.locator(".message")).to_have_count(1)
+    expect(page.locator(".row")).to_have_count(2)
+    assert [session.message_count for session in person.manager.list_sessions(sort="name")] == [3, 1]

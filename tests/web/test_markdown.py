@@ -1,0 +1,99 @@
+"""Markdown as HTML: what it looks like, and that it cannot do anything."""
+
+import re
+from html.parser import HTMLParser
+from time import perf_counter
+
+import pytest
+
+from ithaca.web.markdown import MOST_CHARACTERS, Markdown, rendered
+from tests.web.given import MALICIOUS
+
+TAGS = {
+    "a", "blockquote", "br", "code", "div", "em", "figcaption", "figure", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
+    "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+ATTRIBUTES = {"aria-label", "class", "dir", "href", "rel", "role", "start", "tabindex", "target", "title"}
+
+
+class Seen(HTMLParser):
+    """What a browser would find in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+
+@pytest.mark.parametrize("text", MALICIOUS)
+@pytest.mark.parametrize("lines", [False, True])
+def test_nothing_in_it_can_do_anything(text: str, lines: bool) -> None:
+    for tag, attributes in Seen(rendered(text, lines=lines)).tags:
+        assert tag in TAGS
+        assert set(attributes) <= ATTRIBUTES, (tag, attributes)
+        assert re.match(r"(https?://|mailto:)", attributes.get("href") or "mailto:"), attributes
+        if tag == "a":
+            assert attributes["rel"] == "noopener noreferrer nofollow"
+            assert attributes["target"] == "_blank"
+        names = (attributes.get("class") or "").split()
+        assert all(re.fullmatch(r"t-\w+|table|code|plain|math|remote-image|left|right|center", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("*a* **b** ~~c~~", '<p dir="auto"><em>a</em> <strong>b</strong> <s>c</s></p>\n'),
+        ("# a", '<h3 dir="auto">a</h3>'),
+        ("###### a", '<h6 dir="auto">a</h6>'),
+        ("a\nb", '<p dir="auto">a\nb</p>\n'),
+        ("$a_1 * b_1$ for $5 or $6", '<p dir="auto"><code class="math">$a_1 * b_1$</code> for $5 or $6</p>\n'),
+        (r"\(x_{1}\)", r'<p dir="auto"><code class="math">\(x_{1}\)</code></p>' "\n"),
+        ("3. x", '<ol start="3">\n<li dir="auto">x</li>\n</ol>\n'),
+    ],
+)  # fmt: skip
+def test_it_says_what_was_written(text: str, expected: str) -> None:
+    assert rendered(text) == expected
+
+
+def test_lines_of_a_person_stay_lines() -> None:
+    assert rendered("a\nb", lines=True) == '<p dir="auto">a<br>\nb</p>\n'
+
+
+def test_code_is_coloured_and_says_what_it_said() -> None:
+    html = rendered("```python\ndef f(x): return '<b>'\n```")
+    assert '<figcaption>python</figcaption><pre tabindex="0"><span class="t-k">def</span>' in html
+    assert re.sub("<[^>]+>", "", html) == "pythondef f(x): return '&lt;b&gt;'\n\n"
+
+
+def test_an_image_from_elsewhere_is_a_link_that_loads_nothing() -> None:
+    html = rendered("![The bay](https://example.com/bay.png)")
+    (_, (_, link)) = Seen(html).tags
+    assert (link["class"], link["href"]) == ("remote-image", "https://example.com/bay.png")
+    assert "src" not in html
+
+
+@pytest.mark.parametrize("piece", ["[", "![](", "*a ", "`", "$", "\\(", "> ", "- ", "|a", "<a ", "http://a", "a@b.c "])
+def test_no_text_keeps_the_server_busy(piece: str) -> None:
+    began = perf_counter()
+    rendered(piece * (20_000 // len(piece)))
+    assert perf_counter() - began < 5
+
+
+def test_a_text_that_is_too_long_for_it_is_shown_as_it_is() -> None:
+    html = rendered("*<b>*" * (MOST_CHARACTERS // 5 + 1))
+    assert Seen(html).tags == [("pre", {"class": "plain", "tabindex": "0"})]
+    assert "*&lt;b&gt;**&lt;b&gt;*" in html
+
+
+def test_what_was_made_is_remembered_within_bounds() -> None:
+    markdown = Markdown(cache_bytes=2_000)
+    for number in range(20):
+        markdown.html(f"text {number}")
+    assert [number for number in range(20) if markdown.knows(f"text {number}")] == list(range(12, 20))
+    assert markdown.html("text 12") == rendered("text 12")
+    markdown.html("text 20")
+    assert (markdown.knows("text 12"), markdown.knows("text 13")) == (True, False)
+    assert not markdown.knows("text 12", lines=True)
