@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import floor_postgres, floor_sqlite, given
-from ithaca import AsyncSessionManager, SessionManager
+from ithaca import AsyncSessionManager, ChatMessage, SessionManager
 
 Append: TypeAlias = Callable[[], object]
 AppendAwaited: TypeAlias = Callable[[], Awaitable[object]]
@@ -37,7 +37,7 @@ def threads_of_floor(database: str, *sessions: str) -> None:
 
 
 def _add(manager: SessionManager, session_id: str) -> object:
-    return manager.add_message(session_id, given.message(0))
+    return manager.add_message(session_id, ChatMessage(*_ROW))
 
 
 def tasks_of_ours(database: str, *sessions: str) -> None:
@@ -51,7 +51,7 @@ def tasks_of_ours(database: str, *sessions: str) -> None:
 
 
 def _add_awaited(manager: AsyncSessionManager, session_id: str) -> Awaitable[object]:
-    return manager.add_message(session_id, given.message(0))
+    return manager.add_message(session_id, ChatMessage(*_ROW))
 
 
 def tasks_of_floor(database: str, *sessions: str) -> None:

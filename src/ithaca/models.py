@@ -187,19 +187,18 @@ class ChatMessage(Record):
         id: str | None = None,
         created_at: datetime | None = None,
     ) -> None:
-        put = object.__setattr__
-        put(self, "role", role)
-        put(self, "content", content)
-        put(self, "metadata", {} if metadata is None else metadata)
-        put(self, "tool_calls", tool_calls)
-        put(self, "tool_call_id", tool_call_id)
-        put(self, "name", name)
-        put(self, "id", id)
-        put(self, "created_at", created_at)
-        put(self, "seq", None)
-        put(self, "tokens", None)
-        put(self, "edited_at", None)
-        put(self, "version_group", None)
+        _put_role(self, role)
+        _put_content(self, content)
+        _put_metadata(self, {} if metadata is None else metadata)
+        _put_tool_calls(self, tool_calls)
+        _put_tool_call_id(self, tool_call_id)
+        _put_name(self, name)
+        _put_id(self, id)
+        _put_created_at(self, created_at)
+        _put_seq(self, None)
+        _put_tokens(self, None)
+        _put_edited_at(self, None)
+        _put_version_group(self, None)
 
     @property
     def _keeps_all(self) -> bool:
@@ -246,6 +245,15 @@ class ChatMessage(Record):
 
 _CONSTRUCTOR_FIELDS = (
     "role", "content", "metadata", "tool_calls", "tool_call_id", "name", "id", "created_at",
+)  # fmt: skip
+
+# The slots of a message, which is frozen, as functions: `object.__setattr__` would look for each by its name.
+(
+    _put_role, _put_content, _put_metadata, _put_tool_calls, _put_tool_call_id, _put_name, _put_id, _put_created_at,
+    _put_seq, _put_tokens, _put_edited_at, _put_version_group,
+) = (
+    vars(ChatMessage)[name].__set__
+    for name in (*_CONSTRUCTOR_FIELDS, "seq", "tokens", "edited_at", "version_group")
 )  # fmt: skip
 
 

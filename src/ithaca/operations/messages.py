@@ -45,12 +45,14 @@ async def append(
         "session_id": session_id,
         "count": len(drafts),
         "now": now,
-        "at": max([draft["created_at"] for draft in drafts]),
+        "at": drafts[0]["created_at"] if len(drafts) == 1 else max([draft["created_at"] for draft in drafts]),
         "expected": expected,
         "ids": list(given_ids) or None,
     }
     first = await conn.append(session, drafts)
     if first is not None:
+        if len(drafts) == 1:
+            return [ChatMessage.from_row(draft_row(drafts[0], first))]
         return ChatMessage.from_rows(list(map(draft_row, drafts, numbers_from(first))))
     return await _append_rest(conn, scope, session_id, drafts, expected)
 
@@ -72,7 +74,10 @@ async def append_with_attachments(
 
 def appending(drafts: Sequence[Draft]) -> Operation[..., list[ChatMessage]]:
     """What appends these: messages without attachments are one statement."""
-    return append_with_attachments if any(draft["attachments"] for draft in drafts) else append
+    for draft in drafts:
+        if draft["attachments"]:
+            return append_with_attachments
+    return append
 
 
 async def _append_rest(

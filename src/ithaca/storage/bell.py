@@ -28,8 +28,9 @@ class Bell:
         return bool(self._callbacks) and not self._stop.is_set()
 
     def ring(self) -> None:
-        for callback in list(self._callbacks.values()):
-            callback()
+        if self._callbacks:
+            for callback in list(self._callbacks.values()):
+                callback()
 
     def pause(self, seconds: float) -> None:
         """Waits, but not past the end."""

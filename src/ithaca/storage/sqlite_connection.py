@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 import apsw
 
@@ -54,23 +54,26 @@ class SQLiteConnection:
     async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
         if session["ids"] is not None and self._holds_any(session):
             return None
-        taken = self._execute(TAKE_NUMBERS_OF_ANYBODY if session["owner"] is None else TAKE_NUMBERS, session).fetchall()
+        execute, session_id = self.db.execute, session["session_id"]
+        take = _TAKE_OF_ANYBODY if session["owner"] is None else _TAKE
+        taken: list[Any] = execute(take.text, take.values(session)).fetchall()
         if not taken:
             return None
-        first, revision, is_placed, is_sized, count, owner = cast(tuple[int, int, int, int, int, str], taken[0])
-        place = {"owner": owner, "session_id": session["session_id"]}
+        first, revision, is_placed, is_sized, count, owner = taken[0]
         if not is_placed:
-            self._execute(PLACE, place)
+            self._execute(PLACE, {"owner": owner, "session_id": session_id})
         if not is_sized:
-            self._execute(RESIZE, {**place, "size_class": size_class(count)})
+            resized = {"owner": owner, "session_id": session_id, "size_class": size_class(count)}
+            self._execute(RESIZE, resized)
         if len(drafts) == 1:
-            self._execute(INSERT_MESSAGE, {**drafts[0], **place, "seq": first})
+            execute(_INSERT.text, (owner, session_id, first, *_columns_of(drafts[0])))
         else:
-            await self.run_many(INSERT_MESSAGE, ({**d, **place, "seq": seq} for seq, d in enumerate(drafts, first)))
-        self._execute(RECORD_CHANGE, {**place, "kind": "messages added", "revision": revision, "now": session["now"]})
+            rows = ((owner, session_id, seq, *_columns_of(draft)) for seq, draft in enumerate(drafts, first))
+            self.db.executemany(_INSERT.text, rows)
+        execute(_RECORD, (owner, session_id, "messages added", revision, session["now"]))
         if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
             self._execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
-        return first
+        return int(first)
 
     def _holds_any(self, session: Params) -> bool:
         if session["owner"] is None:
@@ -110,6 +113,7 @@ def _translate(sql: str) -> Statement:
     text = re.sub(r"position\((:\w+) IN (\w+)\)", r"instr(\2, \1)", text)
     names = list(dict.fromkeys(re.findall(_PARAMETER, text)))
     text = re.sub(_PARAMETER, lambda found: f"?{names.index(found[1]) + 1}", text)
+    text = re.sub(r"\s*\n\s*", " ", text).strip()  # the driver goes through a statement's text at each call
     return _SQL.setdefault(sql, Statement(text, _values(names), lists))
 
 
@@ -120,6 +124,12 @@ def _values(names: Sequence[str]) -> Callable[[Params], tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda params: tuple(params[name] for name in names)
+
+
+# What an append executes, found beforehand; the columns of a message in the order of its statement.
+_TAKE, _TAKE_OF_ANYBODY, _INSERT = map(_translate, (TAKE_NUMBERS, TAKE_NUMBERS_OF_ANYBODY, INSERT_MESSAGE))
+_RECORD = _translate(RECORD_CHANGE).text
+_columns_of = itemgetter(*re.findall(_PARAMETER, INSERT_MESSAGE)[3:])
 
 
 def translated(error: BaseException) -> BaseException:

@@ -39,11 +39,8 @@ class FileLock:
             return
         if self._descriptor is None:
             self._descriptor = open_private(self._path)
-        for _ in range(LOOKS):
-            if self._take(self._descriptor):
-                return
-            time.sleep(BETWEEN_LOOKS)
-        self._wait(self._descriptor)
+        if not self._take(self._descriptor):
+            self._wait(self._descriptor)
 
     def acquire_within(self, seconds: float) -> bool:
         """Whether it could be acquired within a moment."""
@@ -76,6 +73,10 @@ class FileLock:
         return True
 
     def _wait(self, descriptor: int) -> None:
+        for _ in range(LOOKS):
+            time.sleep(BETWEEN_LOOKS)
+            if self._take(descriptor):
+                return
         turn = Turn(descriptor)
         try:
             threading.Thread(target=turn.wait_for, name="ithaca-turn", daemon=True).start()

@@ -117,7 +117,6 @@ class Writer:
         if not self.queue and not self._leading.locked():
             with self._leading:
                 if not self.queue:
-                    self._see_to_connection()
                     return self._run_alone(run, wait=True)
         return self._queue_up(run)
 
@@ -149,22 +148,26 @@ class Writer:
                 self._db.set_busy_timeout(self._busy_timeout)
 
     def _run_alone(self, run: Callable[[SQLiteConnection], T], *, wait: bool) -> T:
-        """Runs one operation as a transaction of its own."""
-        db = self._db
+        """Runs one operation as a transaction of its own. In the way of every append: it calls what it must."""
+        if not self._is_open:
+            self._see_to_connection()
+        lock, execute = self._between_processes, self._execute
         try:
             if wait:
-                self._between_processes.acquire()
-            elif not self._between_processes.acquire_within(A_MOMENT):
+                lock.acquire()
+            elif not lock.acquire_within(A_MOMENT):
                 raise DatabaseBusy("another process is writing")
-            db.execute("BEGIN IMMEDIATE")
+            execute("BEGIN IMMEDIATE")
             result = run(self._connection)
             self._place.check()
-            db.execute("COMMIT")
-        except apsw.Error as error:
-            raise translated(error) from error
-        finally:
+            execute("COMMIT")
+        except BaseException as error:
             self._roll_back()
-            self._between_processes.release()
+            if isinstance(error, apsw.Error):
+                raise translated(error) from error
+            raise
+        finally:
+            lock.release()
         self._bell.ring()
         return result
 
@@ -200,6 +203,7 @@ class Writer:
         if not self._is_open:
             self._db = self._open()
             self._connection = SQLiteConnection(self._db)
+            self._execute = self._db.execute
             self._is_open = True
 
     def tell(self, jobs: list[Job]) -> None:
