@@ -65,6 +65,8 @@ def test_what_is_wrong_with_the_service_is_named(file: Path) -> None:
     file.write_text("port = -1")
     with pytest.raises(ConfigurationError, match=r"port in .* it is '-1', not a whole number from 0 to 65535"):
         read_service_settings(environ=of(file))
+    with pytest.raises(ConfigurationError, match="workers cannot be used: it is 0, not from 1 to 1000"):
+        read_service_settings(workers=0, environ={})
     with pytest.raises(ConfigurationError, match="ITHACA_PORT cannot be used: it is '65536'"):
         read_service_settings(environ=of(file, ITHACA_PORT="65536"))
 

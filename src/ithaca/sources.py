@@ -24,8 +24,12 @@ OF_THE_SERVICE = frozenset(
     {
         "ITHACA_HOST",
         "ITHACA_PORT",
+        "ITHACA_WORKERS",
         "ITHACA_MAX_BODY_BYTES",
         "ITHACA_PRIVATE_ENDPOINTS",
+        "ITHACA_MAX_CONNECTIONS",
+        "ITHACA_SLOW_SECONDS",
+        "ITHACA_RATE",
         "ITHACA_STOP_SECONDS",
         "ITHACA_UNREGISTERED_ENDPOINTS",
     }

@@ -34,6 +34,10 @@ class Program:
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=60)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
@@ -66,9 +70,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_serves_until_it_is_told_to_end(database: str, number: int) -> None:
     with running(database, "--owner", "ann") as program:
         with program.client() as client:
-            assert client.get("/api/me").json() == {"owner": "ann", "rights": ["admin", "read", "write"]}
+            assert client.get("/api/me").json()["owner"] == "ann"
             make(client, id="s")
-            assert client.get("/", headers={"x-request-id": "r1"}).status_code == 404
+            assert client.get("/nowhere", headers={"x-request-id": "r1"}).status_code == 404
         status, log = program.end(number)
     assert status == 0
     lines = [json.loads(line) for line in log.splitlines()]

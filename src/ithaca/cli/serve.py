@@ -1,6 +1,7 @@
 """`ithaca serve`."""
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ def serve(
     here: Here,
     host: Annotated[str | None, option("--host", "The address to listen on; 127.0.0.1 unless told.", "ADDRESS")] = None,
     port: Annotated[int | None, option("--port", "The port; 8421 unless told, 0 for any.", "PORT")] = None,
+    workers: Annotated[int | None, option("--workers", "Processes that serve; 1 unless told.", "N")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Put a few conversations into an empty database.")] = False,
 ) -> None:
     """Serve the conversations over HTTP, to programs on this machine, until Ctrl-C.
@@ -20,31 +22,29 @@ def serve(
     Whoever may use this machine can read and change what --owner names; without it, what belongs to nobody.
     """
     try:
-        from ithaca.service import LocalOwner, read_service_settings
+        from ithaca.service import read_service_settings
+        from ithaca.service.access import for_this_machine
         from ithaca.service.logs import set_up_log
         from ithaca.service.running import address_of, listen
-        from ithaca.service.running import serve as run
+        from ithaca.service.workers import Plan, run
     except ModuleNotFoundError as error:
         here.fail(f"The service needs the package {error.name}: pip install 'ithaca[service]'.")
-    import asyncio
 
-    from ithaca import AsyncSessionManager
+    from ithaca import read_settings
 
-    settings = read_service_settings(host, port)
+    settings = read_service_settings(host, port, workers=workers)
     with listen(settings) as listener:
         if demo:
             _fill_if_empty(here)
         set_up_log()
-        access = LocalOwner(here.owner or "", only_from_here=True)
-
-        async def begin() -> None:
-            await run(AsyncSessionManager(here.database), settings, listener, access=access, ready=ready)
 
         def ready() -> None:
             here.report({"address": address_of(listener)}, f"Ithaca is at {address_of(listener)} (Ctrl-C ends it).")
             sys.stdout.flush()
 
-        asyncio.run(begin())
+        plan = Plan(read_settings(here.database), settings, partial(for_this_machine, here.owner or ""))
+        if not run(plan, listener, ready):
+            raise typer.Exit(1)
 
 
 def _fill_if_empty(here: Here) -> None:

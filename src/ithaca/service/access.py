@@ -22,6 +22,7 @@ from ithaca.web.markdown import Markdown
 
 if TYPE_CHECKING:
     from ithaca.service.live import Live
+    from ithaca.service.rates import Rates
 
 #: By what it is known who is asking: a key, or nothing but where the request comes from.
 Means: TypeAlias = Literal["key", "local"]
@@ -79,6 +80,11 @@ class LocalOwner:
         return Visitor(self.owner, ALL_RIGHTS)
 
 
+def for_this_machine(owner: str, manager: AsyncSessionManager) -> LocalOwner:
+    """Lets in whoever asks on this machine, as an owner."""
+    return LocalOwner(owner, only_from_here=True)
+
+
 def _is_from_here(connection: HTTPConnection) -> bool:
     host, origin = connection.headers.get("host", ""), connection.headers.get("origin")
     if origin is not None and origin != f"{connection.scope['scheme']}://{host}":
@@ -106,6 +112,7 @@ class Service:
     access: Access
     meters: Meters
     live: "Live"
+    rates: "Rates"
     markdown: Markdown = field(default_factory=Markdown)
 
 

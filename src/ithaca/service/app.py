@@ -18,6 +18,7 @@ from ithaca.service.meters import Meters
 from ithaca.service.openai.errors import PREFIX as OPENAI
 from ithaca.service.openai.errors import OpenAIErrors
 from ithaca.service.paths import WholeSegments
+from ithaca.service.rates import Rates
 from ithaca.service.routes import ROUTERS
 from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
@@ -50,6 +51,7 @@ def create_app(
     *,
     access: Access | None = None,
     page: bool = False,
+    meters: Meters | None = None,
     routers: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """The service on a manager, to be run by an ASGI server or mounted in another app.
@@ -57,8 +59,10 @@ def create_app(
     Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
     rights: let nobody else reach it. With `page`, the web page is at "/". `routers` come beside the app's own.
     """
-    access = access or LocalOwner()
-    service = Service(manager, settings or ServiceSettings(), access, Meters(), Live(manager, access))
+    settings, access = settings or ServiceSettings(), access or LocalOwner()
+    live, meters = Live(manager, access), meters or Meters()
+    meters.gauges["ithaca_event_listeners"] = lambda: len(live.listeners)
+    service = Service(manager, settings, access, meters, live, Rates(settings.rate))
     app = App(
         title="Ithaca",
         version=__version__,
@@ -71,7 +75,7 @@ def create_app(
             Middleware(Around, meters=service.meters),
             Middleware(OpenAIErrors),
             Middleware(AskFirst),
-            Middleware(LimitedBodies, most_bytes=service.settings.max_body_bytes),
+            Middleware(LimitedBodies, most_bytes=settings.max_body_bytes, slow_seconds=settings.slow_seconds),
             Middleware(Compression),
             Middleware(WholeSegments),
         ],

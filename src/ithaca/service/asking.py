@@ -3,10 +3,10 @@
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ithaca.errors import IthacaError
-from ithaca.service.access import visitor_of
+from ithaca.errors import IthacaError, NotSignedIn
+from ithaca.service.access import service_of, visitor_of
 from ithaca.service.paths import route_path
-from ithaca.service.problems import TYPES, answered
+from ithaca.service.problems import TYPES, Refused, answered
 
 #: Below these, everything is for who is known; so is a route that is yet to be written.
 _CLOSED = ("/api/", "/v1/")
@@ -24,11 +24,24 @@ class AskFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and is_closed(route_path(scope)):
             try:
-                await visitor_of(HTTPConnection(scope))
+                await _ask(HTTPConnection(scope))
             except IthacaError as error:
                 await answered(error).response()(scope, receive, send)
                 return
+            except Refused as refused:
+                await refused.answer.response()(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+
+async def _ask(connection: HTTPConnection) -> None:
+    """Asks who it is, and counts how often he comes; who isn't known is counted by his address."""
+    rates = service_of(connection).rates
+    try:
+        rates.spend(await visitor_of(connection))
+    except NotSignedIn:
+        rates.spend(connection.client.host if connection.client else None)
+        raise
 
 
 def is_closed(path: str) -> bool:

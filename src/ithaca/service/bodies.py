@@ -1,10 +1,14 @@
-"""How large the body of a request may be."""
+"""How large the body of a request may be, and how long it may take to come."""
 
 import asyncio
 import contextlib
+import sys
+import time
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ithaca.service.paths import route_path
 
 #: Uploads, which are taken in as they come and have a limit of their own.
 _UPLOADS = ("POST", "/api/attachments")
@@ -13,40 +17,60 @@ _UPLOADS = ("POST", "/api/attachments")
 LINGERING = 5.0
 
 
-class LimitedBodies:
-    """Refuses a body that is too large: at its `Content-Length`, or as soon as more has come."""
+#: Bytes that give a sender one second more.
+A_SECOND = 1024
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+
+class LimitedBodies:
+    """Refuses a body that is too slow, or too large: at its `Content-Length`, or as soon as more has come."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int, slow_seconds: float) -> None:
         self._app = app
         self._most = most_bytes
+        self._seconds = slow_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["method"], scope["path"]) == _UPLOADS:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limited = Limited(receive, send, self._most, dict(scope["headers"]).get(b"content-length", b""))
+        most = sys.maxsize if (scope["method"], route_path(scope)) == _UPLOADS else self._most
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        limited = Limited(receive, send, most, length, self._seconds)
         await self._app(scope, limited.receive, limited.send)
 
 
 class Limited:
-    """A request whose body is refused when it is too large, and its response."""
+    """A request whose body is refused when it is too large or too slow, and its response."""
 
-    def __init__(self, receive: Receive, send: Send, most_bytes: int, length: bytes) -> None:
+    def __init__(self, receive: Receive, send: Send, most_bytes: int, length: bytes, seconds: float) -> None:
         self._receive = receive
         self._send = send
         self._most = most_bytes
         self._left = most_bytes
         self._announced = int(length) if length.isdigit() else 0
+        #: Seconds that its sender may still keep us waiting; None when all has come.
+        self._seconds: float | None = seconds
         self._refused = False
 
     async def receive(self) -> Message:
-        """What came of the body. Raises an `HTTPException` when it is too much."""
+        """What came of the body. Raises an `HTTPException` when it is too much, or did not come in time."""
         if self._announced > self._most:
-            raise self._refusal()
-        message = await self._receive()
+            raise self._too_large()
+        message = await self._receive() if self._seconds is None else await self._in_time(self._seconds)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise self._refusal()
+            raise self._too_large()
+        return message
+
+    async def _in_time(self, seconds: float) -> Message:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, "The body did not come in time.", {"connection": "close"}) from None
+        waited, earned = time.monotonic() - began, len(message.get("body", b"")) / A_SECOND
+        self._seconds = seconds - waited + earned if message.get("more_body") else None
         return message
 
     async def send(self, message: Message) -> None:
@@ -69,6 +93,6 @@ class Limited:
                 while (await self._receive()).get("more_body", False):
                     pass
 
-    def _refusal(self) -> HTTPException:
+    def _too_large(self) -> HTTPException:
         self._refused = True
         return HTTPException(413, f"A body has at most {self._most} bytes.", {"connection": "close"})

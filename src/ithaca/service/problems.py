@@ -67,9 +67,18 @@ Members: TypeAlias = dict[str, Any]
 class Refused(Exception):
     """A request that is refused for how it was made, before the library is asked."""
 
+    #: More headers of the answer.
+    headers: Mapping[str, str] = {}
+
     def __init__(self, status: int, name: str, detail: str, **members: Any) -> None:
         self.status, self.name, self.detail, self.members = status, name, detail, members
         super().__init__(detail)
+
+    @property
+    def answer(self) -> Answer:
+        """The problem response."""
+        answer = problem(self.status, self.name, self.detail, self.members)
+        return Answer(answer.body, answer.status, {**answer.headers, **self.headers})
 
 
 def status_of(kind: type[IthacaError]) -> int:
@@ -148,7 +157,7 @@ def answered(error: IthacaError) -> Answer:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101
-    return problem(error.status, error.name, error.detail, error.members).response()
+    return error.answer.response()
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -164,7 +173,13 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 #: What the framework refuses before a route is asked.
-_HTTP_NAMES = {404: "NoSuchRoute", 405: "MethodNotAllowed", 413: "BodyTooLarge", 415: "UnsupportedMediaType"}
+_HTTP_NAMES = {
+    404: "NoSuchRoute",
+    405: "MethodNotAllowed",
+    408: "TooSlow",
+    413: "BodyTooLarge",
+    415: "UnsupportedMediaType",
+}
 _HTTP_DETAILS = {404: "There is no such route.", 405: "This route does not take this method."}
 
 

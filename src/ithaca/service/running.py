@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,6 +16,8 @@ from fastapi import FastAPI
 from ithaca import AsyncSessionManager, ConfigurationError
 from ithaca.service.access import Access, Service, is_local
 from ithaca.service.app import create_app
+from ithaca.service.connections import Config
+from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
 
 #: Connections that wait to be taken.
@@ -51,34 +55,48 @@ async def serve(
     listener: socket.socket,
     *,
     access: Access | None = None,
+    meters: Meters | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new connection, lets requests under way end, and closes."""
     async with manager:
-        server = Server(create_app(manager, settings, access=access, page=True), settings)
+        app = create_app(manager, settings, access=access, meters=meters, page=True)
+        server = Server(app, settings)
+        writing = asyncio.create_task(server.meters.keep_writing())
         ready()
-        await server.serve(sockets=[listener])
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            writing.cancel()
+
+
+def until_done(serving: Coroutine[Any, Any, None]) -> None:
+    """Runs an event loop for it, a quick one where there is one."""
+    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
+        runner.run(serving)
+
+
+def room_for_connections() -> None:
+    """Lets the process have as many files open as it may: each connection is one."""
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, which ends by returning: what stands around it is closed in order."""
 
     def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
-        self._service: Service = app.state.ithaca
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            timeout_graceful_shutdown=settings.stop_seconds,
-        )
-        super().__init__(config)
+        service: Service = app.state.ithaca
+        self.meters, self._live = service.meters, service.live
+        super().__init__(Config(app, settings))
+        self.meters.gauges["ithaca_http_connections"] = lambda: len(self.server_state.connections)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams of live events, which would never end by themselves, and then as uvicorn does."""
-        self._service.live.close()
+        self._live.close()
         await super().shutdown(sockets)
 
     @contextmanager

@@ -4,7 +4,11 @@
 |---|---|---|
 | `ITHACA_HOST` | the address to listen on | `127.0.0.1` |
 | `ITHACA_PORT` | the port to listen on; 0: any that is free | 8421 |
+| `ITHACA_WORKERS` | processes that serve; one that dies is started again | 1 |
 | `ITHACA_MAX_BODY_BYTES` | the largest body of a request, but for uploaded attachments | 256 MiB |
+| `ITHACA_MAX_CONNECTIONS` | connections that a process has open at once | 10000 |
+| `ITHACA_SLOW_SECONDS` | seconds that a client may keep a process waiting: for a request, or to read the answer | 60 |
+| `ITHACA_RATE` | requests a second of one who asks, counted by each process; 0: any number | 1000 |
 | `ITHACA_STOP_SECONDS` | seconds that requests under way have to end when the server is stopped | 30 |
 | `ITHACA_UNREGISTERED_ENDPOINTS` | `allow`: sessions may be answered by any URL that they have | `refuse` |
 | `ITHACA_PRIVATE_ENDPOINTS` | `allow`: everybody's own endpoints may lie in private networks and here | `refuse` |
@@ -14,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any
 
+from ithaca.errors import ConfigurationError
 from ithaca.sources import PREFIX, Sources
 
 
@@ -25,8 +30,18 @@ class ServiceSettings:
     host: str = "127.0.0.1"
     #: 0: any that is free.
     port: int = 8421
+    #: Processes that serve.
+    workers: int = 1
     #: The largest body of a request, but for uploaded attachments, which have a limit of their own.
     max_body_bytes: int = 256 * 1024 * 1024
+    #: Connections that a process has open at once.
+    max_connections: int = 10_000
+    #: Seconds that a client may keep a process waiting: for a request's head, for its body (and after that at least a
+    #: KiB for each second), or to read the answer.
+    slow_seconds: int = 60
+    #: Requests a second of one who asks, by key or user, or by address where he isn't known; ten seconds' worth of them
+    #: may come at once. Each process counts for itself. 0: any number.
+    rate: int = 1000
     #: Seconds that requests under way have to end when the server is stopped.
     stop_seconds: int = 30
     #: Whether sessions may be answered by any URL that they have, or only by registered endpoints.
@@ -40,13 +55,19 @@ def read_service_settings(
     host: str | None = None,
     port: int | None = None,
     *,
+    workers: int | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> ServiceSettings:
     """The settings from the environment and the file below it, with what the caller gave standing over both."""
     given = Sources.read(environ)
     settings = ServiceSettings(**{each.name: _read(given, each) for each in fields(ServiceSettings)})
-    said = {"host": host, "port": port}
-    return replace(settings, **{name: value for name, value in said.items() if value is not None})  # type: ignore[arg-type]
+    said: dict[str, Any] = {"host": host, "port": port, "workers": workers}
+    said = {name: value for name, value in said.items() if value is not None}
+    for name in said.keys() & _BOUNDS.keys():
+        least, most = _BOUNDS[name]
+        if not least <= said[name] <= most:
+            raise ConfigurationError(name, f"it is {said[name]}, not from {least} to {most}")
+    return replace(settings, **said)
 
 
 def variable_of(name: str) -> str:
@@ -70,4 +91,4 @@ def _read(given: Sources, field: "Field[Any]") -> Any:
 
 
 #: The least and the most of whole numbers.
-_BOUNDS = {"port": (0, 65_535)}
+_BOUNDS = {"port": (0, 65_535), "workers": (1, 1000), "max_connections": (1, 2**40), "slow_seconds": (1, 2**40)}

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from ithaca import AsyncSessionManager, IthacaError, Session
+from ithaca import AsyncSessionManager, InvalidArgument, IthacaError, Session
 from ithaca.arguments import SortBy
-from ithaca.service.access import Owned
+from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import JSON_LINES, Answer, accepts_lines, json_lines
 from ithaca.service.pages import Cursor, Limit, every, page_answer
 from ithaca.service.parameters import Attached, wanted
@@ -116,8 +116,10 @@ async def list_folders(manager: Owned, archived: bool | None = None) -> Response
 
 
 @router.post("/sessions", status_code=201, response_model=SessionShape)
-async def create_session(manager: Owned, once: Repeatable, body: NewSession) -> Response:
+async def create_session(request: Request, manager: Owned, once: Repeatable, body: NewSession) -> Response:
     """Make a session."""
+    if body.incognito and service_of(request).settings.workers > 1:
+        raise InvalidArgument("incognito", True, "false where several processes serve: it is in the memory of one")
     return await once.of(manager, lambda m: m.create_session(**body.arguments()), made)
 
 
