@@ -5,7 +5,6 @@ is enough for what nobody can guess, and unlike a password it need not be slow t
 """
 
 import hashlib
-import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -76,7 +75,9 @@ class NewAccessKey:
 
 def new_token(prefix: str = "") -> str:
     """A secret that nobody can guess."""
-    return prefix + secrets.token_urlsafe(_BYTES)
+    from secrets import token_urlsafe
+
+    return prefix + token_urlsafe(_BYTES)
 
 
 def digest_of(token: object, field: str = "token") -> str:
