@@ -30,6 +30,7 @@ OF_THE_SERVICE = frozenset(
         "ITHACA_MAX_CONNECTIONS",
         "ITHACA_SLOW_SECONDS",
         "ITHACA_RATE",
+        "ITHACA_TRACES",
         "ITHACA_STOP_SECONDS",
         "ITHACA_UNREGISTERED_ENDPOINTS",
     }

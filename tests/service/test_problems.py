@@ -1,6 +1,8 @@
 """What went wrong, as RFC 9457 has it: every error of the library, and whatever else can happen."""
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,17 @@ def test_a_database_that_is_gone_is_said_to_be(servers: Servers, tmp_path: Path,
             assert "host" not in answer.text
             assert "test_" not in answer.text
         assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_schema_that_was_changed_under_the_server_is_said_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "newer.db"
+    with served(f"sqlite:///{file}") as running:
+        client = running.client()
+        assert client.get("/readyz").json() == {"status": "ready"}
+        with closing(sqlite3.connect(file)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            db.execute(f"PRAGMA user_version = {version + 1}")
+        assert (client.get("/readyz").status_code, client.get("/readyz").json()["error"]) == (503, "SchemaTooNew")
 
 
 def test_the_log_names_requests_by_their_routes(server: Served, alice: httpx.Client, caplog: Any) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from ithaca.config import Settings
 from ithaca.connection import Operation, P
 from ithaca.errors import ManagerClosed
+from ithaca.observing import observed
 from ithaca.storage import open_async_storage
 from ithaca.storage.bell import Bell
 from ithaca.storage.protocol import AsyncStorage
@@ -38,13 +39,19 @@ class OpenedWhenUsed:
         return self._storage.bell
 
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await (self._storage or await self.open()).read(op, *args, **kwargs)
+        storage = self._storage or await self.open()
+        with observed(op):
+            return await storage.read(op, *args, **kwargs)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await (self._storage or await self.open()).write(op, *args, **kwargs)
+        storage = self._storage or await self.open()
+        with observed(op):
+            return await storage.write(op, *args, **kwargs)
 
     async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await (self._storage or await self.open()).write_if_free(op, *args, **kwargs)
+        storage = self._storage or await self.open()
+        with observed(op):
+            return await storage.write_if_free(op, *args, **kwargs)
 
     async def scrub(self, *, whole: bool) -> None:
         await (self._storage or await self.open()).scrub(whole=whole)

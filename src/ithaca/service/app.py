@@ -1,7 +1,7 @@
 """The app: routes by noun under `/api`, problems for errors, and what stands around every request."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
@@ -22,13 +22,21 @@ from ithaca.service.rates import Rates
 from ithaca.service.routes import ROUTERS
 from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
+from ithaca.service.traces import Traces
 from ithaca.service.wire.shapes import ProblemShape
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 _DESCRIPTION = """Keeps conversations between people and language models.
 
 Whatever is changed takes `If-Match` with the `ETag` of what you have seen, and every POST an `Idempotency-Key`.
 What went wrong is a problem response (RFC 9457).
 """
+
+
+#: FastAPI would put paths, with ids in them, into spans, and exceptions' words into logs.
+_NONE_OF_ITS_OWN: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 
 class App(FastAPI):
@@ -52,6 +60,7 @@ def create_app(
     access: Access | None = None,
     page: bool = False,
     meters: Meters | None = None,
+    traces: "TracerProvider | None" = None,
     routers: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """The service on a manager, to be run by an ASGI server or mounted in another app.
@@ -71,7 +80,9 @@ def create_app(
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NONE_OF_ITS_OWN,
         middleware=[
+            *([] if traces is None else [Middleware(Traces, provider=traces)]),
             Middleware(Around, meters=service.meters),
             Middleware(OpenAIErrors),
             Middleware(AskFirst),

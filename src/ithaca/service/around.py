@@ -20,6 +20,10 @@ _log = logging.getLogger("ithaca.service.requests")
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
+#: Where a request remembers its trace.
+TRACE_ID = "ithaca.trace_id"
+
+
 class ResponseCut(Exception):
     """A response was cut off, for a reason that stands in the log before this."""
 
@@ -51,13 +55,15 @@ class Around:
 
     def _note(self, scope: Scope, sent: "Sent", seconds: float) -> None:
         method, route, status = scope["method"], _route(scope), sent.status or 499
-        self._meters.count(method if method in _METHODS else "OTHER", route, status, seconds)
+        self._meters.count(method if method in METHODS else "OTHER", route, status, seconds)
         milliseconds = round(seconds * 1000, 1)
-        facts = {"request_id": sent.id, "method": method, "route": route, "status": status, "ms": milliseconds}
+        trace = {"trace_id": scope[TRACE_ID]} if TRACE_ID in scope else {}
+        facts = {"request_id": sent.id, **trace, "method": method, "route": route, "status": status, "ms": milliseconds}
         _log.info("%s %s %s %s ms", method, route, status, milliseconds, extra={"facts": facts})
 
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+#: The others are anybody's invention, and no labels.
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class Sent:

@@ -19,6 +19,7 @@ from ithaca.service.app import create_app
 from ithaca.service.connections import Config
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
+from ithaca.service.traces import exporting
 
 #: Connections that wait to be taken.
 _BACKLOG = 2048
@@ -59,15 +60,16 @@ async def serve(
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new connection, lets requests under way end, and closes."""
-    async with manager:
-        app = create_app(manager, settings, access=access, meters=meters, page=True)
-        server = Server(app, settings)
-        writing = asyncio.create_task(server.meters.keep_writing())
-        ready()
-        try:
-            await server.serve(sockets=[listener])
-        finally:
-            writing.cancel()
+    with exporting(settings) as traces:
+        async with manager:
+            app = create_app(manager, settings, access=access, meters=meters, traces=traces, page=True)
+            server = Server(app, settings)
+            writing = asyncio.create_task(server.meters.keep_writing())
+            ready()
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                writing.cancel()
 
 
 def until_done(serving: Coroutine[Any, Any, None]) -> None:

@@ -9,6 +9,7 @@
 | `ITHACA_MAX_CONNECTIONS` | connections that a process has open at once | 10000 |
 | `ITHACA_SLOW_SECONDS` | seconds that a client may keep a process waiting: for a request, or to read the answer | 60 |
 | `ITHACA_RATE` | requests a second of one who asks, counted by each process; 0: any number | 1000 |
+| `ITHACA_TRACES` | `on`: traces are sent as OpenTelemetry's `OTEL_…` variables say; needs `ithaca[otel]` | `off` |
 | `ITHACA_STOP_SECONDS` | seconds that requests under way have to end when the server is stopped | 30 |
 | `ITHACA_UNREGISTERED_ENDPOINTS` | `allow`: sessions may be answered by any URL that they have | `refuse` |
 | `ITHACA_PRIVATE_ENDPOINTS` | `allow`: everybody's own endpoints may lie in private networks and here | `refuse` |
@@ -42,6 +43,8 @@ class ServiceSettings:
     #: Requests a second of one who asks, by key or user, or by address where he isn't known; ten seconds' worth of them
     #: may come at once. Each process counts for itself. 0: any number.
     rate: int = 1000
+    #: "on": traces are sent as OpenTelemetry's own variables say.
+    traces: str = "off"
     #: Seconds that requests under way have to end when the server is stopped.
     stop_seconds: int = 30
     #: Whether sessions may be answered by any URL that they have, or only by registered endpoints.
@@ -78,8 +81,13 @@ def variable_of(name: str) -> str:
 def _read(given: Sources, field: "Field[Any]") -> Any:
     name = variable_of(field.name)
     text = given.get(name)
-    if text is None or field.type is str:
-        return text or field.default
+    if text is None:
+        return field.default
+    if field.type is str:
+        allowed = _WORDS.get(field.name, (text,))
+        if text not in allowed:
+            raise given.refuse(name, f"it is {text!r}, not {' or '.join(map(repr, allowed))}")
+        return text
     if field.type is bool:
         if text not in ("allow", "refuse"):
             raise given.refuse(name, f"it is {text!r}, not 'allow' or 'refuse'")
@@ -89,6 +97,9 @@ def _read(given: Sources, field: "Field[Any]") -> Any:
         raise given.refuse(name, f"it is {text!r}, not a whole number from {least} to {most}")
     return int(text)
 
+
+#: What some may be.
+_WORDS = {"traces": ("off", "on")}
 
 #: The least and the most of whole numbers.
 _BOUNDS = {"port": (0, 65_535), "workers": (1, 1000), "max_connections": (1, 2**40), "slow_seconds": (1, 2**40)}

@@ -4,12 +4,15 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from ithaca import DatabaseUnavailable, IthacaError
+from ithaca import DatabaseUnavailable, IthacaError, SchemaOutOfDate, SchemaTooNew
 from ithaca.service.access import service_of
 from ithaca.service.answers import Answer
 from ithaca.service.problems import problem_of
 
 router = APIRouter(tags=["operation"], include_in_schema=False)
+
+#: An owner who has nothing: asking about him reads nothing of what others have.
+_NOBODY = "nobody, asked about by readyz"
 
 _NEVER_KEPT = {"cache-control": "no-store"}
 
@@ -28,12 +31,21 @@ async def readyz(request: Request) -> Response:
     """Whether requests can be answered: the database is there, with the schema of this release."""
     try:
         async with asyncio.timeout(_PATIENCE):
-            await service_of(request).manager.latest_cursor()
+            await _check(request)
     except TimeoutError:
         return problem_of(DatabaseUnavailable("it does not answer")).response(**_NEVER_KEPT)
     except IthacaError as error:
         return problem_of(error).response(**_NEVER_KEPT)
     return Answer.of({"status": "ready"}).response(**_NEVER_KEPT)
+
+
+async def _check(request: Request) -> None:
+    """Raises unless the database answers, with the schema that it had when it was opened, which is this release's."""
+    found = (await service_of(request).manager.for_owner(_NOBODY).info()).schema_version
+    state = request.app.state
+    state.ithaca_schema = expected = getattr(state, "ithaca_schema", found)
+    if found != expected:
+        raise SchemaTooNew(found, expected) if found > expected else SchemaOutOfDate(found, expected)
 
 
 @router.get("/metrics")
