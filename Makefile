@@ -63,6 +63,7 @@ lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGR
 	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
 	$(LOCK) --extra postgres --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
 	$(LOCK) --extra replies --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
+	$(LOCK) --all-extras --group build --constraint requirements/dev.lock --output-file requirements/deploy.lock
 	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt
 
 .PHONY: setup

@@ -76,6 +76,18 @@ def test_a_file_that_is_named_has_to_be_there(file: Path) -> None:
         read_settings("x", environ=of(file))
 
 
+def test_the_databases_password_may_lie_in_a_file_of_its_own(file: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("p@ss/word\n")
+    environ = {"ITHACA_DATABASE_URL": "postgresql://me@db:1/x?a=b", "ITHACA_DATABASE_PASSWORD_FILE": str(secret)}
+    assert read_settings(environ=environ).database == "postgresql://me:p%40ss%2Fword@db:1/x?a=b"
+    for url in ("chats.db", "postgresql://db/x", "postgresql://me:known@db/x"):
+        with pytest.raises(ConfigurationError, match="takes a PostgreSQL URL with a user and without a password"):
+            read_settings(environ=environ | {"ITHACA_DATABASE_URL": url})
+    with pytest.raises(ConfigurationError, match="ITHACA_DATABASE_PASSWORD_FILE cannot be used: it cannot be read"):
+        read_settings(environ=environ | {"ITHACA_DATABASE_PASSWORD_FILE": f"{tmp_path}/none"})
+
+
 def test_several_keys_are_a_list(file: Path) -> None:
     file.write_text('secret_key = ["new", "old"]')
     file.chmod(0o600)

@@ -3,6 +3,7 @@
 | variable | what it sets | default |
 |---|---|---|
 | `ITHACA_DATABASE_URL` | where conversations are kept | `ithaca.db` in the platform's user data folder |
+| `ITHACA_DATABASE_PASSWORD_FILE` | a file with the password that belongs into the URL of a PostgreSQL database | none |
 | `ITHACA_DURABILITY` | `full`: survives a power cut; `relaxed`: survives a killed process | `full` |
 | `ITHACA_BUSY_TIMEOUT` | seconds to wait for another process's lock | 30 |
 | `ITHACA_SECRET_KEY` | the keys that encrypt headers, newest first, separated by commas | the key file |
@@ -20,13 +21,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ithaca.errors import ConfigurationError
 from ithaca.sources import PREFIX, Sources
 
 Durability: TypeAlias = Literal["full", "relaxed"]
 Tokens: TypeAlias = Literal["estimate", "o200k"]
+
+#: The variable that names the file of a password.
+PASSWORD_FILE = "ITHACA_DATABASE_PASSWORD_FILE"  # noqa: S105, a name
 
 Word = TypeVar("Word", bound=str)
 
@@ -88,11 +92,11 @@ def read_settings(
     Raises `ConfigurationError`, which names the setting, and the file where it stands in one.
     """
     given = Sources.read(environ)
-    given.check_known(NAMES.values())
+    given.check_known((*NAMES.values(), PASSWORD_FILE))
     plain = Settings("")
     file = given.get("ITHACA_SECRET_KEY_FILE")
     return Settings(
-        database=os.fspath(database) if database else given.get("ITHACA_DATABASE_URL") or default_database(),
+        database=os.fspath(database) if database else _database(given),
         durability=_durability(durability, given),
         busy_timeout=_number(given, "ITHACA_BUSY_TIMEOUT", plain.busy_timeout),
         secret_key=given.get("ITHACA_SECRET_KEY"),
@@ -102,6 +106,22 @@ def read_settings(
         cache_bytes=int(_number(given, "ITHACA_CACHE_BYTES", plain.cache_bytes)),
         limits=_limits(given),
     )
+
+
+def _database(given: Sources) -> str:
+    """The URL or path, with the password that lies in a file of its own."""
+    url = given.get("ITHACA_DATABASE_URL") or default_database()
+    if PASSWORD_FILE not in given:
+        return url
+    parts = urlsplit(url)
+    if not parts.scheme.startswith("postgres") or parts.username is None or parts.password is not None:
+        raise given.refuse(PASSWORD_FILE, "it takes a PostgreSQL URL with a user and without a password")
+    try:
+        password = quote(Path(given[PASSWORD_FILE]).read_text(encoding="utf-8").rstrip("\r\n"), safe="")
+    except (OSError, UnicodeDecodeError) as error:
+        raise given.refuse(PASSWORD_FILE, f"it cannot be read: {error}") from error
+    user, _, where = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{password}@{where}"))
 
 
 def default_database() -> str:

@@ -42,7 +42,7 @@ def config(here: Here) -> None:
 
 
 def _all(here: Here, sources: "Sources") -> Iterator[Setting]:
-    from ithaca.config import NAMES, read_settings, without_password
+    from ithaca.config import NAMES, PASSWORD_FILE, read_settings, without_password
 
     settings = read_settings(here.database)
     for field, name in NAMES.items():
@@ -50,6 +50,7 @@ def _all(here: Here, sources: "Sources") -> Iterator[Setting]:
         where = sources.where(name) or "default"
         if field == "database":
             yield Setting(name, without_password(value), "option" if here.database else where)
+            yield Setting(PASSWORD_FILE, sources.get(PASSWORD_FILE), sources.where(PASSWORD_FILE) or "default")
         else:
             yield Setting(name, _shown(field, value), where)
     for name, value in _of_the_service():
