@@ -17,6 +17,10 @@ if TYPE_CHECKING:
         AttachmentReference,
         Collected,
     )
+    from ithaca.client import (
+        AsyncClient,
+        Client,
+    )
     from ithaca.config import (
         Limits,
         Settings,
@@ -77,6 +81,8 @@ if TYPE_CHECKING:
         SchemaTooNew,
         SecretError,
         SecretKeyInvalid,
+        ServerUnavailable,
+        ServiceError,
         SessionExists,
         SessionNotFound,
         StillRunning,
@@ -134,6 +140,10 @@ _MODULES = {
         "Attachment",
         "AttachmentReference",
         "Collected",
+    ),
+    "client": (
+        "AsyncClient",
+        "Client",
     ),
     "config": (
         "Limits",
@@ -195,6 +205,8 @@ _MODULES = {
         "SchemaTooNew",
         "SecretError",
         "SecretKeyInvalid",
+        "ServerUnavailable",
+        "ServiceError",
         "SessionExists",
         "SessionNotFound",
         "StillRunning",
@@ -247,12 +259,14 @@ __all__ = [
     "AccessKeyNotFound",
     "AlreadyDone",
     "AmbiguousId",
+    "AsyncClient",
     "AsyncSessionManager",
     "Attachment",
     "AttachmentNotFound",
     "AttachmentReference",
     "Change",
     "ChatMessage",
+    "Client",
     "Collected",
     "Compaction",
     "ConfigurationError",
@@ -320,6 +334,8 @@ __all__ = [
     "SearchHit",
     "SecretError",
     "SecretKeyInvalid",
+    "ServerUnavailable",
+    "ServiceError",
     "Session",
     "SessionExists",
     "SessionManager",

@@ -5,7 +5,7 @@ is enough for what nobody can guess, and unlike a password it need not be slow t
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
@@ -19,6 +19,9 @@ from ithaca.errors import Described, InvalidArgument
 Right: TypeAlias = Literal["read", "write", "admin"]
 
 RIGHTS: tuple[Right, ...] = get_args(Right)
+
+#: What a key is for unless told.
+USUAL: Sequence[Right] = ("read", "write")
 
 #: How a key begins: so people, and programs that look for secrets in the wrong place, know one when they see it.
 KEY_PREFIX = "ithaca_"

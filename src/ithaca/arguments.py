@@ -5,13 +5,13 @@ value is refused in the caller's own thread and before anything is written.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 from ithaca.access import key_columns
 from ithaca.attached import digest_in
-from ithaca.config import Limits
+from ithaca.config import Limits, Settings
 from ithaca.content import (
     MOST,
     Draft,
@@ -64,10 +64,15 @@ from ithaca.operations.search import Wanted
 from ithaca.operations.statements import size_class, slot_of
 from ithaca.query import Query, parse
 from ithaca.retention import ages
+from ithaca.secrets import Vault
 from ithaca.usage import day_number, keys, record_columns
 
 #: Messages on either side of a hit that a search brings along.
 MOST_NEIGHBOURS = 20
+
+
+#: But for ids, which fit into an address, and for a depth that Python can tell.
+_NO_LIMITS = Limits(**{limit.name: MOST for limit in fields(Limits)} | {"max_depth": 300, "max_id_bytes": 2_000})
 
 
 class Unset:
@@ -90,6 +95,11 @@ class Door:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+
+    @classmethod
+    def of_a_client(cls) -> "Door":
+        """The door before a server, whose business limits, tokens and secrets are."""
+        return cls(Scope(None, Vault(Settings("")), _NO_LIMITS, count_tokens=lambda _: 0))
 
     def confined_to(self, owner: str) -> "Door":
         return Door(replace(self.scope, owner=owner))
@@ -386,8 +396,8 @@ class Door:
     # What happens once
 
     def claim(self, key: object, fingerprint: object) -> Claim:
-        named = identifier("key", key, self._limits)
-        return Claim(named, label("fingerprint", fingerprint, self._limits, empty=True))
+        usual = Limits()  # what others want to store has its own
+        return Claim(identifier("key", key, usual), label("fingerprint", fingerprint, usual, empty=True))
 
     # Who may ask
 

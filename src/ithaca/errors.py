@@ -46,7 +46,9 @@
      ├── StorageError
      │    ├── DatabaseBusy
      │    ├── DatabaseUnavailable
-     │    └── ManagerClosed
+     │    ├── ManagerClosed
+     │    ├── ServerUnavailable
+     │    └── ServiceError
      ├── AccessError
      │    ├── NotSignedIn
      │    └── NotAllowed
@@ -111,6 +113,8 @@ __all__ = [
     "SchemaTooNew",
     "SecretError",
     "SecretKeyInvalid",
+    "ServerUnavailable",
+    "ServiceError",
     "SessionExists",
     "SessionNotFound",
     "StillRunning",
@@ -543,6 +547,33 @@ class ManagerClosed(StorageError):
 
     def __init__(self) -> None:
         super().__init__(reason="closed")
+
+
+class ServerUnavailable(StorageError):
+    """The server {address} cannot be reached: {reason}.
+
+    A change that was asked for may have been made, where the connection broke before the answer came.
+    """
+
+    address: str
+
+    def __init__(self, address: str, reason: str) -> None:
+        IthacaError.__init__(self, address=address, reason=reason)
+
+
+class ServiceError(StorageError):
+    """The server answered {status} {error}: {reason}
+
+    What a server may answer that the library itself never raises: a body that is too large, an address where no Ithaca
+    is, a fault of the server.
+    """
+
+    status: int
+    #: As the problem response names it; "" if what answered wasn't Ithaca.
+    error: str
+
+    def __init__(self, status: int, error: str, reason: str) -> None:
+        IthacaError.__init__(self, status=status, error=error, reason=reason)
 
 
 class AccessError(IthacaError):

@@ -1,14 +1,17 @@
 """Bytes on their way in, piece by piece: regrouped into chunks, counted, hashed, and checked, in constant memory."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, ParamSpec, TypeVar
 
 from ithaca.attached import Attached, Place
 from ithaca.config import Limits
 from ithaca.content import new_id
 from ithaca.errors import Described, InvalidArgument
 from ithaca.media_types import HEAD, contradiction, plain_media_type
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Bytes that are taken from a file at a time.
 PIECE = 1024 * 1024
@@ -52,8 +55,7 @@ class Upload:
 
         Raises `InvalidArgument` for what is not bytes, is too much, or is not of the media type.
         """
-        if not isinstance(piece, (bytes, bytearray, memoryview)):
-            raise InvalidArgument("data", Described(f"pieces of {type(piece).__name__}"), "bytes, or pieces of bytes")
+        piece = _bytes_like(piece)
         self._pending += piece
         self._hash.update(piece)
         before, self.size = self.size, self.size + memoryview(piece).nbytes
@@ -107,3 +109,40 @@ def pieces(data: Any) -> Iterator[object]:
         yield from data
     else:
         raise InvalidArgument("data", Described(f"a {type(data).__name__}"), "bytes, a file, or pieces of bytes")
+
+
+def bytes_of(data: Any) -> Iterator[bytes]:
+    """As `pieces`, checked to be bytes."""
+    return (bytes(_bytes_like(piece)) for piece in pieces(data))
+
+
+def _bytes_like(piece: object) -> bytes | bytearray | memoryview:
+    if not isinstance(piece, (bytes, bytearray, memoryview)):
+        raise InvalidArgument("data", Described(f"pieces of {type(piece).__name__}"), "bytes, or pieces of bytes")
+    return piece
+
+
+async def async_pieces(data: Any) -> AsyncIterator[object]:
+    """As `pieces`, of what comes asynchronously too; a file is read in a thread."""
+    if hasattr(data, "__aiter__"):
+        async for piece in data:
+            yield piece
+    elif is_file(data):
+        while piece := await in_thread(data.read, PIECE):
+            yield piece
+    else:
+        for piece in pieces(data):
+            yield piece
+
+
+async def async_bytes_of(data: Any) -> AsyncIterator[bytes]:
+    """As `async_pieces`, checked to be bytes."""
+    async for piece in async_pieces(data):
+        yield bytes(_bytes_like(piece))
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a call returns that the event loop must not wait for. Who is not on one doesn't import asyncio."""
+    from asyncio import to_thread
+
+    return await to_thread(call, *args, **kwargs)

@@ -30,7 +30,7 @@ MODULES = sorted(".".join(path.with_suffix("").parts) for path, text in SOURCES.
 #: Stands in the pages for the reader's own database.
 POSTGRES_URL = "postgresql://ithaca@localhost/chats"
 #: Stands in the pages for a server on the page's own `chats.db`, whoever asks.
-SERVER = "http://127.0.0.1:8421/v1"
+SERVER = "http://127.0.0.1:8421"
 OUTPUT_MAY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 #: Where the output of an example waits for the block of text that may follow it.
@@ -45,8 +45,8 @@ def test_examples_of_a_page_run(
     text = page.read_text(encoding="utf-8")
     url = request.getfixturevalue("postgres_url") if POSTGRES_URL in text else POSTGRES_URL
 
-    with served("sqlite:///chats.db", change=_open_to_all) if SERVER in text else nullcontext() as server:
-        address = f"{server.address}/v1" if server else SERVER
+    with served("sqlite:///chats.db", change=_open_to_all) if f'"{SERVER}' in text else nullcontext() as server:
+        address = server.address if server else SERVER
         for example in _examples(page):
             example.parsed = example.parsed.replace(POSTGRES_URL, url).replace(SERVER, address)
             example.evaluate()

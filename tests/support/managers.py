@@ -1,37 +1,23 @@
-"""Managers for the tests: both kinds behind the face of `SessionManager`, so that each test is written once."""
+"""Managers and clients for the tests: all behind the face of `SessionManager`, so that each test is written once."""
 
 import asyncio
 import inspect
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal, Self, TypeAlias, TypeVar, cast
 
 import apsw
 import psycopg
 
-from ithaca import AsyncSessionManager, ManagerClosed, Problem, SessionManager
+from ithaca import AsyncClient, AsyncSessionManager, ManagerClosed, Problem, SessionManager
 from ithaca.storage import is_postgres, sqlite_path
+from tests.support.clocks import FakeClock as FakeClock
+from tests.support.remote import Remote
 
 T = TypeVar("T")
 
-Facade: TypeAlias = Literal["sync", "async"]
-
-
-class FakeClock:
-    """A clock that stands still until it is moved; gives microseconds since 1970."""
-
-    def __init__(self, start: datetime = datetime(2026, 3, 1, 5, tzinfo=UTC)) -> None:
-        self.time = start
-
-    def __call__(self) -> int:
-        return (self.time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-    def move(self, **by: float) -> datetime:
-        """The new time; `by` is what `timedelta` takes, such as `days=-1`."""
-        self.time += timedelta(**by)
-        return self.time
+Facade: TypeAlias = Literal["sync", "async", "client", "async-client"]
 
 
 class LoopThread:
@@ -57,9 +43,9 @@ async def _awaited(awaitable: Awaitable[T]) -> T:
 
 
 class Blocking:
-    """An `AsyncSessionManager` whose calls wait, and whose async iterators are plain ones."""
+    """An `AsyncSessionManager` or an `AsyncClient` whose calls wait, and whose async iterators are plain ones."""
 
-    def __init__(self, manager: AsyncSessionManager, loop: LoopThread) -> None:
+    def __init__(self, manager: AsyncSessionManager | AsyncClient, loop: LoopThread) -> None:
         self._manager = manager
         self._loop = loop
 
@@ -80,7 +66,7 @@ class Blocking:
             return self._loop.wait_for(result)
         if isinstance(result, AsyncGenerator):
             return self._iterate(result)
-        if isinstance(result, AsyncSessionManager):
+        if isinstance(result, (AsyncSessionManager, AsyncClient)):
             return Blocking(result, self._loop)
         return result
 
@@ -97,10 +83,13 @@ class Blocking:
 class Opener:
     """Opens managers of one kind, on one database unless told otherwise, and closes them all."""
 
-    def __init__(self, url: str, facade: Facade, loop: LoopThread) -> None:
+    def __init__(self, url: str, facade: Facade, loop: LoopThread, remote: Callable[[], Remote] | None = None) -> None:
         self.url = url
         self.facade = facade
         self._loop = loop
+        self._remote = remote
+        #: Of the managers that clients use.
+        self._addresses: list[str] = []
         self._opened: list[tuple[SessionManager, dict[str, Any]]] = []
 
     def __call__(self, database: str | None = None, **options: Any) -> SessionManager:
@@ -125,12 +114,27 @@ class Opener:
     def close(self) -> None:
         for manager, _ in self._opened:
             manager.close()
+        for address in self._addresses:
+            assert self._remote is not None
+            self._remote().close_manager(address)
 
     def _open(self, options: dict[str, Any]) -> SessionManager:
         if self.facade == "sync":
             return SessionManager(**options)
-        manager = cast(SessionManager, Blocking(AsyncSessionManager(**options), self._loop))
-        return manager.__enter__()
+        if self.facade == "async":
+            manager = cast(SessionManager, Blocking(AsyncSessionManager(**options), self._loop))
+            return manager.__enter__()
+        return self._open_client(options)
+
+    def _open_client(self, options: dict[str, Any]) -> SessionManager:
+        """A client of a manager that a server opens for it."""
+        assert self._remote is not None
+        remote, clock = self._remote(), options.get("clock")
+        address = remote.open({name: value for name, value in options.items() if name != "clock"}, timed=bool(clock))
+        self._addresses.append(address)
+        if self.facade == "client":
+            return cast(SessionManager, remote.client(address, clock))
+        return cast(SessionManager, Blocking(remote.async_client(address, clock), self._loop))
 
 
 def execute(url: str, sql: str) -> list[tuple[Any, ...]]:

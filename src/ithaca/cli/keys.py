@@ -32,7 +32,7 @@ def create(
     ] = None,
 ) -> None:
     """Make a key to the data of --owner, and print what it says: that is shown now and never again."""
-    from ithaca.manager.keys import USUAL
+    from ithaca.access import USUAL
 
     ends = None if days is None else datetime.now(UTC) + timedelta(days=days)
     # A manager that is confined to the owner could make no key for administrators.

@@ -1,7 +1,7 @@
 """The calls about attachments."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeAlias, TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ithaca.attached import Attachment, Collected
 from ithaca.errors import AttachmentNotFound
@@ -10,13 +10,10 @@ from ithaca.models import Page
 from ithaca.operations import attachments
 from ithaca.operations.attachments import CHUNK, FOUND_AT_ONCE, REMOVED_AT_ONCE
 from ithaca.storage.protocol import Storage
-from ithaca.uploads import PIECE, Upload, is_file, pieces
+from ithaca.uploads import Upload, async_pieces, in_thread, pieces
 
 if TYPE_CHECKING:
     from ithaca.manager.opening import OpenedWhenUsed
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 #: What can be stored: bytes, a file that is open for reading bytes, or pieces of bytes.
 Bytes: TypeAlias = bytes | BinaryIO | Iterable[bytes]
@@ -148,7 +145,7 @@ class AsyncAttachments(AsyncBase):
             if known is not None:
                 return known
         try:
-            async for piece in _async_pieces(data):
+            async for piece in async_pieces(data):
                 await self._take(owner, upload, await in_thread(upload.take, piece))
             rest = upload.end()
             if not upload.stored:
@@ -224,19 +221,6 @@ class AsyncAttachments(AsyncBase):
             after = found[-1]
 
 
-async def _async_pieces(data: Any) -> AsyncIterator[object]:
-    """As `pieces`; a file is read in a thread."""
-    if hasattr(data, "__aiter__"):
-        async for piece in data:
-            yield piece
-    elif is_file(data):
-        while piece := await in_thread(data.read, PIECE):
-            yield piece
-    else:
-        for piece in pieces(data):
-            yield piece
-
-
 def spans(start: int, stop: int) -> Iterator[tuple[int, slice]]:
     """The chunks that hold the bytes from `start` to `stop`, and which part of each."""
     for number in range(start // CHUNK, -(-stop // CHUNK) if start < stop else 0):
@@ -252,10 +236,3 @@ def batches(found: list[Any]) -> Iterator[list[Any]]:
 def planned(batch: list[Any]) -> Collected:
     """What removing these would free."""
     return Collected(len(batch), sum(size for _, _, size, _ in batch))
-
-
-async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a call returns that the event loop must not wait for. Who is not on one doesn't import asyncio."""
-    from asyncio import to_thread
-
-    return await to_thread(call, *args, **kwargs)

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from ithaca.access import KEY_PREFIX, AccessKey, NewAccessKey, Right, digest_of, new_token
+from ithaca.access import KEY_PREFIX, USUAL, AccessKey, NewAccessKey, Right, digest_of, new_token
 from ithaca.errors import DatabaseBusy
 from ithaca.manager.base import AsyncBase, Base, Common, documented_by
 from ithaca.operations import keys
-
-#: What a key is for unless told.
-USUAL: Sequence[Right] = ("read", "write")
 
 
 class Keyed(Common):

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from fastapi import Depends, Header, Request
 from starlette.requests import HTTPConnection
@@ -140,7 +140,7 @@ async def _let_in(connection: HTTPConnection) -> Visitor:
     if needed not in found.rights:
         raise NotAllowed(needed)
     on_behalf = connection.headers.get(ON_BEHALF)
-    if on_behalf is None or on_behalf == found.owner:
+    if on_behalf is None or (on_behalf := unquote(on_behalf)) == found.owner:
         return found
     if "admin" not in found.rights:
         raise NotAllowed("admin")

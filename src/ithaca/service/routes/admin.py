@@ -13,18 +13,24 @@ from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.parameters import Owner
 from ithaca.service.repeats import Repeatable
+from ithaca.service.routes.search import Asked
 from ithaca.service.routes.sessions import Narrowed, Order
 from ithaca.service.routes.usage import TOGETHER, By
 from ithaca.service.wire.shapes import (
+    AttachmentShape,
     Checked,
     Count,
     DatabaseInfoShape,
+    DocumentShape,
     ErasedShape,
+    FolderShape,
+    HitShape,
     PolicyShape,
     RotatedSecretsShape,
     SessionShape,
     TrashEntryShape,
     UsageShape,
+    hit_json,
     items_of,
     page_of,
     plain_json,
@@ -71,6 +77,41 @@ async def list_sessions(
 async def count_sessions(manager: Trusted, filters: Narrowed, owner: Owner = None) -> Response:
     """How many sessions there are."""
     return Answer.of({"count": await manager.count_sessions(owner=owner, **filters.given)}).response()
+
+
+@router.get("/folders", response_model=items_of(FolderShape))
+async def list_folders(manager: Trusted, owner: Owner = None, archived: bool | None = None) -> Response:
+    """Every folder that anybody's sessions are in, by name, with how many."""
+    found = await manager.list_folders(owner=owner, archived=archived)
+    return Answer.of({"items": [plain_json(folder) for folder in found]}).response()
+
+
+@router.get("/documents", response_model=page_of(DocumentShape))
+async def list_documents(
+    manager: Trusted,
+    request: Request,
+    owner: Owner = None,
+    archived: bool | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """A page of anybody's documents, without their content."""
+    asked: dict[str, Any] = {"owner": owner, "archived": archived, "cursor": cursor, "limit": limit}
+    return page_answer(request, await manager.list_documents(**asked)).response()
+
+
+@router.get("/attachments", response_model=page_of(AttachmentShape))
+async def list_attachments(
+    manager: Trusted, request: Request, owner: Owner = None, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    """A page of anybody's attachments, the last stored first."""
+    return page_answer(request, await manager.list_attachments(owner=owner, cursor=cursor, limit=limit)).response()
+
+
+@router.get("/search", response_model=items_of(HitShape))
+async def search(manager: Trusted, asked: Asked, owner: Owner = None) -> Response:
+    """The messages of anybody that fit, the best first."""
+    return Answer.of({"items": [hit_json(hit) for hit in await manager.search(**asked.given, owner=owner)]}).response()
 
 
 @router.get("/trash", response_model=page_of(TrashEntryShape))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
@@ -17,19 +17,29 @@ Question = Annotated[
 ]
 
 
+class Search:
+    """What is searched for, and where."""
+
+    def __init__(
+        self,
+        q: Question,
+        session: Annotated[str | None, Query(description="Only in this session.")] = None,
+        role: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        archived: bool | None = None,
+        incognito: Annotated[bool, Query(description="Incognito sessions, instead of what is stored.")] = False,
+        limit: Limit = 20,
+        neighbours: Annotated[int, Query(description="Messages on either side of each hit.", ge=0, le=20)] = 0,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "q")}
+        self.given: dict[str, Any] = {"text": q, **given}
+
+
+Asked = Annotated[Search, Depends()]
+
+
 @router.get("/search", response_model=items_of(HitShape))
-async def search(
-    manager: Owned,
-    q: Question,
-    session: Annotated[str | None, Query(description="Only in this session.")] = None,
-    role: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    archived: bool | None = None,
-    limit: Limit = 20,
-    neighbours: Annotated[int, Query(description="Messages on either side of each hit.", ge=0, le=20)] = 0,
-) -> Response:
+async def search(manager: Owned, asked: Asked) -> Response:
     """The messages that fit, the best first."""
-    asked: dict[str, Any] = {"session": session, "role": role, "limit": limit, "neighbours": neighbours}
-    hits = await manager.search(q, since=since, until=until, archived=archived, **asked)
-    return Answer.of({"items": [hit_json(hit) for hit in hits]}).response()
+    return Answer.of({"items": [hit_json(hit) for hit in await manager.search(**asked.given)]}).response()

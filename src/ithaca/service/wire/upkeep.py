@@ -57,13 +57,13 @@ class Policy(Body):
     delete_after: float | None = Field(None, description="In days.")
     keep_starred: bool = True
     keep_newest: int = 0
+    legal_hold: bool = Field(False, description="Only administrators put and lift one.")
 
 
 class AnyPolicy(Policy):
     """A policy of any owner."""
 
     owner: str = ""
-    legal_hold: bool = False
 
 
 class DryRun(Body):

@@ -1,0 +1,18 @@
+"""A clock for tests."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class FakeClock:
+    """A clock that stands still until it is moved; gives microseconds since 1970."""
+
+    def __init__(self, start: datetime = datetime(2026, 3, 1, 5, tzinfo=UTC)) -> None:
+        self.time = start
+
+    def __call__(self) -> int:
+        return (self.time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+    def move(self, **by: float) -> datetime:
+        """The new time; `by` is what `timedelta` takes, such as `days=-1`."""
+        self.time += timedelta(**by)
+        return self.time
