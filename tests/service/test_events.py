@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager, ChatMessage, SessionManager
 from ithaca.service import Visitor, live
@@ -254,14 +253,12 @@ def test_streams_end_in_order_when_the_server_stops(tmp_path: Path) -> None:
     assert [(event.name, event.data.get("reason")) for event in heard[1:]] == [("end", "stopping")]
 
 
-@dataclass
 class ForATime(ByHeader):
     """Lets in who says who he is, until he is thrown out."""
 
-    thrown_out: set[str] = field(default_factory=set)
-
-    async def visitor(self, connection: HTTPConnection) -> Visitor:
-        return await ByHeader.visitor(self, connection)
+    def __init__(self) -> None:
+        super().__init__()
+        self.thrown_out = set[str]()
 
     async def ended(self, visitors: Collection[Visitor]) -> list[Visitor]:
         return [visitor for visitor in visitors if visitor.owner in self.thrown_out]
