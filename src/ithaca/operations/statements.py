@@ -28,23 +28,27 @@ def size_class(count: int) -> int:
     return (count // 8).bit_length()
 
 
+_OWNED = "owner = :owner"
+
+#: The owner of the only session of an id: nothing if there is none, or if several owners have one.
+OWNER_OF_ANYBODY = "SELECT min(owner) FROM sessions WHERE id = :session_id HAVING count(*) = 1"
+
 _LATEST = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
 
 _TAKE = f"""
     UPDATE sessions SET
         next_seq = next_seq + :count, message_count = message_count + :count, revision = revision + 1,
         updated_at = :now, last_accessed = :now, last_message_at = {_LATEST}, active_at = {_LATEST}{{also}}
-    WHERE owner = :owner AND id = :session_id
-      AND (CAST(:expected AS BIGINT) IS NULL OR revision = :expected) AND in_turn(:owner, :session_id)
-    RETURNING next_seq - :count, revision{{tell}}
+    WHERE id = :session_id AND {_OWNED}
+      AND (CAST(:expected AS BIGINT) IS NULL OR revision = :expected) AND in_turn(owner, :session_id)
+    RETURNING next_seq - :count, revision, owner{{tell}}
 """
 
-#: The owner of the only session of an id: nothing if there is none, or if several owners have one. Trusted code names
-#: no owner; this goes before a statement that then says `THE_OWNER` for `:owner`.
-WITH_THE_OWNER = """
-    WITH who (owner) AS (SELECT min(owner) FROM sessions WHERE id = :session_id HAVING count(*) = 1)
-"""
-THE_OWNER = "(SELECT owner FROM who)"
+
+def of_anybody(take: str) -> str:
+    """The same for trusted code, which names no owner."""
+    return take.replace(_OWNED, f"owner = ({OWNER_OF_ANYBODY})")
+
 
 _PLACED = f"to_index AND active_slot = active_at / {SLOT}"
 _SIZED = "(2 * (message_count / 8) + 1) >> size_class = 1"
@@ -52,8 +56,7 @@ _SIZED = "(2 * (message_count / 8) + 1) >> size_class = 1"
 #: The lock, the numbers, and the proof that the session exists, in one statement. SQLite writes the entry of an index
 #: anew even if nothing in it changes; so there the statement tells whether the entries are right, and if not, `PLACE`
 #: and `RESIZE` see to it.
-TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}, {_SIZED}, message_count, owner")
-TAKE_NUMBERS_OF_ANYBODY = WITH_THE_OWNER + TAKE_NUMBERS.replace(":owner", THE_OWNER)
+TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}, {_SIZED}, message_count")
 
 PLACE = f"""
     UPDATE sessions SET active_slot = active_at / {SLOT}, to_index = TRUE WHERE owner = :owner AND id = :session_id
@@ -89,8 +92,6 @@ RECORD_CHANGE = """
 CHANGES_KEPT = 100_000
 
 PRUNE_CHANGES = "DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - :kept"
-
-OWNER_OF_ANYBODY = f"{WITH_THE_OWNER} SELECT owner FROM who"
 
 HOLDS_ANY = """
     SELECT 1 FROM messages INDEXED BY messages_by_id

@@ -33,7 +33,7 @@ from ithaca.errors import (
     SchemaOutOfDate,
     StorageError,
 )
-from ithaca.operations.statements import INSERT_MESSAGE, TAKE_NUMBERS_AND_PLACE, THE_OWNER, WITH_THE_OWNER
+from ithaca.operations.statements import INSERT_MESSAGE, TAKE_NUMBERS_AND_PLACE, of_anybody
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.migrate import Migration, check_version, migrations
@@ -72,40 +72,40 @@ _COLUMNS = (
     "created_at",
 )
 
-_UNLESS_HELD = """
-      AND (CAST(:ids AS TEXT[]) IS NULL OR NOT EXISTS (
-          SELECT FROM messages
-          WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))))
+_UNLESS_HELD = """AND NOT EXISTS (
+        SELECT FROM messages
+        WHERE messages.owner = sessions.owner AND session_id = :session_id AND messages.id IN (EACH(:ids)))
     RETURNING"""
-
-_TAKE = TAKE_NUMBERS_AND_PLACE.replace("RETURNING", _UNLESS_HELD)
 
 _NOTED = """noted AS (
         INSERT INTO changes (owner, session_id, kind, revision, created_at)
-        SELECT :owner, :session_id, 'messages added', revision, :now FROM taken
+        SELECT owner, :session_id, 'messages added', revision, :now FROM taken
     )"""
 
-APPEND_ONE = f"""
-    WITH taken (first, revision) AS ({_TAKE}),
-    {_NOTED}
-    INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
-    SELECT :owner, :session_id, first, {", ".join(f":{name}" for name in _COLUMNS)} FROM taken
-    RETURNING seq
-"""
+
+def _append_one(take: str) -> str:
+    return f"""
+        WITH taken (first, revision, owner) AS ({take}),
+        {_NOTED}
+        INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
+        SELECT owner, :session_id, first, {", ".join(f":{name}" for name in _COLUMNS)} FROM taken
+        RETURNING seq
+    """
+
+
+def _take_many(take: str) -> str:
+    return f"WITH taken (first, revision, owner) AS ({take}), {_NOTED} SELECT first, owner FROM taken"
+
+
+_TAKES = {(False, False): TAKE_NUMBERS_AND_PLACE, (True, False): of_anybody(TAKE_NUMBERS_AND_PLACE)}
+_TAKES |= {(anybody, True): take.replace("RETURNING", _UNLESS_HELD) for (anybody, _), take in _TAKES.items()}
+
+#: By whether the owner has to be found, and whether one of the messages may be stored already: what need not be asked
+#: makes the statement shorter, whose plan the server sets up anew at each call.
+APPEND_ONE = {key: _append_one(take) for key, take in _TAKES.items()}
 
 #: Of more messages than one, those who take the numbers insert them afterwards, in the same transaction.
-TAKE_MANY = f"""
-    WITH taken (first, revision, owner) AS ({_TAKE}, owner),
-    {_NOTED}
-    SELECT first, owner FROM taken
-"""
-
-
-def _of_anybody(sql: str) -> str:
-    return WITH_THE_OWNER + "," + sql.strip().removeprefix("WITH").replace(":owner", THE_OWNER)
-
-
-APPEND_ONE_OF_ANYBODY, TAKE_MANY_OF_ANYBODY = _of_anybody(APPEND_ONE), _of_anybody(TAKE_MANY)
+TAKE_MANY = {key: _take_many(take) for key, take in _TAKES.items()}
 
 #: So many rows at once are reason to ask whether the planner knows anything of the table.
 MANY = 500
@@ -121,10 +121,10 @@ def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tu
     params = dict(session)
     if again and params["ids"] is None:  # the attempt before may have been committed
         params["ids"] = [draft["id"] for draft in drafts]
-    anybody = session["owner"] is None
+    which = params["owner"] is None, params["ids"] is not None
     if len(drafts) == 1:
-        return APPEND_ONE_OF_ANYBODY if anybody else APPEND_ONE, {**params, **drafts[0]}
-    return TAKE_MANY_OF_ANYBODY if anybody else TAKE_MANY, params
+        return APPEND_ONE[which], {**params, **drafts[0]}
+    return TAKE_MANY[which], params
 
 
 def numbered(taken: Row, session: Params, drafts: Sequence[Params]) -> Iterable[Params]:
@@ -313,7 +313,7 @@ def translated(error: Exception) -> Exception:
 # Taken before the statement changes a row, and so before its transaction has a number: changes of one session are
 # numbered in the order in which they are committed.
 _PLACE = r"hashtextextended(CAST(\1 AS TEXT) || '/' || CAST(\2 AS TEXT), 0)"
-_IN_TURN = f"(SELECT count(*) FROM pg_advisory_xact_lock({_PLACE})) = 1"
+_IN_TURN = f"pg_advisory_xact_lock({_PLACE}) IS NOT NULL"
 _ID_IN_TURN = _IN_TURN.replace(_PLACE, r"hashtextextended(CAST(\1 AS TEXT), 1)")
 
 _SQL: dict[str, LiteralString] = {}

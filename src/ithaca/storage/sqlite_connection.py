@@ -21,7 +21,7 @@ from ithaca.operations.statements import (
     RECORD_CHANGE,
     RESIZE,
     TAKE_NUMBERS,
-    TAKE_NUMBERS_OF_ANYBODY,
+    of_anybody,
     size_class,
 )
 
@@ -59,7 +59,7 @@ class SQLiteConnection:
         taken: list[Any] = execute(take.text, take.values(session)).fetchall()
         if not taken:
             return None
-        first, revision, is_placed, is_sized, count, owner = taken[0]
+        first, revision, owner, is_placed, is_sized, count = taken[0]
         if not is_placed:
             self._execute(PLACE, {"owner": owner, "session_id": session_id})
         if not is_sized:
@@ -127,7 +127,7 @@ def _values(names: Sequence[str]) -> Callable[[Params], tuple[Any, ...]]:
 
 
 # What an append executes, found beforehand; the columns of a message in the order of its statement.
-_TAKE, _TAKE_OF_ANYBODY, _INSERT = map(_translate, (TAKE_NUMBERS, TAKE_NUMBERS_OF_ANYBODY, INSERT_MESSAGE))
+_TAKE, _TAKE_OF_ANYBODY, _INSERT = map(_translate, (TAKE_NUMBERS, of_anybody(TAKE_NUMBERS), INSERT_MESSAGE))
 _RECORD = _translate(RECORD_CHANGE).text
 _columns_of = itemgetter(*re.findall(_PARAMETER, INSERT_MESSAGE)[3:])
 
