@@ -1,5 +1,6 @@
 """`ithaca serve`, as a program of its own: begun, stopped, killed."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ import httpx
 import pytest
 
 from ithaca import SessionManager
+from ithaca.service import ServiceSettings
+from ithaca.service.running import listen
 from tests.cli.running import PROGRAM
 from tests.service.test_sessions import make
 
@@ -203,3 +206,21 @@ def test_settings_come_from_the_environment(database: str, monkeypatch: pytest.M
     ran = run("serve", "--database", database)
     assert "ITHACA_PORT cannot be used: it is 'eighty'" in ran.stderr
     assert "ITHACA_PORT" in os.environ
+
+
+def test_what_is_small_is_sent_at_once() -> None:
+    async def of_a_connection() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listen(ServiceSettings(port=0)) as listener:
+            async with await asyncio.start_server(look, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                delayed = await found
+                writer.close()
+        return delayed
+
+    assert asyncio.run(of_a_connection()) != 0
