@@ -31,8 +31,8 @@ def listen(settings: ServiceSettings, *, open_to_others: bool = False) -> socket
         reason = f"whoever reaches {settings.host} could read and change everything; use 127.0.0.1"
         raise ConfigurationError("host", reason)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # With the protocol named, asyncio sees that its connections are TCP's, and sends what is small at once: otherwise the
-    # second of two small pieces waits until the client has acknowledged the first, which takes 40 ms.
+    # With the protocol named, asyncio sees that its connections are TCP's, and sends what is small at once. Otherwise
+    # the second of two small pieces waits until the client has acknowledged the first, which takes 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
