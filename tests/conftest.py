@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import argon2
 import pytest
 
+from ithaca import passwords
 from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, prepare_database, running_server
 
@@ -52,7 +54,6 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in list(os.environ):
             if name.startswith(("ITHACA_", "XDG_", "PG")):
                 patch.delenv(name)
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # the programs that tests start compile Ithaca once
         patch.setenv("HOME", str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("XDG_DATA_HOME", str(home / ".local/share"))
@@ -154,3 +155,11 @@ def fresh_database(kind: str, servers: Servers, directory: Path, *, with_tables:
     else:
         with _on_server(servers, kind, with_tables=with_tables) as url:
             yield url
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes passwords by parameters that take a millisecond, where the test doesn't measure them."""
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: quick)
+    monkeypatch.setattr(passwords, "_nobodys", lambda: quick.hash("nobody's"))

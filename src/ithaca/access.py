@@ -1,10 +1,11 @@
-"""Who may ask the service: keys for programs, and what is known of them.
+"""Who may ask the service: keys for programs, users with passwords, and where these are logged in.
 
 A key, a cookie, a link is a long random text, its holder's secret. It is shown once; only its SHA-256 is stored. That
 is enough for what nobody can guess, and unlike a password it need not be slow to check.
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -76,11 +77,74 @@ class NewAccessKey:
         return self.key.to_dict() | {"token": self.token}
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who logs in with a password."""
+
+    #: Whose data he works on.
+    owner: str
+    #: What he logs in with.
+    name: str
+    #: Whether he may do what concerns all owners.
+    is_admin: bool
+    created_at: datetime
+    #: When his password was set.
+    password_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> "User":
+        owner, name, is_admin, created, password = row
+        return cls(owner, name, bool(is_admin), from_time(created), from_time(password))
+
+    @property
+    def rights(self) -> list[Right]:
+        """What he may do."""
+        return _rights_of(self.is_admin)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it."""
+        return asdict(self) | {name: iso(getattr(self, name)) for name in ("created_at", "password_at")}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A browser that is logged in: by a user's password, or by an access link."""
+
+    owner: str
+    #: The user's name; None: by a link.
+    user: str | None
+    is_admin: bool
+    created_at: datetime
+    #: From when on it opens nothing.
+    expires_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Login":
+        owner, user, is_admin, created, expires = row
+        return cls(owner, user, user is None or bool(is_admin), from_time(created), from_time(expires))
+
+    @property
+    def rights(self) -> list[Right]:
+        """What whoever is logged in may do."""
+        return _rights_of(self.is_admin)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLogin:
+    """A log-in that has just begun."""
+
+    login: Login
+    #: What the browser keeps as its cookie. It is nowhere else.
+    token: str = field(repr=False)
+
+
+def _rights_of(is_admin: bool) -> list[Right]:
+    return ["read", "write", "admin"] if is_admin else ["read", "write"]
+
+
 def new_token(prefix: str = "") -> str:
     """A secret that nobody can guess."""
-    from secrets import token_urlsafe
-
-    return prefix + token_urlsafe(_BYTES)
+    return prefix + secrets.token_urlsafe(_BYTES)
 
 
 def digest_of(token: object, field: str = "token") -> str:

@@ -14,11 +14,13 @@
 
 
      │    ├── AccessKeyNotFound
+     │    ├── UserNotFound
      │    └── NothingToUndo
      ├── Conflict
      │    ├── SessionExists
      │    ├── DocumentExists
      │    ├── EndpointExists
+     │    ├── UserExists
      │    ├── MessageConflict
      │    ├── UsageConflict
      │    ├── LegalHold
@@ -51,6 +53,9 @@
      │    └── ServiceError
      ├── AccessError
      │    ├── NotSignedIn
+     │    ├── LoginRefused
+     │    ├── TooManyAttempts
+     │    ├── ForeignOrigin
      │    └── NotAllowed
      ├── ProviderError
      │    └── ProviderTimeout
@@ -81,6 +86,7 @@ __all__ = [
     "EndpointExists",
     "EndpointNotFound",
     "EndpointRefused",
+    "ForeignOrigin",
     "HeadersUnreadable",
     "ImportFailed",
     "InvalidArgument",
@@ -94,6 +100,7 @@ __all__ = [
     "KeyUnreadable",
     "LeaseLost",
     "LegalHold",
+    "LoginRefused",
     "ManagerClosed",
     "MessageConflict",
     "MessageNotFound",
@@ -119,8 +126,11 @@ __all__ = [
     "SessionNotFound",
     "StillRunning",
     "StorageError",
+    "TooManyAttempts",
     "TrashNotFound",
     "UsageConflict",
+    "UserExists",
+    "UserNotFound",
     "VersionNotFound",
 ]
 
@@ -242,6 +252,15 @@ class AccessKeyNotFound(NotFound):
         super().__init__(key_id=key_id)
 
 
+class UserNotFound(NotFound):
+    """There is no user {name!r}."""
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
 class NothingToUndo(NotFound):
     """Nothing that was removed from session {session_id!r} is in the trash."""
 
@@ -275,6 +294,15 @@ class DocumentExists(Conflict):
 
 class EndpointExists(Conflict):
     """There is an endpoint {name!r} already."""
+
+    name: str
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
+class UserExists(Conflict):
+    """There is a user {name!r} already."""
 
     name: str
 
@@ -582,6 +610,35 @@ class AccessError(IthacaError):
 
 class NotSignedIn(AccessError):
     """Say first who you are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class LoginRefused(AccessError):
+    """There is no user of this name with this password.
+
+    Which of the two it is, is not said.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class TooManyAttempts(AccessError):
+    """There were too many attempts to log in: try again in {seconds} seconds."""
+
+    seconds: int
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds=seconds)
+
+
+class ForeignOrigin(AccessError):
+    """Only a page of this server may ask for a change on behalf of whoever is logged in.
+
+    A browser says by `Sec-Fetch-Site`, or `Origin`, which page is asking; programs show a key instead.
+    """
 
     def __init__(self) -> None:
         super().__init__()

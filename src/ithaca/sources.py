@@ -33,6 +33,9 @@ OF_THE_SERVICE = frozenset(
         "ITHACA_TRACES",
         "ITHACA_STOP_SECONDS",
         "ITHACA_UNREGISTERED_ENDPOINTS",
+        "ITHACA_ALLOWED_HOSTS",
+        "ITHACA_TRUSTED_PROXIES",
+        "ITHACA_USER_HEADER",
     }
 )
 

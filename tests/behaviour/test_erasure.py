@@ -14,6 +14,7 @@ from ithaca import (
     ChatMessage,
     DatabaseBusy,
     InvalidArgument,
+    NotSignedIn,
     SessionManager,
     SessionNotFound,
     Settings,
@@ -65,10 +66,13 @@ def everywhere(manager: SessionManager, owner: str, marker: str) -> None:
     mine.delete_session(f"t-{owner}")
 
 
+@pytest.mark.usefixtures("quick_passwords")
 def test_an_owner_is_erased_completely_and_nobody_else(manager: SessionManager, open_manager: Opener) -> None:
     everywhere(manager, "ann", MARKER)
     everywhere(manager, "bob", OTHERS)
     manager.create_key(MARKER, owner="ann")
+    manager.create_user(MARKER, "a long password", owner="ann")
+    logged_in = manager.log_in(MARKER, "a long password", address="10.0.0.1").token
     assert places_with(open_manager.url, MARKER) != []
     before = [session.to_dict() for session in manager.for_owner("bob").list_sessions()]
 
@@ -78,10 +82,12 @@ def test_an_owner_is_erased_completely_and_nobody_else(manager: SessionManager, 
     assert {table for table, count in receipt.counts.items() if count} >= {
         "sessions", "messages", "documents", "document_versions", "compactions", "attachments", "trash",
         "trashed_messages", "trashed_sessions", "trashed_documents", "search_entries", "changes",
-        "access_keys",
+        "access_keys", "users", "logins",
     }  # fmt: skip
     assert (receipt.counts["sessions"], receipt.counts["documents"]) == (2, 1)
     assert manager.erase_owner("ann").counts == {}
+    with pytest.raises(NotSignedIn):
+        manager.identify_login(logged_in)
     bob = manager.for_owner("bob")
     assert [session.to_dict() for session in bob.list_sessions()] == before
     assert (history(bob, "s-bob")[0], len(bob.trash()), bob.get_document("d-bob").version) == (

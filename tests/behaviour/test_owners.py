@@ -5,7 +5,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import timedelta
 from functools import partial
 from threading import Barrier
@@ -30,6 +30,7 @@ from ithaca import (
     SessionNotFound,
     StillRunning,
 )
+from ithaca.access import digest_of as proof
 from tests.support.factories import history, make_session, texts
 from tests.support.processes import rounds
 
@@ -48,6 +49,8 @@ class Ids:
     access_key: str
     token: str
     endpoint: str
+    login: str
+    link: str
 
 
 def bytes_of(owner: str) -> bytes:
@@ -69,6 +72,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "archive_session": lambda m, x: m.archive_session(x.session),
     "attach_document": lambda m, x: m.attach_document(m.create_document("mine").id, x.session),
     "begin_once": lambda m, x: m.begin_once(x.key, "mine"),
+    "change_password": lambda m, x: m.change_password(x.owner, "a long password", "another one"),
     "cleanup_empty_sessions": lambda m, _: m.cleanup_empty_sessions(0, 0),
     "close": lambda m, _: m.close(),
     "collect_attachments": lambda m, _: m.collect_attachments(min_age_hours=0),
@@ -79,7 +83,9 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "create_document": lambda m, x: m.create_document("mine", session_id=x.session, document_id=x.document),
     "create_key": lambda m, _: m.create_key("mine"),
     "create_endpoint": lambda m, x: m.create_endpoint(x.endpoint, "http://mine", owner=x.owner),
+    "create_link": lambda m, x: m.create_link(owner=x.owner),
     "create_session": lambda m, x: m.create_session(x.session, "mine"),
+    "create_user": lambda m, x: m.create_user(x.owner, "a long password", owner=x.owner),
     "delete_document": lambda m, x: m.delete_document(x.document),
     "delete_endpoint": lambda m, x: m.delete_endpoint(x.endpoint),
     "delete_messages": lambda m, x: m.delete_messages(x.session, [x.message]),
@@ -104,8 +110,10 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "get_messages": lambda m, x: m.get_messages(x.session),
     "get_session": lambda m, x: m.get_session(x.session),
     "give_up_once": lambda m, x: m.give_up_once(x.key),
+    "get_user": lambda m, x: m.get_user(x.owner),
     "identify_key": lambda m, x: m.identify_key(x.token),
     "guarded": lambda m, x: [m.guarded().list_endpoints(), m.guarded().get_session(x.session)],
+    "identify_login": lambda m, x: m.identify_login(x.login),
     "import_conversations": lambda m, x: m.import_conversations([Conversation(x.session, "mine", texts(2))]),
     "import_documents": lambda m, x: m.import_documents(
         [LibraryDocument(x.document, "mine", [LibraryVersion("mine")], session_id=x.session, owner=x.owner)]
@@ -122,18 +130,25 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "list_endpoints": lambda m, x: [m.list_endpoints(), m.list_endpoints(owner=x.owner)],
     "list_retention": lambda m, x: [m.list_retention(), m.list_retention(owner=x.owner)],
     "list_sessions": lambda m, x: [m.list_sessions(), m.list_sessions(owner=x.owner, name="secret")],
+    "list_users": lambda m, x: [m.list_users(), m.list_users(owner=x.owner)],
     "list_versions": lambda m, x: m.list_versions(x.session, x.message),
+    "log_in": lambda m, x: m.log_in(x.owner, "a long password"),
+    "log_out": lambda m, x: m.log_out(x.login, everywhere=True),
+    "log_out_user": lambda m, x: m.log_out_user(x.owner),
     "mark_important": lambda m, x: m.mark_important(x.session),
     "once": lambda m, x: m.once(x.key, "mine", lambda _: b"mine").create_session(),
+    "open_link": lambda m, x: m.open_link(x.link),
     "purge": lambda m, x: [m.purge(older_than=timedelta(0)), m.purge(x.trash)],
     "put_attachment": lambda m, x: m.put_attachment(bytes_of(x.owner), "text/plain"),
     "read_attachment": lambda m, x: list(m.read_attachment(x.digest)),
     "record_usage": lambda m, x: m.record_usage(x.session, model="mine", input_tokens=1, output_tokens=1),
+    "remove_user": lambda m, x: m.remove_user(x.owner),
     "rename_session": lambda m, x: m.rename_session(x.session, "mine", expected_revision=1),
     "replace_messages": lambda m, x: m.replace_messages(x.session, [ChatMessage("user", "mine", id=x.message)]),
     "restore": lambda m, x: m.restore(x.trash),
     "restore_document_version": lambda m, x: m.restore_document_version(x.document, 1),
     "set_retention": lambda m, x: m.set_retention(owner=x.owner, delete_after=0),
+    "still_open": lambda m, x: list(m.still_open([proof(x.token), proof(x.login)])),
     "switch_version": lambda m, x: m.switch_version(x.session, x.message),
     "trash": lambda m, x: [m.trash(), m.trash(session_id=x.session, owner=x.owner)],
     "trashed_messages": lambda m, x: m.trashed_messages(x.trash),
@@ -141,6 +156,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "unarchive_document": lambda m, x: m.unarchive_document(x.document),
     "unarchive_session": lambda m, x: m.unarchive_session(x.session),
     "undo": lambda m, x: m.undo(x.session),
+    "update_user": lambda m, x: m.update_user(x.owner, password="a long password"),
     "update_session": lambda m, x: m.update_session(x.session, endpoint_url="http://mine"),
     "usage": lambda m, x: [m.usage(), m.usage(session_id=x.session), m.usage(owner=x.owner, by=["owner"])],
     "verify": lambda m, _: m.verify(),
@@ -173,7 +189,7 @@ VARYING = (
 def ids_ending_in(end: str, trash_id: str, access_key: str, token: str) -> Ids:
     owner = f"odysseus-{end}"
     named = (f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner), f"key-{end}")
-    return Ids(*named, access_key, token, f"endpoint-{end}")
+    return Ids(*named, access_key, token, f"endpoint-{end}", f"login-{end}", f"link-{end}")
 
 
 def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
@@ -218,6 +234,7 @@ def test_every_public_call_is_tried() -> None:
     assert set(CALLS) == public - {"owner"}
 
 
+@pytest.mark.usefixtures("quick_passwords")
 def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManager) -> None:
     theirs = manager.for_owner("odysseus-bbbb")
     session = make_session(theirs, [ChatMessage("user", "secret", id="message-bbbb")], "session-bbbb", name="secret")
@@ -232,6 +249,9 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     before = everything_of(theirs)
     nobodys = ids_ending_in("xxxx", str(uuid4()), str(uuid4()), "ithaca_none")
     real = ids_ending_in("bbbb", trash_id, new.key.id, new.token)
+    manager.create_user("odysseus-bbbb", "a long password")
+    login, link = manager.log_in("odysseus-bbbb", "a long password").token, manager.create_link(owner="odysseus-bbbb")
+    real = replace(real, login=login, link=link)
 
     expected = outcomes(manager, nobodys, "mine-x")
     actual = outcomes(manager, real, "mine-b")
@@ -274,6 +294,19 @@ NAMING_NO_SESSION_OR_DOCUMENT = {
     "close",
     "collect_attachments",
     "create_key",
+    "change_password",
+    "create_link",
+    "create_user",
+    "get_user",
+    "identify_login",
+    "list_users",
+    "log_in",
+    "log_out",
+    "log_out_user",
+    "open_link",
+    "remove_user",
+    "still_open",
+    "update_user",
     "identify_key",
     "list_keys",
     "revoke_key",
@@ -319,8 +352,9 @@ def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: 
         make_session(owned, [ChatMessage("user", owner, id="m-1")], "s-1")
         owned.create_document(owner, document_id="d-1")
     ids = Ids(
-        "s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a", str(uuid4()), "ithaca_none", "endpoint-a"
-    )
+        "s-1", "m-1", "d-1", "a", str(uuid4()), digest_of("a"), "key-a", str(uuid4()), "none", "endpoint-a", "none",
+        "none",
+    )  # fmt: skip
     taken = {"create_session": SessionExists, "create_document": DocumentExists}
     for name in sorted(set(CALLS) - NAMING_NO_SESSION_OR_DOCUMENT):
         with pytest.raises(taken.get(name, AmbiguousId)):

@@ -39,6 +39,7 @@ LEFT_OUT = {
     "test_keys.py::test_a_revoked_key_opens_nothing_from_then_on": "the server identifies who shows a key",
     "test_keys.py::test_a_key_ends_at_its_time": "the server identifies who shows a key",
     "test_keys.py::test_its_use_is_noted_now_and_then": "the server identifies who shows a key",
+    "test_users.py": "browsers log in",
     "test_owners.py::test_an_unconfined_manager_must_say_whose_when_several_have_the_id": "the server guards requests",
     "test_endpoints.py::test_all_secrets_are_sealed_anew_under_the_first_key": "it reads headers",
     "test_watch.py": "live events",

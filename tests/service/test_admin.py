@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from ithaca.service.asking import is_closed
 from tests.service.test_sessions import make
 from tests.support.serving import Served
 
@@ -82,10 +83,10 @@ def test_every_route_asks_who_it_is_first(server: Served) -> None:
 
 
 def operations(server: Served) -> list[tuple[str, str, bool]]:
-    """Every operation but that which describes problems: method, path with some id, and whether it is for admins."""
+    """Every operation that is not for everybody: method, path with some id, and whether it is for admins."""
     return [
         (method.upper(), path.replace("{", "x").replace("}", ""), path.startswith("/api/admin"))
         for path, methods in server.app.openapi()["paths"].items()
         for method in methods
-        if not path.startswith("/api/problems")
+        if is_closed(path)
     ]

@@ -31,6 +31,9 @@ ELSEWHERE = {
     "add_message": "POST /api/sessions/{session_id}/messages",
     "watch": "/api/events",
     "identify_key": "every request with a key",
+    "identify_login": "every request with a cookie",
+    "create_link": "ithaca serve prints it",
+    "still_open": "live events end where it is not",
 }
 
 

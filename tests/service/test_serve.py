@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,22 @@ class Program:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, self._process.communicate()[1]
-        self.address = json.loads(line)["address"]
+        self.told = json.loads(line)
+        self.address = self.told["address"]
+        self._database = database
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.address, timeout=60)
+        """Asks with a key to what nobody owns."""
+        with SessionManager(self._database) as manager:
+            token = manager.create_key("test").token
+        return httpx.Client(base_url=self.address, headers={"authorization": f"Bearer {token}"}, timeout=60)
+
+    def browser(self) -> httpx.Client:
+        """Has a cookie, by the link that was printed."""
+        origin = {"origin": self.address}
+        opened = httpx.post(self.told["link"], headers=origin)
+        assert opened.status_code == 303
+        return httpx.Client(base_url=self.address, headers=origin, cookies=dict(opened.cookies), timeout=60)
 
     @property
     def pid(self) -> int:
@@ -72,31 +85,51 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_end(database: str, number: int) -> None:
     with running(database, "--owner", "ann") as program:
-        with program.client() as client:
-            assert client.get("/api/me").json()["owner"] == "ann"
+        with program.browser() as client:
+            assert client.get("/api/me").json() == {
+                "owner": "ann", "rights": ["admin", "read", "write"], "by": "link", "name": None,
+            }  # fmt: skip
             make(client, id="s")
             assert client.get("/nowhere", headers={"x-request-id": "r1"}).status_code == 404
         status, log = program.end(number)
     assert status == 0
     lines = [json.loads(line) for line in log.splitlines()]
     assert [(line["method"], line["route"], line["status"]) for line in lines] == [
-        ("GET", "/api/me", 200), ("POST", "/api/sessions", 201), ("GET", "none", 404),
+        ("POST", "/link/{token}", 303), ("GET", "/api/me", 200), ("POST", "/api/sessions", 201), ("GET", "none", 404),
     ]  # fmt: skip
-    assert lines[2]["request_id"] == "r1"
+    assert lines[3]["request_id"] == "r1"
     with SessionManager(database) as manager:
         assert manager.for_owner("ann").get_session("s").owner == "ann"
 
 
-def test_a_page_of_another_origin_gets_nothing(database: str) -> None:
-    with running(database) as program, program.client() as client:
+def test_who_shows_nothing_gets_nothing(database: str) -> None:
+    with running(database) as program, httpx.Client(base_url=program.address) as client:
+        link = program.told["link"]
+        assert client.get("/api/sessions").status_code == 401
+        assert client.get("/api/sessions", headers={"host": "evil.example"}).status_code == 421
+        assert client.post(link, headers={"origin": "http://evil.example"}).status_code == 403
+        assert client.post(link).status_code == 303
+        assert client.post(link).status_code == 401
+        _, log = program.end()
+    assert link.rpartition("/")[2] not in log
+
+
+def test_a_log_in_outlasts_the_server(database: str) -> None:
+    with running(database) as program:
+        with program.browser() as client:
+            cookies = dict(client.cookies)
         port = program.address.rpartition(":")[2]
-        for headers in (
-            {"host": "evil.example"}, {"host": f"evil.example:{port}"}, {"origin": "http://evil.example"},
-            {"origin": "null"}, {"host": "127.0.0.1.evil.example"}, {"origin": "http://127.0.0.1:1"}, {"host": "["},
-        ):  # fmt: skip
-            assert client.get("/api/sessions", headers=headers).status_code in (400, 401), headers
-        for headers in ({"origin": program.address}, {"host": f"localhost:{port}"}, {"host": "[::1]"}):
-            assert client.get("/api/sessions", headers=headers).status_code == 200, headers
+    with running(database, "--port", port) as program:
+        assert httpx.get(f"{program.address}/api/me", cookies=cookies).json()["by"] == "link"
+
+
+def test_where_users_log_in_there_is_no_link(database: str) -> None:
+    with SessionManager(database) as manager:
+        manager.create_user("ann", "a long password")
+    with running(database) as program:
+        assert set(program.told) == {"address"}
+        body = {"name": "ann", "password": "a long password"}
+        assert httpx.post(f"{program.address}/api/login", json=body).status_code == 200
 
 
 def test_it_ends_when_what_is_under_way_is_done(database: str) -> None:
@@ -183,11 +216,26 @@ def test_a_port_that_is_taken_is_said_to_be(database: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", "192.168.1.1"])
-def test_it_is_for_this_machine_alone(database: str, host: str) -> None:
+def test_others_reach_it_only_where_they_can_be_told_apart(database: str, host: str) -> None:
     ran = run("serve", "--host", host, "--database", database)
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("Error: host cannot be used: whoever reaches")
-    assert ran.stderr.count("\n") == 1
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"Error: others can reach {host}, and nobody could log in: make a user or a key first"
+        " (ithaca users create, ithaca keys create), or use 127.0.0.1.\n"
+    )
+
+
+def test_with_a_key_others_may_reach_it(database: str) -> None:
+    with SessionManager(database) as manager:
+        late = manager.create_key("late", expires_at=datetime.now(UTC) + timedelta(seconds=0.1))
+        time.sleep(0.1)
+        assert run("serve", "--host", "0.0.0.0", "--port", "0", "--database", database).returncode == 2
+        manager.revoke_key(late.key.id)
+        manager.create_key("k")
+    with running(database, "--host", "0.0.0.0") as program:
+        assert set(program.told) == {"address"}
+        port = program.address.rpartition(":")[2]
+        assert httpx.get(f"http://127.0.0.1:{port}/api/me").status_code == 401
 
 
 def test_a_database_that_cannot_be_opened_is_said_to_be(tmp_path: Path) -> None:

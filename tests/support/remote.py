@@ -155,12 +155,12 @@ class Many:
 
         from starlette.datastructures import State
 
-        from ithaca.service import create_app
+        from ithaca.service import LocalOwner, create_app
         from ithaca.service.access import owned
         from ithaca.service.live import Live
 
         if self._app is None:
-            self._app = create_app(manager)
+            self._app = create_app(manager, access=LocalOwner())
             self._app.dependency_overrides[owned] = _owned_or_all
             self._app.middleware_stack = self._app.build_middleware_stack()
         app = copy.copy(self._app)

@@ -18,6 +18,8 @@ from ithaca.service.running import Server, address_of, listen
 class ByHeader:
     """Believes what the request's headers say of who is asking: for tests of what each may do. Keys open, too."""
 
+    _keys: SignedIn | None = None
+
     def __init__(self, manager: AsyncSessionManager | None = None) -> None:
         self._keys = None if manager is None else SignedIn(manager)
 
@@ -62,13 +64,19 @@ class Served:
             client.close()
 
 
+def _access(given: Access | Callable[[AsyncSessionManager], Access] | None, manager: AsyncSessionManager) -> Access:
+    if given is None:
+        return ByHeader(manager)
+    return given(manager) if callable(given) else given
+
+
 @contextmanager
 def served(
     url: str,
     *,
     service: ServiceSettings | None = None,
     settings: Settings | None = None,
-    access: Access | None = None,
+    access: Access | Callable[[AsyncSessionManager], Access] | None = None,
     change: Callable[[Any], object] = lambda app: None,
 ) -> Iterator[Served]:
     """A running server; `change` may do something to its app."""
@@ -78,7 +86,7 @@ def served(
 
     async def run() -> None:
         async with AsyncSessionManager(url, settings=settings) as manager:
-            app = create_app(manager, service, access=access or ByHeader(manager), page=True)
+            app = create_app(manager, service, access=_access(access, manager), page=True)
             change(app)
             server = Server(app, replace(service, stop_seconds=5))
             held.extend((server, app))

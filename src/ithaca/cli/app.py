@@ -20,6 +20,7 @@ from ithaca.cli import (
     trash,
     upkeep,
     usage,
+    users,
     watching,
 )
 from ithaca.cli import config as configuration
@@ -49,6 +50,7 @@ app.add_typer(upkeep.database, name="db")
 command(app, "incognito")(incognito.incognito)
 command(app, "watch")(watching.watch)
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 command(app, "serve")(serve.serve)
 command(app, "config")(configuration.config)
 command(app, "demo")(demo.demo)

@@ -108,10 +108,10 @@ class Here:
         else:
             self.say(sentence)
 
-    def fail(self, sentence: str) -> NoReturn:
+    def fail(self, sentence: str, status: int = 1) -> NoReturn:
         """Ends the command, which could not do all of what it was asked for."""
         sys.stderr.write(f"Error: {sentence}\n")
-        raise typer.Exit(1)
+        raise typer.Exit(status)
 
 
 def page_json(page: "Page[Any]") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from ithaca.attached import base64_of
 from ithaca.columns import iso
 
 # C0 and C1 controls, marks that reorder what is shown, separators that terminals break lines at, lone surrogates
@@ -46,11 +47,7 @@ def as_json(value: Any, *, ascii_only: bool = False) -> str:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, bytes):
-        from ithaca.attached import base64_of
-
-        return base64_of(value)
-    return iso(value)
+    return base64_of(value) if isinstance(value, bytes) else iso(value)
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from ithaca.manager.context import AsyncContexts, Contexts
 from ithaca.manager.documents import AsyncDocuments, Documents
 from ithaca.manager.endpoints import AsyncEndpoints, Endpoints
 from ithaca.manager.keys import AsyncKeys, Keys
+from ithaca.manager.logins import AsyncLogins, Logins
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
 from ithaca.manager.repeats import AsyncRepeats, Repeats
@@ -17,6 +18,7 @@ from ithaca.manager.search import AsyncSearch, Search
 from ithaca.manager.sessions import AsyncSessions, Sessions
 from ithaca.manager.upkeep import AsyncUpkeep, Upkeep
 from ithaca.manager.usage import Accounts, AsyncAccounts
+from ithaca.manager.users import AsyncUsers, Users
 from ithaca.manager.versions import AsyncVersions, Versions
 from ithaca.manager.watching import AsyncWatching, Watching
 
@@ -37,6 +39,8 @@ class SessionManager(
     Endpoints,
     Repeats,
     Keys,
+    Users,
+    Logins,
 ):
     """Keeps conversations in a database.
 
@@ -73,6 +77,8 @@ class AsyncSessionManager(
     AsyncEndpoints,
     AsyncRepeats,
     AsyncKeys,
+    AsyncUsers,
+    AsyncLogins,
     AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.

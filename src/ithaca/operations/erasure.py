@@ -12,7 +12,7 @@ from ithaca.columns import Row
 from ithaca.connection import Connection
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
-from ithaca.operations import attachments, holds, repeats, search
+from ithaca.operations import attachments, holds, logins, repeats, search
 from ithaca.operations.changes import ERASED, record_erasure
 from ithaca.operations.scope import Scope
 
@@ -37,6 +37,8 @@ _TABLES = (
     "endpoints",
     "repeats",
     "access_keys",
+    "logins",
+    "users",
 )
 
 #: What nobody owns is erased; but for what everybody uses.
@@ -135,6 +137,7 @@ async def erase_owner(conn: Connection, scope: Scope, owner: str) -> Erased:
         await conn.rows(f"SELECT 1 FROM {table} WHERE owner = :owner ORDER BY id FOR UPDATE", {"owner": owner})
     counts: dict[str, int] = {}
     await record_erasure(conn, owner, scope.clock())  # first, so that no number of a deleted row is given again
+    await logins.forget_attempts(conn, owner)
     for table in _TABLES:
         await _delete(conn, counts, table, _NOT_EVERYBODYS.get(table, "TRUE"), {"owner": owner})
     await _delete(conn, counts, "changes", f"kind <> '{ERASED}'", {"owner": owner})

@@ -76,6 +76,13 @@ _CHECKS = {
         SELECT owner, id, 'opens ' || scopes || ', until ' || coalesce(expires_at, 0) FROM access_keys
         WHERE length(digest) <> 64 OR expires_at <= created_at OR used_at < created_at OR scopes NOT IN (
             'read', 'write', 'admin', 'read write', 'read admin', 'write admin', 'read write admin')""",
+    "user": "SELECT owner, name, 'has no password' FROM users WHERE password NOT LIKE '$argon2%'",
+    "login": """
+        SELECT l.owner, l.digest, l.kind || ' of ' || coalesce(l.user_name, 'no user') FROM logins l
+        WHERE length(l.digest) <> 64 OR l.expires_at <= l.created_at OR l.kind NOT IN ('link', 'opened', 'password')
+            OR (l.kind = 'password') <> (l.user_name IS NOT NULL)
+            OR l.user_name IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM users u WHERE u.owner = l.owner AND u.name = l.user_name)""",
     "trashed_without_entry": """
         SELECT x.owner, x.trash_id, 'trashed rows without their entry' FROM (
             SELECT owner, trash_id FROM trashed_sessions UNION SELECT owner, trash_id FROM trashed_messages

@@ -8,14 +8,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from fastapi import Depends, Header, Request
 from starlette.requests import HTTPConnection
 
 from ithaca import AsyncSessionManager
 from ithaca.access import RIGHTS, Right
-from ithaca.errors import NotAllowed, NotSignedIn
+from ithaca.errors import NotAllowed
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
 from ithaca.web.markdown import Markdown
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from ithaca.service.live import Live
     from ithaca.service.rates import Rates
 
-#: By what it is known who is asking: a key, or nothing but where the request comes from.
-Means: TypeAlias = Literal["key", "local"]
+#: By what it is known who is asking: a key, a log-in with a password or by an access link, a proxy's word; or nothing,
+#: where everybody who can ask is one and the same.
+Means: TypeAlias = Literal["key", "login", "link", "proxy", "local"]
 
 ALL_RIGHTS: frozenset[Right] = frozenset(RIGHTS)
 
 #: With it, an administrator says on whose behalf he asks.
 ON_BEHALF = "Ithaca-Owner"
 
-_READING = frozenset(("GET", "HEAD", "OPTIONS"))
+#: Methods that change nothing.
+READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,10 @@ class Visitor:
     owner: str
     rights: frozenset[Right]
     by: Means = "local"
-    #: The name of the key.
+    #: The name of the user, or of the key.
     name: str | None = None
+    #: The SHA-256 of what he showed, by which it can be asked whether that opens something still.
+    proof: str | None = field(default=None, repr=False)
 
 
 class Access(Protocol):
@@ -64,35 +68,17 @@ class Revocable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalOwner:
-    """Everybody who reaches the server is this owner, with all rights: for one person on one machine.
+    """Everybody who reaches the app is this owner, with all rights.
 
-    With `only_from_here`, it has to be asked by an address of this machine, and not by a web page of another origin,
-    which a browser on this machine would let ask too (DNS rebinding, cross-site requests).
+    For an app within another that lets in none but the right one, and for tests. It asks neither whose page a browser
+    asks for, so on a socket any page in any browser that reaches it could ask too: `ithaca serve` never uses it.
     """
 
     owner: str = ""
-    only_from_here: bool = False
 
     async def visitor(self, connection: HTTPConnection) -> Visitor:
-        """That owner. Raises `NotSignedIn` for a request that somebody else's page makes."""
-        if self.only_from_here and not _is_from_here(connection):
-            raise NotSignedIn
+        """That owner."""
         return Visitor(self.owner, ALL_RIGHTS)
-
-
-def for_this_machine(owner: str, manager: AsyncSessionManager) -> LocalOwner:
-    """Lets in whoever asks on this machine, as an owner."""
-    return LocalOwner(owner, only_from_here=True)
-
-
-def _is_from_here(connection: HTTPConnection) -> bool:
-    host, origin = connection.headers.get("host", ""), connection.headers.get("origin")
-    if origin is not None and origin != f"{connection.scope['scheme']}://{host}":
-        return False
-    try:
-        return is_local(urlsplit(f"//{host}").hostname or "")
-    except ValueError:  # no host at all
-        return False
 
 
 def is_local(host: str) -> bool:
@@ -136,7 +122,7 @@ async def visitor_of(connection: HTTPConnection) -> Visitor:
 
 async def _let_in(connection: HTTPConnection) -> Visitor:
     found = await service_of(connection).access.visitor(connection)
-    needed: Right = "read" if connection.scope["method"] in _READING else "write"
+    needed: Right = "read" if connection.scope["method"] in READING else "write"
     if needed not in found.rights:
         raise NotAllowed(needed)
     on_behalf = connection.headers.get(ON_BEHALF)

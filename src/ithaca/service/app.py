@@ -8,10 +8,11 @@ from starlette.middleware import Middleware
 
 from ithaca import AsyncSessionManager, __version__
 from ithaca.service import problems
-from ithaca.service.access import Access, LocalOwner, Service
+from ithaca.service.access import Access, Service
 from ithaca.service.around import Around
 from ithaca.service.asking import AskFirst
 from ithaca.service.bodies import LimitedBodies
+from ithaca.service.browsers import Hosts, listed
 from ithaca.service.compression import Compression
 from ithaca.service.live import Live
 from ithaca.service.meters import Meters
@@ -22,6 +23,7 @@ from ithaca.service.rates import Rates
 from ithaca.service.routes import ROUTERS
 from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
+from ithaca.service.signed_in import SignedIn
 from ithaca.service.traces import Traces
 from ithaca.service.wire.shapes import ProblemShape
 
@@ -65,10 +67,11 @@ def create_app(
 ) -> FastAPI:
     """The service on a manager, to be run by an ASGI server or mounted in another app.
 
-    Whoever opened the manager closes it. Without an `access`, everybody who reaches the app is the owner "", with all
-    rights: let nobody else reach it. With `page`, the web page is at "/". `routers` come beside the app's own.
+    Whoever opened the manager closes it. Without an `access`, keys and log-ins of the manager's database are asked for
+    (`SignedIn`). With `page`, the web page is at "/". `routers` come beside the app's own.
     """
-    settings, access = settings or ServiceSettings(), access or LocalOwner()
+    settings = settings or ServiceSettings()
+    access = access or SignedIn(manager, settings)
     live, meters = Live(manager, access), meters or Meters()
     meters.gauges["ithaca_event_listeners"] = lambda: len(live.listeners)
     service = Service(manager, settings, access, meters, live, Rates(settings.rate))
@@ -85,6 +88,7 @@ def create_app(
             *([] if traces is None else [Middleware(Traces, provider=traces)]),
             Middleware(Around, meters=service.meters),
             Middleware(OpenAIErrors),
+            *_host_check(settings),
             Middleware(AskFirst),
             Middleware(LimitedBodies, most_bytes=settings.max_body_bytes, slow_seconds=settings.slow_seconds),
             Middleware(Compression),
@@ -97,3 +101,9 @@ def create_app(
     for router in (*ROUTERS, *([PAGE] if page else []), *routers):
         app.include_router(router)
     return app
+
+
+def _host_check(settings: ServiceSettings) -> list[Middleware]:
+    """What stands before an app whose names are said."""
+    names = listed(settings.allowed_hosts)
+    return [Middleware(Hosts, names=names)] if names and "*" not in names else []

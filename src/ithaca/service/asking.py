@@ -7,12 +7,13 @@ from ithaca.errors import IthacaError, NotSignedIn
 from ithaca.service.access import service_of, visitor_of
 from ithaca.service.paths import route_path
 from ithaca.service.problems import TYPES, Refused, answered
+from ithaca.service.signed_in import SignedIn
 
 #: Below these, everything is for who is known; so is a route that is yet to be written.
 _CLOSED = ("/api/", "/v1/")
 
 #: But for these.
-OPEN = ("/api/openapi.json",)
+OPEN = ("/api/openapi.json", "/api/login")
 
 
 class AskFirst:
@@ -40,8 +41,16 @@ async def _ask(connection: HTTPConnection) -> None:
     try:
         rates.spend(await visitor_of(connection))
     except NotSignedIn:
-        rates.spend(connection.client.host if connection.client else None)
+        rates.spend(_where(connection))
         raise
+
+
+def _where(connection: HTTPConnection) -> str | None:
+    """Where a request is from, as far as that is known."""
+    access = service_of(connection).access
+    if isinstance(access, SignedIn):
+        return access.address(connection)
+    return connection.client.host if connection.client else None
 
 
 def is_closed(path: str) -> bool:

@@ -41,6 +41,9 @@ STATUSES: Mapping[type[IthacaError], int] = {
     errors.ProviderTimeout: 504,
     errors.ProviderError: 502,
     errors.NotSignedIn: 401,
+    errors.LoginRefused: 401,
+    errors.TooManyAttempts: 429,
+    errors.ForeignOrigin: 403,
     errors.NotAllowed: 403,
     errors.SchemaError: 503,
     errors.DatabaseBusy: 503,
@@ -105,12 +108,14 @@ def problem(status: int, name: str, detail: str, members: Members | None = None)
         "error": name,
     }
     answer = Answer.of({**(members or {}), **standard}, status)
-    return Answer(answer.body, status, {"content-type": PROBLEM, **_headers(status)})
+    return Answer(answer.body, status, {"content-type": PROBLEM, **_headers(status, members or {})})
 
 
-def _headers(status: int) -> Mapping[str, str]:
+def _headers(status: int, members: Members) -> Mapping[str, str]:
     if status == 401:
         return {"www-authenticate": 'Bearer realm="ithaca"'}
+    if status == 429 and "seconds" in members:
+        return {"retry-after": str(members["seconds"])}
     return {"retry-after": RETRY_AFTER} if status == 503 else {}
 
 

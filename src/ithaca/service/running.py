@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from errno import EADDRINUSE
 from typing import Any
 
@@ -14,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ithaca import AsyncSessionManager, ConfigurationError
-from ithaca.service.access import Access, Service, is_local
+from ithaca.service.access import Access, Service
 from ithaca.service.app import create_app
 from ithaca.service.connections import Config
 from ithaca.service.meters import Meters
@@ -25,11 +26,8 @@ from ithaca.service.traces import exporting
 _BACKLOG = 2048
 
 
-def listen(settings: ServiceSettings, *, open_to_others: bool = False) -> socket.socket:
-    """The socket to serve on. Raises `ConfigurationError` if it can't be had, or would let anybody in."""
-    if not open_to_others and not is_local(settings.host):
-        reason = f"whoever reaches {settings.host} could read and change everything; use 127.0.0.1"
-        raise ConfigurationError("host", reason)
+def listen(settings: ServiceSettings) -> socket.socket:
+    """The socket to serve on. Raises `ConfigurationError` if it can't be had."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # With the protocol named, asyncio sees that its connections are TCP's, and sends what is small at once. Otherwise
     # the second of two small pieces waits until the client has acknowledged the first, which takes 40 ms.
@@ -62,6 +60,7 @@ async def serve(
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new connection, lets requests under way end, and closes."""
+    settings = replace(settings, allowed_hosts=settings.allowed_hosts or f"localhost,{settings.host}")
     with exporting(settings) as traces:
         async with manager:
             app = create_app(manager, settings, access=access, meters=meters, traces=traces, page=True)

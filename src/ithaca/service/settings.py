@@ -10,6 +10,9 @@
 | `ITHACA_SLOW_SECONDS` | seconds that a client may keep a process waiting: for a request, or to read the answer | 60 |
 | `ITHACA_RATE` | requests a second of one who asks, counted by each process; 0: any number | 1000 |
 | `ITHACA_TRACES` | `on`: traces are sent as OpenTelemetry's `OTEL_…` variables say; needs `ithaca[otel]` | `off` |
+| `ITHACA_ALLOWED_HOSTS` | names that the server is called by, separated by commas; `*`: any | `localhost` |
+| `ITHACA_TRUSTED_PROXIES` | addresses of proxies whose `X-Forwarded-…` are believed, with commas | none |
+| `ITHACA_USER_HEADER` | the header by which such a proxy says who the user is | none |
 | `ITHACA_STOP_SECONDS` | seconds that requests under way have to end when the server is stopped | 30 |
 | `ITHACA_UNREGISTERED_ENDPOINTS` | `allow`: sessions may be answered by any URL that they have | `refuse` |
 | `ITHACA_PRIVATE_ENDPOINTS` | `allow`: everybody's own endpoints may lie in private networks and here | `refuse` |
@@ -45,6 +48,13 @@ class ServiceSettings:
     rate: int = 1000
     #: "on": traces are sent as OpenTelemetry's own variables say.
     traces: str = "off"
+    #: Names by which the server is called, separated by commas; those of this machine and addresses are known. `*`, and
+    #: in a program of your own also nothing: any.
+    allowed_hosts: str = ""
+    #: Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    trusted_proxies: str = ""
+    #: The header by which they say who the user is; "" for none.
+    user_header: str = ""
     #: Seconds that requests under way have to end when the server is stopped.
     stop_seconds: int = 30
     #: Whether sessions may be answered by any URL that they have, or only by registered endpoints.

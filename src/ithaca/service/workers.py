@@ -50,8 +50,8 @@ class Plan:
 
     settings: Settings
     service: ServiceSettings
-    #: Makes what decides who is asking.
-    access: Callable[[AsyncSessionManager], Access]
+    #: Makes what decides who is asking; None: keys and log-ins of the database.
+    access: Callable[[AsyncSessionManager], Access] | None = None
     #: Where the workers write down what they count.
     folder: Path | None = None
 
@@ -227,5 +227,5 @@ async def _work(plan: Plan, listener: socket.socket, ready: Connection) -> None:
 
 async def _serve(plan: Plan, listener: socket.socket, ready: Callable[[], None]) -> None:
     manager = AsyncSessionManager(settings=plan.settings)
-    access, meters = plan.access(manager), Meters(plan.folder)
+    access, meters = None if plan.access is None else plan.access(manager), Meters(plan.folder)
     await serve(manager, plan.service, listener, access=access, meters=meters, ready=ready)

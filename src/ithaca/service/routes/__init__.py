@@ -10,6 +10,7 @@ from ithaca.service.routes import (
     events,
     health,
     keys,
+    login,
     me,
     messages,
     retention,
@@ -18,12 +19,15 @@ from ithaca.service.routes import (
     trash,
     upkeep,
     usage,
+    users,
 )
 
 #: Every router of the app.
 ROUTERS = (
     health.router,
     me.router,
+    login.router,
+    login.pages,
     sessions.router,
     messages.router,
     contexts.router,
@@ -42,5 +46,6 @@ ROUTERS = (
     endpoints.shared,
     upkeep.all_owners,
     keys.all_owners,
+    users.router,
     openai.router,
 )

@@ -1,6 +1,5 @@
 """`/api/me`: who is asking; `/api/problems`: what can go wrong."""
 
-from dataclasses import asdict
 from inspect import getdoc
 from typing import Any
 
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from ithaca import errors
 from ithaca.access import Right
-from ithaca.service.access import Asking, Means, Owned
+from ithaca.service.access import Asking, Means, Owned, Visitor
 from ithaca.service.answers import Answer
 from ithaca.service.problems import Refused, dashed, status_of, titled
 from ithaca.service.repeats import Repeatable
@@ -45,7 +44,13 @@ class ProblemType(Shape):
 @router.get("/me", response_model=Me)
 async def me(visitor: Asking) -> Response:
     """Who is asking, what he may do, and by what that is known."""
-    return Answer.of(asdict(visitor) | {"rights": sorted(visitor.rights)}).response()
+    return me_answer(visitor).response()
+
+
+def me_answer(visitor: Visitor) -> Answer:
+    """What is told of who is asking."""
+    known = {"owner": visitor.owner, "rights": sorted(visitor.rights), "by": visitor.by, "name": visitor.name}
+    return Answer.of(known)
 
 
 @router.post("/me:erase", response_model=ErasedShape)

@@ -92,6 +92,7 @@ RetentionReportShape = shape(
     outcomes=_list(OutcomeShape),
     **dict.fromkeys(("archived", "deleted", "kept_starred", "kept_newest", "held"), (int, ...)),
 )
+UserShape = shape("User", ithaca.User)
 AccessKeyShape = shape("AccessKey", ithaca.AccessKey)
 NewAccessKeyShape = shape(
     "NewAccessKey",

@@ -1,0 +1,144 @@
+"""What a browser, and a proxy that is named, say of a request: from which page, under which name, from where.
+
+A browser sends its cookies with whatever any page asks for. So a change that a cookie stands for has to come from a
+page of this server, which the browser says by `Sec-Fetch-Site` (Fetch Metadata), or else by `Origin`. And a page of
+elsewhere may give its own name the address of this server (DNS rebinding): the name in `Host` has to be one of ours.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ithaca.errors import ConfigurationError
+from ithaca.service.paths import route_path
+from ithaca.service.problems import problem
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+#: Names of this machine for itself.
+OURS = frozenset(("localhost",))
+
+#: Which whoever runs the server asks for, by whatever name.
+_FOR_OPERATION = ("/healthz", "/readyz", "/metrics")
+
+
+def is_own_page(connection: HTTPConnection) -> bool:
+    """Whether a page of this server asks, as the browser says."""
+    site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin is not None and _place(origin) == connection.headers.get("host", "").lower()
+
+
+def is_foreign_page(connection: HTTPConnection) -> bool:
+    """Whether another page asks; where nothing is said of a page, it is a program."""
+    said = "sec-fetch-site" in connection.headers or "origin" in connection.headers
+    return said and not is_own_page(connection)
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
+
+
+def host_of(connection: HTTPConnection) -> str:
+    """The name under which the server was asked, without its port; "" for none."""
+    try:
+        return urlsplit(f"//{connection.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an address rather than a name: nobody else's name leads to us by that."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+class Hosts:
+    """Answers only under the names that are ours, under addresses and as `localhost`."""
+
+    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+        self._app = app
+        self._names = OURS | set(names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_ours(HTTPConnection(scope)):
+            detail = "This server does not go by the name in Host; ITHACA_ALLOWED_HOSTS says which names are its own."
+            await problem(421, "MisdirectedRequest", detail).response()(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_ours(self, connection: HTTPConnection) -> bool:
+        host = host_of(connection)
+        return host in self._names or is_address(host) or route_path(connection.scope) in _FOR_OPERATION
+
+
+class Proxies:
+    """The proxies before the server whose headers are believed, by their addresses."""
+
+    def __init__(self, networks: str) -> None:
+        self._networks = [_network(text) for text in listed(networks)]
+
+    def is_behind(self, connection: HTTPConnection) -> bool:
+        """Whether such a proxy passed the request on."""
+        client = connection.client
+        return client is not None and self._is_one(client.host)
+
+    def address(self, connection: HTTPConnection) -> str:
+        """Where a request is from: of IPv6 the network, since one machine has all addresses of it."""
+        return _grouped(self._client(connection))
+
+    def is_secure(self, connection: HTTPConnection) -> bool:
+        """Whether the browser asked by HTTPS."""
+        if self.is_behind(connection) and "x-forwarded-proto" in connection.headers:
+            return connection.headers["x-forwarded-proto"].strip().lower() == "https"
+        return bool(connection.scope["scheme"] == "https")
+
+    def _client(self, connection: HTTPConnection) -> str:
+        """The nearest address that is no proxy's; each proxy adds who asked it at the end."""
+        client = connection.client.host if connection.client else ""
+        passed = [part.strip() for part in connection.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+        while self._is_one(client) and passed:
+            client = passed.pop()
+        return client
+
+    def _is_one(self, host: str) -> bool:
+        address = _address(host)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def listed(text: str) -> list[str]:
+    """What stands between commas, in small letters."""
+    return [part.strip().lower() for part in text.split(",") if part.strip()]
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as error:
+        raise ConfigurationError("trusted_proxies", f"{text!r} is no address, nor a network") from error
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _grouped(host: str) -> str:
+    address = _address(host)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return host if address is None else str(address)
