@@ -33,7 +33,7 @@ check: $(VENV)/dev.stamp ## run the linters, the type checker, the layer rules a
 
 .PHONY: soak
 soak: $(VENV)/dev.stamp ## run the tests that break things for long, at random
-	SOAK=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 tests/stateful tests/processes tests/storage tests/behaviour $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 0 tests/stateful tests/processes tests/storage tests/behaviour tests/service $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: $(VENV)/dev.stamp ## measure other stores beside Ithaca; ARGS="agno --quick" for some of them, in haste

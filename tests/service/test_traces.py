@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ithaca import AsyncSessionManager
-from ithaca.service import create_app
+from ithaca.service import LocalOwner, create_app
 from tests.service.test_serve import running
 
 
@@ -31,7 +31,7 @@ def provider(spans: InMemorySpanExporter) -> TracerProvider:
 
 async def asked(tmp_path: Path, traces: Any, *paths: str, **headers: str) -> list[httpx.Response]:
     async with AsyncSessionManager(f"{tmp_path}/traced.db") as manager:
-        app = create_app(manager, traces=traces)
+        app = create_app(manager, access=LocalOwner(), traces=traces)
         app.add_api_route("/fault", fault)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://ithaca", headers=headers) as client:

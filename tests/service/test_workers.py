@@ -1,20 +1,22 @@
 """`ithaca serve --workers`: several processes behind one port, as programs of their own."""
 
 import os
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from ithaca import SessionManager
+from ithaca import ChatMessage, SessionManager
 from tests.service.test_events import Event, changes, listening
 from tests.service.test_serve import Program, run, running
 from tests.service.test_sessions import make, say
+from tests.support.processes import soaking
 
 
 def workers(program: Program) -> list[int]:
@@ -119,6 +121,38 @@ def under_load_until_it_ends(program: Program) -> set[str]:
     for thread in threads:
         thread.join()
     return acknowledged
+
+
+@pytest.mark.skipif(not soaking(), reason="make soak")
+def test_who_listens_hears_all_whichever_process_dies(database_url: str) -> None:
+    """A listener who comes back after each cut hears each change once, in order, while workers are killed at random."""
+    with running(database_url, "--workers", "3") as program:
+        with program.client() as client:
+            session = make(client)["id"]
+        over, heard, last = threading.Event(), [1], ""
+
+        def write() -> None:
+            with SessionManager(database_url) as manager:
+                while not over.is_set():
+                    manager.add_message(session, ChatMessage("user", "x"))
+                    time.sleep(0.005)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            with suppress(httpx.TransportError), program.client() as client:
+                seen = {"last-event-id": last} if last else {}
+                with listening(client, params={"session": session, "after": 1}, headers=seen) as stream:
+                    for event in stream:
+                        last = event.id or last
+                        heard += [event.data["revision"]] if event.name == "change" else []
+                        if random.random() < 0.01 and (victims := workers(program)):
+                            os.kill(random.choice(victims), signal.SIGKILL)
+        over.set()
+        writer.join()
+    assert len(heard) > 1000
+    assert heard == list(range(1, len(heard) + 1))
 
 
 def test_workers_end_with_the_first_process(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class Config(uvicorn.Config):
             server_header=False,
             proxy_headers=False,
             lifespan="off",
+            timeout_keep_alive=settings.slow_seconds,
             timeout_graceful_shutdown=settings.stop_seconds,
         )
         self.max_connections = settings.max_connections

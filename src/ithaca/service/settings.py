@@ -40,8 +40,8 @@ class ServiceSettings:
     max_body_bytes: int = 256 * 1024 * 1024
     #: Connections that a process has open at once.
     max_connections: int = 10_000
-    #: Seconds that a client may keep a process waiting: for a request's head, for its body (and after that at least a
-    #: KiB for each second), or to read the answer.
+    #: Seconds that a client may keep a process waiting: for a request or another one, for its body (and after that at
+    #: least a KiB for each second), or to read the answer.
     slow_seconds: int = 60
     #: Requests a second of one who asks, by key or user, or by address where he isn't known; ten seconds' worth of them
     #: may come at once. Each process counts for itself. 0: any number.
