@@ -55,6 +55,7 @@ from ithaca.errors import (
 )
 from ithaca.media_types import is_media_type
 from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
+from ithaca.operations.changes import Position, Watched
 from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
@@ -392,6 +393,22 @@ class Door:
         elif through is not None:
             through = whole("through", through, 1)
         return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
+
+    # News
+
+    def watched(
+        self, owner: object, session: object, after: object, timeout: object
+    ) -> tuple[Watched, Position | int | None]:
+        """What somebody wants to watch, and after what."""
+        if timeout is not None:
+            self.age("timeout", timeout)
+        if isinstance(after, int) and session is None:
+            raise InvalidArgument("after", after, "the cursor of a change; a revision goes with a session")
+        place = Position.read(after) if isinstance(after, str) else self.bound("after", after)
+        of_owner = None if owner is None else self.owner_filter(owner)
+        if session is not None and not isinstance(session, str):
+            raise InvalidArgument("session", Described(f"a {type(session).__name__}"), "a session's id")
+        return Watched(self.scope.owner, of_owner, session), place
 
     # What happens once
 

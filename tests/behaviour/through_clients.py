@@ -42,9 +42,8 @@ LEFT_OUT = {
     "test_users.py": "browsers log in",
     "test_owners.py::test_an_unconfined_manager_must_say_whose_when_several_have_the_id": "the server guards requests",
     "test_endpoints.py::test_all_secrets_are_sealed_anew_under_the_first_key": "it reads headers",
-    "test_watch.py": "live events",
-    "test_incognito.py::test_every_call_finds_it": "live events",
-    "test_owners.py::test_anothers_things_are_like_things_that_do_not_exist": "live events",
+    "test_owners.py::test_anothers_things_are_like_things_that_do_not_exist": "it tries `once`, which no client has",
+    "test_watch.py::test_an_erased_owner_is_told_to_whom_it_concerns": "a server's seconds pass while nobody asks",
     # What is done to the database, or within the manager, past the calls.
     "test_attachments.py::test_references_are_read_without_the_bytes": "lost bytes are lost for the whole response",
     "test_attachments.py::test_a_reader_never_meets_a_message_without_its_bytes": "it changes what a manager does",

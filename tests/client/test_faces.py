@@ -35,8 +35,6 @@ NOT_REMOTE = {
     "log_out_user": "as `create_user`",
     "identify_key": "the server does it, by the key that each request shows",
     "guarded": "the server guards each request by its settings",
-    "watch": "live events",
-    "latest_cursor": "live events",
 }
 
 PAIRS = [(Client, SessionManager), (AsyncClient, AsyncSessionManager)]

@@ -156,12 +156,12 @@ class Many:
         from starlette.datastructures import State
 
         from ithaca.service import LocalOwner, create_app
-        from ithaca.service.access import owned
+        from ithaca.service.access import owned, visitor
         from ithaca.service.live import Live
 
         if self._app is None:
             self._app = create_app(manager, access=LocalOwner())
-            self._app.dependency_overrides[owned] = _owned_or_all
+            self._app.dependency_overrides |= {owned: _owned_or_all, visitor: _visitor_or_all}
             self._app.middleware_stack = self._app.build_middleware_stack()
         app = copy.copy(self._app)
         live = Live(manager, self._app.state.ithaca.access)
@@ -176,6 +176,17 @@ async def _owned_or_all(request: Request) -> Any:
     """
     owner, manager = request.headers.get("ithaca-owner"), request.app.state.ithaca.manager
     return manager if owner is None else manager.for_owner(unquote(owner))
+
+
+async def _visitor_or_all(request: Request) -> Any:
+    """Who asks for events and names no owner hears everybody's, as who watches through such a manager does."""
+    from dataclasses import replace
+
+    from ithaca.service.access import visitor_of
+
+    found = await visitor_of(request)
+    everybody = request.url.path.endswith("/events") and "ithaca-owner" not in request.headers
+    return replace(found, owner=None) if everybody else found  # type: ignore[arg-type]
 
 
 async def _serve() -> None:

@@ -19,14 +19,16 @@ from ithaca.client.recovery import Recovery
 from ithaca.client.sessions import Sessions
 from ithaca.client.upkeep import Accounts, Retention, Search, Upkeep
 from ithaca.client.waiting import Waiting
+from ithaca.client.watching import Watching
 
 if TYPE_CHECKING:
     import httpx2
 
 
 class _Everything(
-    Sessions, Messages, Documents, Contexts, Recovery, Attachments, Search, Accounts, Retention, Upkeep, Keys, Endpoints
-):
+    Sessions, Messages, Documents, Contexts, Recovery, Attachments, Search, Accounts, Retention, Upkeep, Keys,
+    Endpoints, Watching,
+):  # fmt: skip
     """Every call."""
 
 
@@ -64,8 +66,8 @@ class Client(_Everything, Waiting):
 class AsyncClient(_Everything, Awaiting):
     """Keeps conversations on a server, without ever making the event loop wait.
 
-    The same calls as `Client`, awaited; `iter_messages` and `read_attachment` are async iterators. `http` is an
-    `httpx2.AsyncClient`. One client belongs to one event loop.
+    The same calls as `Client`, awaited; `iter_messages`, `read_attachment` and `watch` are async iterators. `http` is
+    an `httpx2.AsyncClient`. One client belongs to one event loop.
     """
 
     def __init__(

@@ -55,6 +55,8 @@ class Request:
     body: Sent = b""
     #: Whether it may be sent again when nobody knows what became of it.
     repeatable: bool = False
+    #: Seconds without a byte of the answer after which nobody waits any more, if not the client's.
+    dead_after: float | None = None
 
 
 #: Like every request of a stream.
@@ -88,8 +90,8 @@ class Stream(Protocol[T_co]):
     def take(self, piece: bytes) -> Iterable[T_co]:
         """What is complete with this piece of the body."""
 
-    def ended(self) -> None:
-        """The body is complete."""
+    def ended(self) -> float:
+        """The body is complete: seconds until the next request, if there is one."""
 
 
 def at(*segments: str) -> str:

@@ -94,5 +94,6 @@ class Bytes:
         self._at += len(piece)
         yield from (piece[first : first + PIECE] for first in range(0, len(piece), PIECE))
 
-    def ended(self) -> None:
+    def ended(self) -> float:
         self._ended = True
+        return 0

@@ -49,7 +49,7 @@ class Awaiting(Calls):
                 async with self._sent(request) as response:
                     reply = Reply(response.status_code, response.headers, await response.aread())
             except self._connection.lost as error:
-                await _pause(attempts.after_loss(self._connection.loss(error)))
+                await _pause(attempts.after_loss(self._connection.loss(error, request)))
                 continue
             if (pause := attempts.after(reply)) is None:
                 return checked(reply)
@@ -69,9 +69,9 @@ class Awaiting(Calls):
                             attempts.begin()
                             for item in stream.take(piece):
                                 yield item
-                        stream.ended()
+                        pause = stream.ended()
             except self._connection.lost as error:
-                pause = attempts.after_loss(self._connection.loss(error))
+                pause = attempts.after_loss(self._connection.loss(error, request))
             await _pause(pause)
 
     def _sent(self, request: Request) -> "AbstractAsyncContextManager[httpx2.Response]":

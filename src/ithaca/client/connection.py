@@ -44,7 +44,6 @@ class Connection(Generic[Http]):
         self._retries = retries
         self._closed = False
         self.owned = http is None
-        self.limits = httpx2.Timeout(timeout, connect=CONNECTING if timeout is None else min(CONNECTING, timeout))
         self.lost: tuple[type[Exception], ...] = (httpx2.TransportError,)
         self.http: Http = http or getattr(httpx2, kind)(
             limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE)
@@ -59,8 +58,14 @@ class Connection(Generic[Http]):
             "url": self.address + request.path,
             "headers": self._headers | request.headers,
             "content": body,
-            "timeout": self.limits,
+            "timeout": self._limits(request),
         }
+
+    def _limits(self, request: Request) -> tuple[float | None, ...]:
+        """The time limits for connecting, reading, writing, and for getting a connection."""
+        whole = self._timeout
+        connecting = CONNECTING if whole is None else min(CONNECTING, whole)
+        return connecting, request.dead_after or whole, whole, whole
 
     def attempts(self, request: Request) -> Attempts:
         return Attempts(request, self.address, self._retries, self._timeout)
@@ -70,12 +75,13 @@ class Connection(Generic[Http]):
         ours, self._closed = self.owned and not self._closed, True
         return ours
 
-    def loss(self, error: Exception) -> Loss:
+    def loss(self, error: Exception, request: Request) -> Loss:
         """What an error of the HTTP client tells."""
         httpx2 = library()
         sent = not isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout))
         if sent and isinstance(error, httpx2.TimeoutException):
-            return Loss(f"it did not answer within {self._timeout:g} seconds", sent=True, final=True)
+            seconds = request.dead_after or self._timeout
+            return Loss(f"it did not answer within {seconds:g} seconds", sent=True, final=request.dead_after is None)
         final = isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol))
         return Loss(str(error) or type(error).__name__, sent=sent, final=final)
 
@@ -90,8 +96,7 @@ def checked(reply: Reply) -> Reply:
 def refused(stream: Stream[Any], attempts: Attempts, reply: Reply) -> float:
     """Seconds until a stream is asked for again. Raises the error that the reply stands for."""
     if reply.status == 416:  # nothing of the range is there
-        stream.ended()
-        return 0
+        return stream.ended()
     if (pause := attempts.after(reply)) is None:
         raise error_of(reply)
     return pause

@@ -209,5 +209,6 @@ class History:
             self._after, self._came = message.seq or 0, True
             yield message
 
-    def ended(self) -> None:
+    def ended(self) -> float:
         self._ended = not self._came
+        return 0

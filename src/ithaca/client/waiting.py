@@ -51,7 +51,7 @@ class Waiting(Calls):
                 with self._sent(request) as response:
                     reply = Reply(response.status_code, response.headers, response.read())
             except self._connection.lost as error:
-                time.sleep(attempts.after_loss(self._connection.loss(error)))
+                time.sleep(attempts.after_loss(self._connection.loss(error, request)))
                 continue
             if (pause := attempts.after(reply)) is None:
                 return checked(reply)
@@ -71,9 +71,9 @@ class Waiting(Calls):
                         for piece in response.iter_bytes():
                             attempts.begin()
                             yield from stream.take(piece)
-                        stream.ended()
+                        pause = stream.ended()
             except self._connection.lost as error:
-                pause = attempts.after_loss(self._connection.loss(error))
+                pause = attempts.after_loss(self._connection.loss(error, request))
             time.sleep(pause)
 
     def _sent(self, request: Request) -> "AbstractContextManager[httpx2.Response]":

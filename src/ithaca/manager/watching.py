@@ -5,9 +5,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from ithaca.content import whole
-from ithaca.errors import Described, InvalidArgument, ManagerClosed
-from ithaca.manager.base import AsyncBase, Base, Common, documented_by
+from ithaca.errors import ManagerClosed
+from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import Change
 from ithaca.operations import changes
 from ithaca.operations.changes import Position, Watched
@@ -32,27 +31,7 @@ class Patience:
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
 
-class Asked(Common):
-    """Checks what somebody wants to watch."""
-
-    def _asked(
-        self, owner: str | None, session: str | None, after: str | int | None, timeout: float | None
-    ) -> tuple[Watched, Position | int | None]:
-        door = self._door
-        if timeout is not None:
-            door.age("timeout", timeout)
-        if isinstance(after, int) and session is None:
-            raise InvalidArgument("after", after, "the cursor of a change; a revision goes with a session")
-        if after is not None and not isinstance(after, str):
-            after = whole("after", after, 0)
-        place = Position.read(after) if isinstance(after, str) else after
-        of_owner = None if owner is None else door.owner_filter(owner)
-        if session is not None and not isinstance(session, str):
-            raise InvalidArgument("session", Described(f"a {type(session).__name__}"), "a session's id")
-        return Watched(door.scope.owner, of_owner, session), place
-
-
-class Watching(Asked, Base):
+class Watching(Base):
     """The calls for those who watch."""
 
     def watch(
@@ -73,7 +52,7 @@ class Watching(Asked, Base):
         after `timeout` seconds without news. Of an incognito session it tells only where that is named. Raises
         `InvalidArgument` at the call.
         """
-        return self._watch(*self._asked(owner, session, after, timeout), timeout)
+        return self._watch(*self._door.watched(owner, session, after, timeout), timeout)
 
     def latest_cursor(self) -> str:
         """Where the news stand: `watch(after=…)` with it tells of all that is committed from now on.
@@ -108,7 +87,7 @@ class Watching(Asked, Base):
 
 
 @documented_by(Watching)
-class AsyncWatching(Asked, AsyncBase):
+class AsyncWatching(AsyncBase):
     """The calls for those who watch."""
 
     def watch(
@@ -119,7 +98,7 @@ class AsyncWatching(Asked, AsyncBase):
         after: str | int | None = None,
         timeout: float | None = None,
     ) -> AsyncIterator[Change]:
-        return self._watch(*self._asked(owner, session, after, timeout), timeout)
+        return self._watch(*self._door.watched(owner, session, after, timeout), timeout)
 
     async def latest_cursor(self) -> str:
         return await self._storage.read(changes.cursor, self._door.scope)
