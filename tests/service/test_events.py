@@ -219,11 +219,40 @@ def test_nothing_is_missed_or_doubled_however_often_somebody_comes_back(
         assert told == list(range(1, made + 2))
 
 
-def test_who_leaves_is_forgotten(alice: httpx.Client, server: Served) -> None:
+def test_who_leaves_is_forgotten(alice: httpx.Client, server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "STAY", 0.05)
     for _ in range(3):
         with listening(alice) as stream:
             next(stream)
-    wait_until(lambda: not server.app.state.ithaca.live.listeners)
+    hub = server.app.state.ithaca.live
+    wait_until(lambda: not hub.listeners and not hub._tasks)
+    make(alice, id="s")
+    with listening(alice) as stream:
+        next(stream)
+        say(alice, "s", "x")
+        assert next(stream).what == ("s", "messages added", 2)
+
+
+def test_what_nobody_thought_of_ends_the_streams_and_no_more(
+    alice: httpx.Client, server: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = server.app.state.ithaca.live
+    make(alice, id="s")
+    with listening(alice) as stream:
+        last = next(stream).id
+
+        def fault(*_: Any) -> None:
+            raise RuntimeError("secret words")
+
+        monkeypatch.setattr(hub, "_hand_on", fault)
+        say(alice, "s", "x")
+        assert [event.data for event in stream] == [{"reason": "trouble"}]
+        monkeypatch.undo()
+    assert "RuntimeError" in caplog.text
+    with listening(alice, headers={"last-event-id": last}) as stream:
+        assert next(stream).what == ("s", "messages added", 2)
+        say(alice, "s", "y")
+        assert [next(stream).name, next(stream).what] == ["ready", ("s", "messages added", 3)]
 
 
 def test_who_hears_nothing_is_sent_a_comment(alice: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,9 @@ AGAIN = 1.0
 #: Seconds between two looks at who may not listen any more.
 REVIEW = 5.0
 
+#: Seconds that the watcher goes on when nobody listens any more: most come back at once, as when a page is loaded anew.
+STAY = 10.0
+
 #: Milliseconds after which a client comes back, at random, so that not all come at once.
 COME_BACK = (1000, 3000)
 
@@ -69,6 +72,11 @@ def event(name: str, data: dict[str, Any], id: str | None = None, retry: int | N
 def told(change: Change) -> bytes:
     """A change as it is sent."""
     return event("change", change.to_dict(), change.cursor)
+
+
+def ready(cursor: str) -> bytes:
+    """Word that all up to a place is told."""
+    return event("ready", {"cursor": cursor}, cursor, random.randint(*COME_BACK))  # noqa: S311, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +120,12 @@ class Patience:
 class Listener:
     """Somebody who listens, and what is to be sent to him."""
 
-    def __init__(self, wanted: Wanted, reached: str) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         #: After what he is to hear all.
-        self.after: str | int = reached if wanted.after is None else wanted.after
+        self.after: str | int = wanted.after or 0
         #: Whether he has to ask the database for what he missed.
-        self.behind = self.after != reached
+        self.behind = False
         self.end: End | None = None
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._something = asyncio.Event()
@@ -193,7 +201,9 @@ class Live:
     def close(self) -> None:
         """Ends every stream in order; whoever comes later is sent away."""
         self._closed = True
-        self._stop_all("stopping")
+        for listener in self.listeners:
+            listener.stop("stopping")
+        self._rest()
 
     async def review(self) -> None:
         """Ends the streams of those who may not listen any more; done every few seconds by itself."""
@@ -204,12 +214,10 @@ class Live:
                     listener.stop("signed out")
 
     async def listen(self, wanted: Wanted) -> AsyncIterator[bytes]:
-        """The stream of somebody, who hears of all that is committed from now on. Raises what the manager raises."""
+        """The stream of somebody. Raises what the manager raises, so before the stream begins."""
         wanted.check()
         await self._start()
-        listener = Listener(wanted, self._reached)
-        self._listeners.setdefault(wanted.owner, set()).add(listener)
-        return self._stream(listener)
+        return self._stream(wanted)
 
     async def _start(self) -> None:
         async with self._starting:
@@ -220,22 +228,35 @@ class Live:
                 self._tasks = [asyncio.create_task(work) for work in (self._watch(), self._keep_reviewing())]
                 for task in self._tasks:
                     task.add_done_callback(self._task_ended)
+                self._rest_later()
 
-    async def _stream(self, listener: Listener) -> AsyncIterator[bytes]:
+    async def _stream(self, wanted: Wanted) -> AsyncIterator[bytes]:
+        listener = Listener(wanted)
         try:
+            await self._join(listener)
             async for piece in self._pieces(listener):
                 yield piece
         except IthacaError as error:
-            _log.warning("Somebody could not be told what he missed: %s", type(error).__name__)
-            listener.stop("trouble")
+            _log.warning("Somebody could not be told the news: %s", type(error).__name__)
+            listener.stop("stopping" if isinstance(error, ManagerClosed) else "trouble")
         finally:
             self._leave(listener)
         yield event("end", {"reason": listener.end})
 
+    async def _join(self, listener: Listener) -> None:
+        """From now on he is handed the news; who names no place begins after what is committed by now."""
+        await self._start()  # the watcher may have come to rest meanwhile
+        self._listeners.setdefault(listener.wanted.owner, set()).add(listener)
+        if listener.wanted.after is None:
+            listener.after = await self._manager.latest_cursor()
+        else:
+            listener.behind = listener.after != self._reached
+
     async def _pieces(self, listener: Listener) -> AsyncIterator[bytes]:
         async for piece in self._missed(listener):
             yield piece
-        yield event("ready", {"cursor": listener.after}, str(listener.after), random.randint(*COME_BACK))  # noqa: S311
+        if listener.end is None:
+            yield ready(str(listener.after))
         patience = Patience(listener.wanted.timeout)
         while listener.end is None:
             async for piece in self._missed(listener):
@@ -259,13 +280,17 @@ class Live:
         if not others:
             self._listeners.pop(listener.wanted.owner, None)
         if not self._listeners:
+            self._rest_later()
+
+    def _rest_later(self) -> None:
+        asyncio.get_running_loop().call_later(STAY, self._rest)
+
+    def _rest(self) -> None:
+        """Stops watching, unless there is somebody to watch for."""
+        if self._closed or not self._listeners:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
-
-    def _stop_all(self, reason: End) -> None:
-        for listener in self.listeners:
-            listener.stop(reason)
 
     async def _watch(self) -> None:
         """Hands on what is committed until the manager is closed, whatever happens to the database meanwhile."""
@@ -307,4 +332,8 @@ class Live:
         if not task.cancelled() and (error := task.exception()) is not None:
             assert isinstance(error, Exception)  # noqa: S101
             unforeseen(error)
-            self._stop_all("trouble")
+            for other in self._tasks:
+                other.cancel()
+            self._tasks = []
+            for listener in self.listeners:
+                listener.stop("trouble")
