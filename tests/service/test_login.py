@@ -206,7 +206,7 @@ def test_a_link_opens_once_and_survives_a_preview(
         assert page.status_code == 200
         assert "form-action 'self'" in page.headers["content-security-policy"]
     opened = client.post(link)
-    assert (opened.status_code, opened.headers["location"]) == (303, "/api/me")
+    assert (opened.status_code, opened.headers["location"]) == (303, "/")
     assert client.get("/api/me").json() == {
         "owner": ann, "rights": ["admin", "read", "write"], "by": "link", "name": None,
     }  # fmt: skip

@@ -11,6 +11,7 @@ from ithaca.service.access import Asking, Owned, service_of
 from ithaca.service.answers import NO_CONTENT
 from ithaca.service.problems import Refused
 from ithaca.service.routes.me import Me, me_answer
+from ithaca.service.routes.page import base_of
 from ithaca.service.signed_in import SignedIn
 from ithaca.service.wire.users import Credentials, LogOut, PasswordChange
 
@@ -71,9 +72,7 @@ async def open_link(request: Request, token: Link) -> Response:
         new = await access.open_link(request, token)
     except NotSignedIn:
         return _page("<p>This link was opened before, or is too old. Start the server anew for another.</p>", 401)
-    there = any(getattr(route, "path", None) == "/" for route in request.app.routes)
-    root = request.scope.get("root_path", "")
-    return access.keep(request, new, RedirectResponse(f"{root}/" if there else f"{root}/api/me", 303))
+    return access.keep(request, new, RedirectResponse(base_of(request), 303))
 
 
 _HEADERS = {
