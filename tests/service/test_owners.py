@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from ithaca import SessionManager
 from tests.service.test_admin import operations
 from tests.service.test_attachments import put
 from tests.service.test_sessions import make, say
@@ -33,19 +34,24 @@ BODIES: dict[str, Any] = {
 QUERIES = {"max_tokens": "1000"}
 
 
-def test_anothers_ids_are_answered_as_ids_of_nothing(server: Served, alice: httpx.Client, bob: httpx.Client) -> None:
+def test_anothers_ids_are_answered_as_ids_of_nothing(
+    server: Served, trusted: SessionManager, bob: httpx.Client, names: tuple[str, str]
+) -> None:
+    """With a real key, which may do all, and as nobody."""
     theirs = what_bob_has(bob)
     nothing = {name: "0" * len(id) for name, id in theirs.items()}
-    tried = 0
-    for method, path, operation in with_ids(server):
-        there = ask(alice, method, path, operation, theirs)
-        nowhere = ask(alice, method, path, operation, nothing)
-        for name, id in theirs.items():
-            there = [part.replace(id, nothing[name]) for part in there]
-        assert there == nowhere, (method, path)
-        assert nowhere[0] == "404", (method, path, nowhere)
-        tried += 1
-    assert tried > 30
+    alice = server.with_key(trusted.create_key("hers", owner=names[0], scopes=["read", "write", "admin"]).token)
+    for client, status in ((alice, "404"), (server.client(None), "401")):
+        tried = 0
+        for method, path, operation in with_ids(server):
+            there = ask(client, method, path, operation, theirs)
+            nowhere = ask(client, method, path, operation, nothing)
+            for name, id in theirs.items():
+                there = [part.replace(id, nothing[name]) for part in there]
+            assert there == nowhere, (method, path)
+            assert nowhere[0] == status, (method, path, nowhere)
+            tried += 1
+        assert tried > 30
     assert [bob.get(f"/api/sessions/{theirs['session_id']}").json()["revision"]] == [5]
 
 

@@ -35,7 +35,9 @@ class ByHeader:
 class Served:
     """A server on a database, and its clients."""
 
-    def __init__(self, address: str, app: Any, server: Server) -> None:
+    def __init__(self, url: str, address: str, app: Any, server: Server) -> None:
+        #: The database's.
+        self.url = url
         self.address = address
         self.app = app
         self._server = server
@@ -97,7 +99,7 @@ def served(
     thread.start()
     assert began.wait(60)
     server, app = held
-    running = Served(address_of(listener), app, server)
+    running = Served(url, address_of(listener), app, server)
     try:
         yield running
     finally:

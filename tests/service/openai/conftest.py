@@ -1,49 +1,46 @@
-"""A server whose keys name their owner, and the stock clients of OpenAI on it."""
+"""A server that asks for keys, and the stock clients of OpenAI on it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from functools import cache
 
 import openai
 import pytest
-from starlette.requests import HTTPConnection
 
-from ithaca import NotSignedIn, SessionManager
-from ithaca.service import Visitor
+from ithaca import SessionManager
+from ithaca.service import SignedIn
 from tests.support.serving import Served, served
 
 
-class ByKey:
-    """Takes `rw-alice` for alice's key, and `r-alice` for one to read with."""
+@pytest.fixture(scope="session")
+def token_of(trusted: SessionManager) -> Callable[[str], str]:
+    """Makes keys: `rw-alice` is alice's, and `r-alice` one of hers to read with. What is neither stays what it is."""
 
-    async def visitor(self, connection: HTTPConnection) -> Visitor:
-        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-        rights, _, owner = key.partition("-")
-        if scheme != "Bearer" or not owner or rights not in ("r", "rw"):
-            raise NotSignedIn
-        return Visitor(owner, frozenset(("read", "write") if rights == "rw" else ("read",)))
+    @cache
+    def token(who: str) -> str:
+        scopes, _, owner = who.partition("-")
+        if scopes not in ("r", "rw"):
+            return who
+        return trusted.create_key(who, owner=owner, scopes=["read", "write"] if scopes == "rw" else ["read"]).token
 
-
-def by_key(app: Any) -> None:
-    """Lets an app ask for keys."""
-    app.state.ithaca = replace(app.state.ithaca, access=ByKey())
+    return token
 
 
 @pytest.fixture(scope="session")
 def keyed(database_url: str) -> Iterator[Served]:
     """A server that asks for keys."""
-    with served(database_url, change=by_key) as running:
+    with served(database_url, access=SignedIn) as running:
         yield running
     with SessionManager(database_url) as manager:
         assert manager.verify() == []
 
 
 @pytest.fixture
-def connect(keyed: Served) -> Iterator[Callable[..., openai.OpenAI]]:
+def connect(keyed: Served, token_of: Callable[[str], str]) -> Iterator[Callable[..., openai.OpenAI]]:
     """Makes stock clients; they try once, so that a test sees the first answer."""
     clients: list[openai.OpenAI] = []
 
-    def connected(key: str) -> openai.OpenAI:
+    def connected(who: str) -> openai.OpenAI:
+        key = token_of(who)
         clients.append(openai.OpenAI(base_url=f"{keyed.address}/v1", api_key=key, max_retries=0, timeout=60))
         return clients[-1]
 
@@ -59,6 +56,9 @@ def client(connect: Callable[[str], openai.OpenAI], names: tuple[str, str]) -> o
 
 
 @pytest.fixture
-def asynchronous(keyed: Served, names: tuple[str, str]) -> Callable[[], openai.AsyncOpenAI]:
+def asynchronous(
+    keyed: Served, names: tuple[str, str], token_of: Callable[[str], str]
+) -> Callable[[], openai.AsyncOpenAI]:
     """Makes the stock asynchronous client, with alice's key."""
-    return lambda: openai.AsyncOpenAI(base_url=f"{keyed.address}/v1", api_key=f"rw-{names[0]}", max_retries=0)
+    key = token_of(f"rw-{names[0]}")
+    return lambda: openai.AsyncOpenAI(base_url=f"{keyed.address}/v1", api_key=key, max_retries=0)

@@ -9,8 +9,7 @@ import openai
 import pytest
 
 from ithaca import DatabaseUnavailable, SessionManager
-from ithaca.service import ServiceSettings
-from tests.service.openai.conftest import by_key
+from ithaca.service import ServiceSettings, SignedIn
 from tests.support.serving import Served, served
 
 
@@ -155,9 +154,11 @@ def test_who_may_only_read(
     ],
 )
 def test_routes_that_are_none(
-    keyed: Served, names: tuple[str, str], method: str, path: str, status: int, code: str | None
+    keyed: Served, names: tuple[str, str], token_of: Any, method: str, path: str, status: int, code: str | None
 ) -> None:
-    answer = httpx.request(method, keyed.address + path, headers={"authorization": f"Bearer rw-{names[0]}"})
+    answer = httpx.request(
+        method, keyed.address + path, headers={"authorization": f"Bearer {token_of(f'rw-{names[0]}')}"}
+    )
     assert answer.status_code == status
     error = answer.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
@@ -193,24 +194,24 @@ def test_queries_that_are_none(client: openai.OpenAI, query: Any, param: str, co
 @pytest.fixture
 def small(database_url: str) -> Iterator[Served]:
     """A server that takes small bodies only."""
-    with served(database_url, service=ServiceSettings(port=0, max_body_bytes=1000), change=by_key) as running:
+    with served(database_url, service=ServiceSettings(port=0, max_body_bytes=1000), access=SignedIn) as running:
         yield running
 
 
-def test_what_is_too_large(small: Served) -> None:
-    with openai.OpenAI(base_url=f"{small.address}/v1", api_key="rw-alice", max_retries=0) as client:
+def test_what_is_too_large(small: Served, token_of: Any) -> None:
+    with openai.OpenAI(base_url=f"{small.address}/v1", api_key=token_of("rw-alice"), max_retries=0) as client:
         with pytest.raises(openai.APIStatusError) as refused:
             client.conversations.create(items=[{"role": "user", "content": "x" * 2000}])
         assert (refused.value.status_code, refused.value.code) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("secret"), 500), (DatabaseUnavailable("secret"), 503)])
-def test_what_the_server_cannot_do(small: Served, error: Exception, status: int) -> None:
+def test_what_the_server_cannot_do(small: Served, token_of: Any, error: Exception, status: int) -> None:
     def broken(owner: str) -> Any:
         raise error
 
     small.app.state.ithaca.manager.for_owner = broken
-    client = openai.OpenAI(base_url=f"{small.address}/v1", api_key="rw-alice", max_retries=0)
+    client = openai.OpenAI(base_url=f"{small.address}/v1", api_key=token_of("rw-alice"), max_retries=0)
     with client, pytest.raises(openai.InternalServerError) as failed:
         client.conversations.retrieve("conv_x")
     assert (failed.value.status_code, failed.value.type) == (status, "server_error")

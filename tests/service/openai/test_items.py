@@ -119,8 +119,11 @@ examples = settings(
 
 @examples
 @given(items=st.lists(made_up.items, max_size=20))
-def test_whatever_was_given_comes_back(keyed: Served, names: tuple[str, str], items: list[dict[str, Any]]) -> None:
-    with httpx.Client(base_url=f"{keyed.address}/v1/", headers={"authorization": f"Bearer rw-{names[0]}"}) as raw:
+def test_whatever_was_given_comes_back(
+    keyed: Served, names: tuple[str, str], token_of: Any, items: list[dict[str, Any]]
+) -> None:
+    key = {"authorization": f"Bearer {token_of(f'rw-{names[0]}')}"}
+    with httpx.Client(base_url=f"{keyed.address}/v1/", headers=key) as raw:
         id = raw.post("conversations", json={}).json()["id"]
         answer = raw.post(f"conversations/{id}/items", json={"items": items})
         assert answer.status_code == 200, answer.text
