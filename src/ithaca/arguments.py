@@ -7,7 +7,7 @@ value is refused in the caller's own thread and before anything is written.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from ithaca.access import key_columns
 from ithaca.attached import digest_in
@@ -15,6 +15,7 @@ from ithaca.config import Limits, Settings
 from ithaca.content import (
     MOST,
     Draft,
+    check_json,
     content_columns,
     draft,
     drafts,
@@ -50,6 +51,7 @@ from ithaca.errors import (
     MessageNotFound,
     NotAllowed,
     NotFound,
+    ReplyNotFound,
     SessionNotFound,
     TrashNotFound,
 )
@@ -60,10 +62,12 @@ from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
 from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
 from ithaca.operations.repeats import Claim
+from ithaca.operations.replies import NewReply
 from ithaca.operations.scope import Scope
 from ithaca.operations.search import Wanted
 from ithaca.operations.statements import size_class, slot_of
 from ithaca.query import Query, parse
+from ithaca.reply import ReplyKind
 from ithaca.retention import ages
 from ithaca.secrets import Vault
 from ithaca.usage import day_number, keys, record_columns
@@ -74,6 +78,9 @@ MOST_NEIGHBOURS = 20
 
 #: But for ids, which fit into an address, and for a depth that Python can tell.
 _NO_LIMITS = Limits(**{limit.name: MOST for limit in fields(Limits)} | {"max_depth": 300, "max_id_bytes": 2_000})
+
+#: Parts of a request to a model that are not the caller's to say.
+_OURS = ("model", "messages", "stream", "stream_options", "n", "timeout", "extra_headers")
 
 
 class Unset:
@@ -383,16 +390,81 @@ class Door:
         text = long_text("summary", summary, self._limits.max_message_bytes, InvalidArgument)
         if not summary or summary.isspace():
             raise InvalidArgument("summary", summary, "a text that says something")
+        last, through = self.cut(session_id, keep_last, through)
+        new = {"summary": text, "tokens": self.scope.count_tokens(SUMMARY_LEAD + summary)}
+        return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
+
+    # Replies
+
+    def reply_id(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidArgument("reply_id", value, "a text")
+        try:
+            return identifier("reply_id", value, self._limits)
+        except InvalidInput:
+            raise ReplyNotFound(value) from None
+
+    def reply(
+        self,
+        session_id: str,
+        content: Content | ChatMessage,
+        kind: ReplyKind,
+        message_id: str | None,
+        window: int,
+        options: Mapping[str, Any],
+    ) -> NewReply:
+        """What is asked for, but for whom it is asked of."""
+        if kind not in get_args(ReplyKind):
+            raise InvalidArgument("kind", kind, f"one of {', '.join(get_args(ReplyKind))}")
+        if kind == "answer" and message_id is not None:
+            raise InvalidArgument("message_id", message_id, "left out where the last message is answered")
+        if kind != "answer" and content is not None:
+            raise InvalidArgument("content", Described("something"), "None where nothing new is said")
+        said = content if isinstance(content, ChatMessage) or content is None else ChatMessage("user", content)
+        return NewReply(
+            new_id(),
+            kind,
+            None if message_id is None else self.message_id(session_id, message_id),
+            model="",
+            endpoint=None,
+            ask=self.window(session_id, window, options),
+            drafts=[] if said is None else self.drafts([said]),
+            given_ids=[] if said is None or said.id is None else [said.id],
+        )
+
+    def window(self, session_id: str, context_tokens: int, options: Mapping[str, Any] | None = None) -> Ask:
+        """What a model is shown: all but what the answer takes, an eighth of its window unless the options say more."""
+        tokens = whole("context_tokens", context_tokens, 2)
+        asked = [(options or {}).get(name) for name in ("max_completion_tokens", "max_tokens")]
+        answer = max([tokens // 8, *(count for count in asked if isinstance(count, int))])
+        return self.context(session_id, tokens, min(answer, tokens // 2), "openai")[2]
+
+    def options(self, value: object) -> dict[str, Any]:
+        """What goes into the request beside the messages: `temperature`, `tools`, `max_tokens`, …"""
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise InvalidArgument("options", Described(f"a {type(value).__name__}"), "a JSON object")
+        if taken := [name for name in _OURS if name in value]:
+            raise InvalidArgument("options", Described(", ".join(taken)), f"given without {', '.join(_OURS)}")
+        check_json("options", dict(value), self._limits.max_depth, InvalidArgument)
+        return dict(value)
+
+    def model(self, value: object) -> str | None:
+        return None if value is None else label("model", value, self._limits, empty=True)
+
+    def offset(self, value: object) -> int:
+        return whole("after", value, 0)
+
+    def cut(self, session_id: str, keep_last: object, through: int | str | None) -> tuple[int | None, int | str | None]:
+        """Up to where a summary reaches."""
         if (keep_last is None) == (through is None):
             given = Described("neither" if keep_last is None else "both")
             raise InvalidArgument("keep_last", given, "given, or else `through`")
-        new = {"summary": text, "tokens": self.scope.count_tokens(SUMMARY_LEAD + summary)}
         last = None if keep_last is None else whole("keep_last", keep_last, 0)
         if isinstance(through, str):
-            through = self.message_id(session_id, through, "through")
-        elif through is not None:
-            through = whole("through", through, 1)
-        return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
+            return last, self.message_id(session_id, through, "through")
+        return last, None if through is None else whole("through", through, 1)
 
     # News
 

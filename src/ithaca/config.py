@@ -11,6 +11,9 @@
 | `ITHACA_TRASH_DAYS` | days that what was removed can be brought back for | 30 |
 | `ITHACA_TOKENS` | how tokens are counted: `estimate`, or `o200k` with `ithaca[tokens]` | `estimate` |
 | `ITHACA_CACHE_BYTES` | bytes of histories that a manager remembers, to read only what is new; 0: none | 64 MiB |
+| `ITHACA_CONTEXT_TOKENS` | tokens of the window of a model that is asked, unless the call says | 32,768 |
+| `ITHACA_TITLES` | whether a session without a name gets one from its model after the first reply: `on`, `off` | `on` |
+| `ITHACA_SUMMARIES` | whether `summarize` may ask a model: `on`, `off` | `on` |
 | `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
 | `ITHACA_CONFIG` | a TOML file, read below the environment | `config.toml` in the platform's user config folder |
 """
@@ -78,6 +81,12 @@ class Settings:
     tokens: Tokens = "estimate"
     #: Bytes of histories, about, that a manager remembers; it never shows one without asking whether it is as stored.
     cache_bytes: int = 64 * 1024 * 1024
+    #: Tokens of the window of a model that is asked, unless the call says, or its endpoint does.
+    context_tokens: int = 32_768
+    #: Whether a session without a name gets one from its model after the first reply.
+    titles: bool = True
+    #: Whether `summarize` may ask a model.
+    summaries: bool = True
     limits: Limits = field(default_factory=Limits)
 
 
@@ -104,6 +113,9 @@ def read_settings(
         trash_days=_number(given, "ITHACA_TRASH_DAYS", plain.trash_days),
         tokens=_one_of(given, "ITHACA_TOKENS", "estimate", "o200k"),
         cache_bytes=int(_number(given, "ITHACA_CACHE_BYTES", plain.cache_bytes)),
+        context_tokens=int(_number(given, "ITHACA_CONTEXT_TOKENS", plain.context_tokens)),
+        titles=_one_of(given, "ITHACA_TITLES", "on", "off") == "on",
+        summaries=_one_of(given, "ITHACA_SUMMARIES", "on", "off") == "on",
         limits=_limits(given),
     )
 

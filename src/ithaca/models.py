@@ -101,7 +101,7 @@ def _text(index: int) -> Callable[[Row], str | None]:
     return lambda row: None if row[index] is None else from_text(row[index])
 
 
-def _time(index: int) -> Callable[[Row], datetime | None]:
+def time_at(index: int) -> Callable[[Row], datetime | None]:
     return lambda row: None if row[index] is None else from_time(row[index])
 
 
@@ -170,8 +170,8 @@ class ChatMessage(Record):
         "name": itemgetter(7),
         "metadata": _json(8, dict),
         "tokens": itemgetter(9),
-        "created_at": _time(10),
-        "edited_at": _time(11),
+        "created_at": time_at(10),
+        "edited_at": time_at(11),
         "version_group": itemgetter(12),
     }
 
@@ -351,10 +351,10 @@ class Session(Record):
         "total_input_tokens": itemgetter(12),
         "total_output_tokens": itemgetter(13),
         "revision": itemgetter(14),
-        "created_at": _time(15),
-        "updated_at": _time(16),
-        "last_accessed": _time(17),
-        "last_message_at": _time(18),
+        "created_at": time_at(15),
+        "updated_at": time_at(16),
+        "last_accessed": time_at(17),
+        "last_message_at": time_at(18),
         "forked_from": itemgetter(20),
         "forked_at": itemgetter(21),
     }
@@ -466,8 +466,8 @@ class Document(Record):
         "version": itemgetter(5),
         "archived": _flag(6),
         "revision": itemgetter(7),
-        "created_at": _time(8),
-        "updated_at": _time(9),
+        "created_at": time_at(8),
+        "updated_at": time_at(9),
         "size": itemgetter(10),
         "content": _text(11),
     }
@@ -507,7 +507,7 @@ class DocumentVersion(Record):
         "language": itemgetter(3),
         "summary": itemgetter(4),
         "source": itemgetter(5),
-        "created_at": _time(6),
+        "created_at": time_at(6),
         "size": itemgetter(7),
         "content": _text(8),
     }
@@ -635,7 +635,7 @@ class Compaction(Record):
         "through": itemgetter(2),
         "summary": lambda row: from_text(row[3]),
         "tokens": itemgetter(4),
-        "created_at": _time(5),
+        "created_at": time_at(5),
         "counts": _flag(6),
     }
 
@@ -679,12 +679,12 @@ class TrashEntry(Record):
         "kind": itemgetter(2),
         "session_id": itemgetter(3),
         "document_id": itemgetter(4),
-        "created_at": _time(5),
+        "created_at": time_at(5),
         "sessions": itemgetter(6),
         "messages": itemgetter(7),
         "documents": itemgetter(8),
         "name": _text(9),
-        "expires_at": _time(10),
+        "expires_at": time_at(10),
     }
 
     @classmethod
@@ -701,9 +701,10 @@ class Change:
     owner: str
     session_id: str
     #: "created", "updated", "messages added", "messages changed" (something that was there is gone or says something
-    #: else), "archived", "deleted", "restored"; or "erased": nothing is left of what the owner had, in any session
-    #: (`session_id` is ""; `owner` is "" too, unless the owner or one of the owner's sessions is watched: the name is
-    #: kept nowhere); or "missed": the single changes are not known any more, and what matters is to be read again.
+    #: else), "archived", "deleted", "restored", "reply began", "reply ended"; or "erased": nothing is left of what the
+    #: owner had, in any session (`session_id` is ""; `owner` is "" too, unless the owner or one of the owner's sessions
+    #: is watched: the name is kept nowhere); or "missed": the single changes are not known any more, and what matters
+    #: is to be read again.
     kind: str
     #: The session's, after the change; a deletion has one too, and when the session is back it is at a later one. 0
     #: where there is none.

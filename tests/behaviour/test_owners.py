@@ -51,6 +51,7 @@ class Ids:
     endpoint: str
     login: str
     link: str
+    reply: str = "reply-xxxx"
 
 
 def bytes_of(owner: str) -> bytes:
@@ -76,6 +77,18 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "cleanup_empty_sessions": lambda m, _: m.cleanup_empty_sessions(0, 0),
     "close": lambda m, _: m.close(),
     "collect_attachments": lambda m, _: m.collect_attachments(min_age_hours=0),
+    "continue_reply": lambda m, x: list(m.continue_reply(x.session)),
+    "get_reply": lambda m, x: m.get_reply(x.reply),
+    "list_replies": lambda m, x: m.list_replies(x.session),
+    "regenerate": lambda m, x: list(m.regenerate(x.session, x.message)),
+    "reply": lambda m, x: list(m.reply(x.session, "mine")),
+    "reply_events": lambda m, x: list(m.reply_events(x.reply)),
+    "start_reply": lambda m, x: m.start_reply(x.session, "mine"),
+    "stop_reply": lambda m, x: m.stop_reply(x.reply),
+    "summarize": lambda m, x: m.summarize(x.session, keep_last=0),
+    "sweep_replies": lambda m, _: m.sweep_replies(),
+    "title_session": lambda m, x: m.title_session(x.session),
+    "wait_for_replies": lambda m, _: m.wait_for_replies(0),
     "compact": lambda m, x: m.compact(x.session, "mine", keep_last=0),
     "context": lambda m, x: m.context(x.session, max_tokens=1_000).messages,
     "context_info": lambda m, x: m.context_info(x.session, max_tokens=1_000),
@@ -186,10 +199,10 @@ VARYING = (
 )
 
 
-def ids_ending_in(end: str, trash_id: str, access_key: str, token: str) -> Ids:
+def ids_ending_in(end: str, trash_id: str, access_key: str, token: str, reply_id: str) -> Ids:
     owner = f"odysseus-{end}"
     named = (f"session-{end}", f"message-{end}", f"document-{end}", owner, trash_id, digest_of(owner), f"key-{end}")
-    return Ids(*named, access_key, token, f"endpoint-{end}", f"login-{end}", f"link-{end}")
+    return Ids(*named, access_key, token, f"endpoint-{end}", f"login-{end}", f"link-{end}", reply_id)
 
 
 def outcomes(manager: SessionManager, ids: Ids, owner: str) -> dict[str, str]:
@@ -246,9 +259,11 @@ def test_anothers_things_are_like_things_that_do_not_exist(manager: SessionManag
     trash_id = theirs.delete_messages(session.id, [gone.id]).trash_id
     theirs.begin_once("key-bbbb", "secret")
     new = theirs.create_key("secret")
+    asked = make_session(theirs, name="secret", endpoint_url="http://127.0.0.1:9/v1", model="m")
+    reply_id = theirs.stop_reply(theirs.start_reply(asked.id, "secret").id).id
     before = everything_of(theirs)
-    nobodys = ids_ending_in("xxxx", str(uuid4()), str(uuid4()), "ithaca_none")
-    real = ids_ending_in("bbbb", trash_id, new.key.id, new.token)
+    nobodys = ids_ending_in("xxxx", str(uuid4()), str(uuid4()), "ithaca_none", str(uuid4()))
+    real = ids_ending_in("bbbb", trash_id, new.key.id, new.token, reply_id)
     manager.create_user("odysseus-bbbb", "a long password")
     login, link = manager.log_in("odysseus-bbbb", "a long password").token, manager.create_link(owner="odysseus-bbbb")
     real = replace(real, login=login, link=link)
@@ -282,6 +297,11 @@ def test_ids_of_several_owners_do_not_collide(manager: SessionManager) -> None:
 
 #: Calls that work on all that there is, or on what they name otherwise.
 NAMING_NO_SESSION_OR_DOCUMENT = {
+    "get_reply",
+    "reply_events",
+    "stop_reply",
+    "sweep_replies",
+    "wait_for_replies",
     "begin_once",
     "done_before",
     "end_once",

@@ -35,6 +35,18 @@ NOT_REMOTE = {
     "log_out_user": "as `create_user`",
     "identify_key": "the server does it, by the key that each request shows",
     "guarded": "the server guards each request by its settings",
+    "reply": "replies",
+    "regenerate": "replies",
+    "continue_reply": "replies",
+    "start_reply": "replies",
+    "reply_events": "replies",
+    "get_reply": "replies",
+    "list_replies": "replies",
+    "stop_reply": "replies",
+    "title_session": "replies",
+    "summarize": "replies",
+    "sweep_replies": "the server does it every few seconds",
+    "wait_for_replies": "the server does it when it is stopped",
 }
 
 PAIRS = [(Client, SessionManager), (AsyncClient, AsyncSessionManager)]

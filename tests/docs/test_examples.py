@@ -20,6 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser
 
 import ithaca
 from ithaca.service import LocalOwner
+from tests.support.model_server import Answer, Asked, model_server, said
 from tests.support.serving import served
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,8 @@ MODULES = sorted(".".join(path.with_suffix("").parts) for path, text in SOURCES.
 POSTGRES_URL = "postgresql://ithaca@localhost/chats"
 #: Stands in the pages for a server on the page's own `chats.db`, whoever asks.
 SERVER = "http://127.0.0.1:8421"
+#: Stands in the pages for a model.
+MODEL = "http://127.0.0.1:11434/v1"
 OUTPUT_MAY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 #: Where the output of an example waits for the block of text that may follow it.
@@ -45,11 +48,23 @@ def test_examples_of_a_page_run(
     text = page.read_text(encoding="utf-8")
     url = request.getfixturevalue("postgres_url") if POSTGRES_URL in text else POSTGRES_URL
 
-    with served("sqlite:///chats.db", change=_open_to_all) if f'"{SERVER}' in text else nullcontext() as server:
+    with (
+        served("sqlite:///chats.db", change=_open_to_all) if f'"{SERVER}' in text else nullcontext() as server,
+        model_server() if MODEL in text else nullcontext() as model,
+    ):
         address = server.address if server else SERVER
         for example in _examples(page):
             example.parsed = example.parsed.replace(POSTGRES_URL, url).replace(SERVER, address)
+            if model is not None:
+                model.answer_by(_answer)
+                example.parsed = example.parsed.replace(MODEL, model.url)
             example.evaluate()
+
+
+def _answer(asked: Asked) -> Answer:
+    """What the pages' model says, to whoever asks whatever."""
+    words = ("The coming of Dawn",) if "title" in str(asked.json) else ("Rosy-fingered ", "Dawn, the child of morning.")
+    return Answer(tuple(said(*words, usage=(14, 9))), headers={"content-type": "text/event-stream"})
 
 
 def _open_to_all(app: Any) -> None:

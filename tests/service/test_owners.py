@@ -24,9 +24,11 @@ BODIES: dict[str, Any] = {
     "NewItems": {"items": [{"role": "user", "content": "x"}]},
     "NewMessage": {"role": "user", "content": "x"},
     "NewMessages": {"messages": [{"role": "user", "content": "x"}]},
+    "NewReply": {"content": "x"},
     "NewUsage": {"model": "m", "input_tokens": 1, "output_tokens": 1},
     "SessionChanges": {"name": "x"},
     "Summary": {"summary": "x", "keep_last": 0},
+    "ToSummarize": {"keep_last": 0},
     "Truncation": {"keep_count": 0},
 }
 
@@ -63,7 +65,12 @@ def what_bob_has(bob: httpx.Client) -> dict[str, str]:
     other = say(bob, session, "3")[0]["id"]
     entry = bob.delete(f"/api/sessions/{session}/messages/{other}").json()["trash_id"]
     document = bob.post("/api/documents", json={"title": "List"}).json()["id"]
+    endpoint = bob.post("/api/endpoints", json={"name": "bobs", "base_url": "http://x"}).json()["name"]
+    asked = make(bob, endpoint_url=endpoint, model="m")["id"]
+    reply = bob.post(f"/api/sessions/{asked}/replies", json={"content": "x"}).json()["id"]
+    bob.post(f"/api/replies/{reply}/stop")
     return {
+        "reply_id": reply,
         "session_id": session,
         "conversation_id": session,
         "message_id": first["id"],
@@ -72,7 +79,7 @@ def what_bob_has(bob: httpx.Client) -> dict[str, str]:
         "document_id": document,
         "digest": put(bob, made()),
         "key_id": bob.post("/api/keys", json={"name": "bob's"}).json()["id"],
-        "name": bob.post("/api/endpoints", json={"name": "bobs", "base_url": "http://x"}).json()["name"],
+        "name": endpoint,
     }
 
 

@@ -34,6 +34,11 @@ ELSEWHERE = {
     "identify_login": "every request with a cookie",
     "create_link": "ithaca serve prints it",
     "still_open": "live events end where it is not",
+    "reply": "POST /api/sessions/{session_id}/replies",
+    "regenerate": "POST /api/sessions/{session_id}/replies",
+    "continue_reply": "POST /api/sessions/{session_id}/replies",
+    "sweep_replies": "the server does it every few seconds",
+    "wait_for_replies": "the server does it when it is stopped",
 }
 
 

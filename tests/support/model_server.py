@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -50,7 +50,7 @@ class ModelServer:
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.requests: list[Asked] = []
-        self._answers: list[Answer] = []
+        self._answers: list[Answer | Callable[[Asked], Answer]] = []
         self._taking = threading.Lock()
         model = self
 
@@ -71,6 +71,14 @@ class ModelServer:
         given = {name.replace("_", "-"): text for name, text in headers.items()}
         self._answers.append(Answer(parts, status, given, chunked))
 
+    def answer_by(self, answer: Callable[[Asked], Answer]) -> None:
+        """What the next request gets, by what it asks."""
+        self._answers.append(answer)
+
+    def forget(self) -> None:
+        """No answers but those that are put from now on."""
+        self._answers.clear()
+
     def say(self, *texts: str, finish: str | None = "stop", usage: tuple[int, int] | None = None) -> None:
         """The next request gets these texts, an event each, and the end."""
         self.answer(*said(*texts, finish=finish, usage=usage), content_type="text/event-stream")
@@ -83,7 +91,8 @@ class ModelServer:
     def _take(self, asked: Asked) -> Answer:
         with self._taking:
             self.requests.append(asked)
-            return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return answer if isinstance(answer, Answer) else answer(asked)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -13,6 +13,7 @@ from ithaca.cli import (
     incognito,
     keys,
     messages,
+    replies,
     retention,
     search,
     serve,
@@ -40,6 +41,9 @@ app.add_typer(importing.app, name="import")
 command(app, "search")(search.search)
 command(app, "context")(contexts.context)
 command(app, "compact")(contexts.compact)
+app.add_typer(replies.app, name="reply")
+command(app, "title")(replies.title)
+command(app, "summarize")(replies.summarize)
 command(app, "undo")(trash.undo)
 app.add_typer(trash.app, name="trash")
 command(app, "cleanup")(upkeep.cleanup)

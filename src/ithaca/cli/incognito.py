@@ -29,8 +29,8 @@ IN_MEMORY = "sqlite:///:memory:"
 
 #: How the names of calls that change nothing begin.
 READING = (
-    "context", "count_", "get_", "info", "iter_", "latest_", "list_", "read_", "search", "trash", "usage", "verify",
-    "watch",
+    "context", "count_", "get_", "info", "iter_", "latest_", "list_", "read_", "reply_events", "search", "trash",
+    "usage", "verify", "wait_", "watch",
 )  # fmt: skip
 
 
@@ -126,6 +126,8 @@ class OffTheRecord:
                 case "session_ids":
                     for session_id in first:
                         self._refuse_stored(session_id)
+                case "reply_id":
+                    self._refuse_stored(self._manager.get_reply(first).session_id)
                 case _:
                     name = Described(call.__name__)
                     raise InvalidArgument("In incognito, a command", name, "one that changes nothing that is stored")

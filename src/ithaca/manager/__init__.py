@@ -13,6 +13,7 @@ from ithaca.manager.logins import AsyncLogins, Logins
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
 from ithaca.manager.repeats import AsyncRepeats, Repeats
+from ithaca.manager.replies import AsyncReplies, Replies
 from ithaca.manager.retention import AsyncRetention, Retention
 from ithaca.manager.search import AsyncSearch, Search
 from ithaca.manager.sessions import AsyncSessions, Sessions
@@ -41,6 +42,7 @@ class SessionManager(
     Keys,
     Users,
     Logins,
+    Replies,
 ):
     """Keeps conversations in a database.
 
@@ -79,6 +81,7 @@ class AsyncSessionManager(
     AsyncKeys,
     AsyncUsers,
     AsyncLogins,
+    AsyncReplies,
     AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.

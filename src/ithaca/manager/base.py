@@ -17,6 +17,7 @@ from ithaca.errors import (
     SessionNotFound,
 )
 from ithaca.later import Later, Recently, WhenQuiet
+from ithaca.manager.engines import AsyncEngines, Engines
 from ithaca.manager.histories import Histories
 from ithaca.manager.incognito import Incognito, Known
 from ithaca.operations import keys, search, sessions
@@ -36,6 +37,7 @@ T = TypeVar("T")
 class Common:
     """What both managers are."""
 
+    _settings: Settings
     _database: str
     _door: Door
     _read_lately: Recently
@@ -48,6 +50,7 @@ class Common:
 
     def _begin(self, settings: Settings, count_tokens: TokenCounter | None, clock: Callable[[], int]) -> None:
         count_tokens = counter(settings.tokens) if count_tokens is None else checked(count_tokens)
+        self._settings = settings
         self._database = without_password(settings.database)
         lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
         self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
@@ -128,12 +131,14 @@ class Base(Common):
         self._begin(settings, count_tokens, clock)
         self._storage = open_storage(settings)
         self._incognito = Incognito(settings)
+        self._engines = Engines()
         self._later = Later()
         self._indexing = WhenQuiet(self._index_some)
 
     def close(self) -> None:
         """Ends all work on the database; calls after it raise `ManagerClosed`. Closing twice is fine."""
         if self._closes:
+            self._engines.close()
             self._indexing.close()
             self._later.close()
             self._incognito.close()
@@ -223,12 +228,14 @@ class AsyncBase(Common):
         self._begin(settings, count_tokens, clock)
         self._storage = OpenedWhenUsed(settings)
         self._incognito = AsyncIncognito(settings)
+        self._engines = AsyncEngines()
         self._later = AsyncLater()
         self._indexing = AsyncWhenQuiet(self._index_some)
 
     async def close(self) -> None:
         """Ends all work on the database; calls after it raise `ManagerClosed`. Closing twice is fine."""
         if self._closes:
+            await self._engines.close()
             await self._indexing.close()
             await self._later.close()
             await self._incognito.close()

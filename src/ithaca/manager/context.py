@@ -3,7 +3,7 @@
 from ithaca.context import Context, ContextInfo, Provider
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.models import Compaction
-from ithaca.operations import compaction, context
+from ithaca.operations import answered, compaction, context
 
 
 class Contexts(Base):
@@ -55,10 +55,11 @@ class Contexts(Base):
         Give one of two: `through`, the number or the id of the last message that the summary tells of, so that whatever
         was added meanwhile stays; or `keep_last`, to keep the last messages as they are when this is stored, and with
         them the calls whose results are among them. `undo(session_id)` takes it back. Raises `InvalidArgument` where
-        nothing is left to stand for, `MessageNotFound`, `SessionNotFound`, `RevisionConflict`.
+        nothing is left to stand for, `ReplyRunning` while the session is being answered, `MessageNotFound`,
+        `SessionNotFound`, `RevisionConflict`.
         """
         new = self._door.compaction(session_id, summary, keep_last, through, expected_revision)
-        return self._at(session_id).write(compaction.compact, *new)
+        return self._at(session_id).write(answered.compact, *new)
 
     def list_compactions(self, session_id: str) -> list[Compaction]:
         """Every compaction of a session; the first whose `counts` is true is in use. Raises `SessionNotFound`."""
@@ -96,7 +97,7 @@ class AsyncContexts(AsyncBase):
         expected_revision: int | None = None,
     ) -> Compaction:
         new = self._door.compaction(session_id, summary, keep_last, through, expected_revision)
-        return await self._at(session_id).write(compaction.compact, *new)
+        return await self._at(session_id).write(answered.compact, *new)
 
     async def list_compactions(self, session_id: str) -> list[Compaction]:
         id = self._door.session_id(session_id)

@@ -28,6 +28,8 @@ class Known:
     def __init__(self) -> None:
         #: Whether any ever was.
         self.used = False
+        #: The replies of incognito sessions.
+        self.replies: set[str] = set()
         self._owners: dict[str, set[str]] = {}
 
     def holds(self, owner: str | None, session_id: str) -> bool:

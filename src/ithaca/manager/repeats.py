@@ -27,18 +27,18 @@ class Once:
     """A storage whose next write happens once for its key; in all else, the storage itself."""
 
     def __init__(self, storage: Any, claim: Claim, render: Render, spent: Spent) -> None:
-        self._inner = storage
+        self.inner = storage
         self._claim = claim
         self._render = render
         self._spent = spent
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+        return getattr(self.inner, name)
 
     def write(self, op: Any, scope: Any, *args: Any) -> Any:
         """What the operation returns; where the storage awaits, to be awaited."""
         self._spent.spend()
-        return self._inner.write(repeats.once, scope, self._claim, self._render, op, args)
+        return self.inner.write(repeats.once, scope, self._claim, self._render, op, args)
 
 
 class Claiming(Common):

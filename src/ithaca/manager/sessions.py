@@ -13,7 +13,7 @@ from ithaca.models import (
     Removed,
     Session,
 )
-from ithaca.operations import histories, listing, sessions
+from ithaca.operations import answered, histories, listing, sessions
 
 
 class Sessions(Base):
@@ -188,7 +188,7 @@ class Sessions(Base):
         """
         door = self._door
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._at(id).write(sessions.delete, door.scope, id, expected)
+        return self._at(id).write(answered.delete, door.scope, id, expected)
 
     def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         """Moves sessions to the trash, in one transaction; the result counts those that were there.
@@ -197,7 +197,7 @@ class Sessions(Base):
         """
         door = self._door
         ids = door.ids("session_ids", session_ids)
-        return self._at_one_place(ids).write(sessions.delete_many, door.scope, ids, important)
+        return self._at_one_place(ids).write(answered.delete_many, door.scope, ids, important)
 
     def ensure_task_session(
         self,
@@ -359,12 +359,12 @@ class AsyncSessions(AsyncBase):
     async def delete_session(self, session_id: str, *, expected_revision: int | None = None) -> Removed:
         door = self._door
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._at(id).write(sessions.delete, door.scope, id, expected)
+        return await self._at(id).write(answered.delete, door.scope, id, expected)
 
     async def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         door = self._door
         ids = door.ids("session_ids", session_ids)
-        return await self._at_one_place(ids).write(sessions.delete_many, door.scope, ids, important)
+        return await self._at_one_place(ids).write(answered.delete_many, door.scope, ids, important)
 
     async def ensure_task_session(
         self,

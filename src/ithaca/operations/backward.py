@@ -9,6 +9,9 @@ from ithaca.operations.statements import MESSAGE_COLUMNS
 #: Rows in the first step backward, and in the largest. Each step is twice the one before.
 FIRST_STEP, LARGEST_STEP = 64, 512
 
+#: No message has a higher number.
+LAST = 2**63 - 2
+
 _BACKWARD = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages
     WHERE owner = :owner AND session_id = :session_id AND seq > :after AND seq < :before
@@ -16,9 +19,11 @@ _BACKWARD = f"""
 """
 
 
-async def backward(conn: Connection, owner: str, session_id: str, after: int = 0) -> AsyncIterator[Row]:
+async def backward(
+    conn: Connection, owner: str, session_id: str, after: int = 0, upto: int = LAST
+) -> AsyncIterator[Row]:
     """The messages of a session above a number, from the newest on; read in steps, as they are asked for."""
-    before, step = 2**63 - 1, FIRST_STEP
+    before, step = upto + 1, FIRST_STEP
     while True:
         place = {"owner": owner, "session_id": session_id, "after": after, "before": before, "limit": step}
         rows = await conn.rows(_BACKWARD, place)

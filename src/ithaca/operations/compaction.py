@@ -34,7 +34,7 @@ _OF_SESSION = f"""
     ORDER BY through DESC, created_at DESC, id DESC
 """
 
-_NEWEST = _OF_SESSION.replace("ORDER BY", f"AND {_COUNTS} ORDER BY", 1) + " LIMIT 1"
+_NEWEST = _OF_SESSION.replace("ORDER BY", f"AND {_COUNTS} AND through <= :upto ORDER BY", 1) + " LIMIT 1"
 
 _INSERT = f"""
     INSERT INTO compactions (owner, {_COLUMNS})
@@ -42,9 +42,9 @@ _INSERT = f"""
 """
 
 
-async def newest(conn: Connection, owner: str, session_id: str) -> Compaction | None:
-    """The summary that counts."""
-    row = await conn.row(_NEWEST, {"owner": owner, "session_id": session_id})
+async def newest(conn: Connection, owner: str, session_id: str, upto: int) -> Compaction | None:
+    """The summary that counts, of those that stand for nothing after a number."""
+    row = await conn.row(_NEWEST, {"owner": owner, "session_id": session_id, "upto": upto})
     return None if row is None else Compaction.from_row(row)
 
 
@@ -77,6 +77,19 @@ async def compact(
     await record_for_undo(conn, head.owner, session_id, id, head.revision + 1, now)
     await advance(conn, head, now, count=head.message_count)
     return Compaction.from_row((id, session_id, cut, summary["summary"], summary["tokens"], now, True))
+
+
+async def cut(conn: Connection, scope: Scope, session_id: str, keep_last: int | None, through: int | str | None) -> int:
+    """The number of the last message that a summary made now would stand for."""
+    owner = await scope.owner_of_session(conn, session_id)
+    row = await conn.row(
+        "SELECT owner, id, revision, next_seq, message_count FROM sessions WHERE owner = :owner AND id = :id",
+        {"owner": owner, "id": session_id},
+    )
+    if row is None:
+        raise SessionNotFound(session_id)
+    head = Head(*row)
+    return await _before_last(conn, head, keep_last or 0) if through is None else await _seq(conn, head, through)
 
 
 async def record_for_undo(conn: Connection, owner: str, session_id: str, id: str, revision: int, now: int) -> None:

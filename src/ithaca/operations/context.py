@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ithaca.columns import Row
 from ithaca.connection import Connection
@@ -11,7 +12,7 @@ from ithaca.context.window import LEAD, Unit, Window, is_always_sent
 from ithaca.errors import ContextTooSmall, SessionNotFound
 from ithaca.models import ChatMessage, Compaction
 from ithaca.operations import attachments, compaction
-from ithaca.operations.backward import backward
+from ithaca.operations.backward import LAST, backward
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.tokens import TOKENS_PER_MESSAGE
@@ -23,7 +24,13 @@ SUMMARY_LEAD = "Summary of the conversation up to here, in place of its messages
 # The roles as they stand in the condition of the partial index `messages_always_sent`.
 _ALWAYS = f"""
     SELECT {MESSAGE_COLUMNS} FROM messages INDEXED BY messages_always_sent
-    WHERE owner = :owner AND session_id = :session_id AND role IN ('system', 'developer') ORDER BY seq
+    WHERE owner = :owner AND session_id = :session_id AND role IN ('system', 'developer') AND seq <= :upto ORDER BY seq
+"""
+
+_COUNTED = """
+    SELECT message_count - (
+        SELECT count(*) FROM messages m WHERE m.owner = s.owner AND m.session_id = s.id AND m.seq > :upto)
+    FROM sessions s WHERE s.owner = :owner AND s.id = :session_id
 """
 
 
@@ -34,6 +41,8 @@ class Ask:
     max_tokens: int
     reserve: int
     provider: Provider
+    #: The number of the last message that is considered.
+    upto: int = LAST
 
     @property
     def room(self) -> int:
@@ -73,17 +82,17 @@ async def context_info(conn: Connection, scope: Scope, session_id: str, ask: Ask
 
 async def _select(conn: Connection, scope: Scope, session_id: str, ask: Ask) -> Selection:
     owner = await scope.owner_of_session(conn, session_id)
-    place = {"owner": owner, "session_id": session_id}
-    counted = await conn.row("SELECT message_count FROM sessions WHERE owner = :owner AND id = :session_id", place)
+    place = {"owner": owner, "session_id": session_id, "upto": ask.upto}
+    counted = await conn.row(_COUNTED, place)
     if counted is None:
         raise SessionNotFound(session_id)
-    summary = await compaction.newest(conn, owner, session_id)
+    summary = await compaction.newest(conn, owner, session_id, ask.upto)
     always_rows = await conn.rows(_ALWAYS, place)
     always, left_out = _kept(always_rows)
     fixed = sum((message.tokens or 0) + TOKENS_PER_MESSAGE for message in always)
     fixed += summary.tokens + TOKENS_PER_MESSAGE if summary else 0
     window = Window(ask.room - fixed, scope.count_tokens, user_begins=ask.provider == "anthropic" and not summary)
-    rows = await _fill(conn, owner, session_id, window, summary.through if summary else 0)
+    rows = await _fill(conn, place, window, summary.through if summary else 0)
     unread = counted[0] - len(always_rows) - window.seen
     window.left_out["too old" if window.full or not summary else "compacted"] += unread
     window.left_out.update(left_out)
@@ -103,10 +112,10 @@ def _kept(rows: Sequence[Row]) -> tuple[list[ChatMessage], dict[str, int]]:
     return messages, left_out
 
 
-async def _fill(conn: Connection, owner: str, session_id: str, window: Window, after: int) -> dict[int, Row]:
+async def _fill(conn: Connection, place: dict[str, Any], window: Window, after: int) -> dict[int, Row]:
     """Fills the window; returns the rows that it was filled from, by number."""
     rows: dict[int, Row] = {}
-    async for row in backward(conn, owner, session_id, after):
+    async for row in backward(conn, after=after, **place):
         if row[2] in ALWAYS:
             continue
         rows[row[0]] = row

@@ -28,6 +28,8 @@ _TABLES = (
     "document_versions",
     "documents",
     "compactions",
+    "reply_pieces",
+    "replies",
     "messages",
     "sessions",
     "attachment_chunks",
@@ -121,12 +123,15 @@ async def _purge_of_owner(conn: Connection, scope: Scope, counts: dict[str, int]
     for table in _IN_AN_ENTRY:
         await _delete(conn, counts, table, "trash_id IN (EACH(:ids))", gone)
     await _delete(conn, counts, "trash", "id IN (EACH(:ids))", gone)
-    summaries = await conn.run(_STALE_SUMMARIES, {"owner": owner, "sessions": [row[0] for row in sessions]})
+    here = {"owner": owner, "sessions": [row[0] for row in sessions]}
+    summaries = await conn.run(_STALE_SUMMARIES, here)
     for (session_id,) in sessions:
         _add(counts, "search_entries", await search.forget(conn, owner, session_id))
     files = await attachments.remove_if_unused(conn, scope, owner, digests)
     _add(counts, "compactions", summaries)
     _add(counts, "attachments", files.count)
+    # What they said may be among what is purged; and what a provider said of it.
+    await _delete(conn, counts, "replies", "session_id IN (EACH(:sessions)) AND state <> 'running'", here)
     await repeats.erase_answers(conn, owner)
 
 

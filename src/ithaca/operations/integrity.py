@@ -62,6 +62,21 @@ _CHECKS = {
         SELECT c.owner, c.session_id, 'compaction ' || c.id || ' through ' || c.through FROM compactions c
         LEFT JOIN sessions s ON s.owner = c.owner AND s.id = c.session_id
         WHERE s.id IS NULL OR c.through < 1 OR c.through >= s.next_seq OR c.tokens < 0""",
+    "reply": """
+        SELECT owner, id, 'state ' || state || ', fence ' || fence || ', size ' || size FROM replies
+        WHERE fence < 1 OR size < 0 OR kept NOT IN (0, 1) OR (state = 'running') <> (ended_at IS NULL)
+            OR state NOT IN ('running', 'complete', 'stopped', 'failed', 'interrupted')
+            OR state = 'running' AND (message_id IS NOT NULL OR kept = 0)""",
+    "reply_size": """
+        SELECT r.owner, r.id, 'size ' || r.size || ', pieces up to ' || coalesce(max(p.stop), 0)
+        FROM replies r LEFT JOIN reply_pieces p ON p.owner = r.owner AND p.reply_id = r.id
+        WHERE r.kept = 1 GROUP BY r.owner, r.id, r.size HAVING r.size <> coalesce(max(p.stop), 0)""",
+    "reply_without_session": """
+        SELECT r.owner, r.id, 'its session ' || r.session_id || ' does not exist' FROM replies r
+        WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE s.owner = r.owner AND s.id = r.session_id)""",
+    "piece_without_reply": """
+        SELECT p.owner, p.reply_id, 'up to ' || p.stop FROM reply_pieces p
+        WHERE NOT EXISTS (SELECT 1 FROM replies r WHERE r.owner = p.owner AND r.id = p.reply_id AND r.kept = 1)""",
     "retention": """
         SELECT owner, folder, 'the policy contradicts itself' FROM retention_policies
         WHERE archive_after < 0 OR delete_after <= coalesce(archive_after, -1) OR keep_newest < 0""",

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from ithaca.connection import Connection, one_statement
 from ithaca.errors import InvalidArgument, LegalHold, RetentionNotFound
-from ithaca.operations import holds, retention, trash
+from ithaca.operations import answered, holds, retention, trash
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS, SLOT
 from ithaca.retention import PolicyOutcome, RetentionPolicy
@@ -206,6 +206,7 @@ async def _archive(conn: Connection, scope: Scope, ids: list[str]) -> None:
 
 
 async def _delete(conn: Connection, scope: Scope, ids: list[str]) -> None:
+    await answered.stop(conn, scope, ids)
     now = scope.clock()
     bin = await trash.open_bin(conn, scope.owner or "", "retention", now)
     params = {**bin.params, "ids": ids, "now": now}

@@ -16,6 +16,7 @@ from ithaca.operations.trash import COMPACTION_COLUMNS, HANGS
 _EMPTY = f"""
     message_count = 0 AND is_important = FALSE AND updated_at < :empty_before
     AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.owner = s.owner AND m.session_id = s.id)
+    AND NOT EXISTS (SELECT 1 FROM replies r WHERE r.owner = s.owner AND r.session_id = s.id AND r.state = 'running')
     AND {holds.NOT_HELD}
 """
 

@@ -5,7 +5,7 @@ midst ends the stream without `Finished`, which is the sign of every stream that
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ithaca.errors import ConfigurationError, IthacaError, ProviderError, ProviderTimeout
@@ -25,7 +25,7 @@ async def stream(
     *,
     options: Mapping[str, Any] | None = None,
     limits: Limits | None = None,
-) -> AsyncIterator[Piece]:
+) -> AsyncGenerator[Piece, None]:
     """The pieces of an answer, as they come; what the provider counted comes last.
 
     Raises `ProviderError`, `ProviderTimeout`, `EndpointRefused`; `ConfigurationError` without `ithaca[replies]`.

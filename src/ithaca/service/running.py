@@ -1,10 +1,12 @@
 """The server process: an app on uvicorn, from its socket to its orderly end."""
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,13 +16,18 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from ithaca import AsyncSessionManager, ConfigurationError
+from ithaca import AsyncSessionManager, ConfigurationError, IthacaError, ManagerClosed
 from ithaca.service.access import Access, Service
 from ithaca.service.app import create_app
 from ithaca.service.connections import Config
 from ithaca.service.meters import Meters
 from ithaca.service.settings import ServiceSettings
 from ithaca.service.traces import exporting
+
+_log = logging.getLogger("ithaca.service")
+
+#: Seconds between two looks for replies whose process has died.
+SWEEP = 2.0
 
 #: Connections that wait to be taken.
 _BACKLOG = 2048
@@ -65,12 +72,26 @@ async def serve(
         async with manager:
             app = create_app(manager, settings, access=access, meters=meters, traces=traces, page=True)
             server = Server(app, settings)
-            writing = asyncio.create_task(server.meters.keep_writing())
+            work = [asyncio.create_task(each) for each in (server.meters.keep_writing(), keep_sweeping(manager))]
             ready()
             try:
                 await server.serve(sockets=[listener])
+                await manager.wait_for_replies(server.seconds_left)  # what hasn't ended then, ends as interrupted
             finally:
-                writing.cancel()
+                for task in work:
+                    task.cancel()
+
+
+async def keep_sweeping(manager: AsyncSessionManager) -> None:
+    """Marks replies whose process has died, soon after it did, for as long as this is not cancelled."""
+    while True:
+        try:
+            await manager.sweep_replies()
+        except ManagerClosed:
+            return
+        except IthacaError as error:
+            _log.warning("Lost replies could not be looked for: %s", type(error).__name__)
+        await asyncio.sleep(SWEEP)
 
 
 def until_done(serving: Coroutine[Any, Any, None]) -> None:
@@ -93,12 +114,19 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
         service: Service = app.state.ithaca
+        self._ends_at, self._stop_seconds = 0.0, settings.stop_seconds
         self.meters, self._live = service.meters, service.live
         super().__init__(Config(app, settings))
         self.meters.gauges["ithaca_http_connections"] = lambda: len(self.server_state.connections)
 
+    @property
+    def seconds_left(self) -> float:
+        """How long what is under way may go on after the server was stopped; 0 where it was stopped twice."""
+        return 0.0 if self.force_exit else max(0.0, self._ends_at - time.monotonic())
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams of live events, which would never end by themselves, and then as uvicorn does."""
+        self._ends_at = time.monotonic() + self._stop_seconds
         self._live.close()
         await super().shutdown(sockets)
 

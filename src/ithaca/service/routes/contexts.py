@@ -60,7 +60,7 @@ async def context_info(
     return Answer.of(_fullness(info)).response()
 
 
-def _made(compaction: Compaction) -> Answer:
+def made(compaction: Compaction) -> Answer:
     return Answer.of(compaction.to_dict(), 201)
 
 
@@ -75,4 +75,4 @@ async def list_compactions(manager: Owned, session_id: Id) -> Response:
 async def compact(manager: Owned, once: Repeatable, session_id: Id, expected: Expected, body: Summary) -> Response:
     """Let a summary stand for the first messages in every later context."""
     given = body.given()
-    return await once.of(manager, lambda m: m.compact(session_id, **given, expected_revision=expected), _made)
+    return await once.of(manager, lambda m: m.compact(session_id, **given, expected_revision=expected), made)

@@ -1,0 +1,45 @@
+"""Tool calls, put together from the parts in which they come."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ithaca.content import new_id
+from ithaca.providers.pieces import ToolCallPart
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    def whole(self) -> dict[str, Any]:
+        function = {"name": self.name, "arguments": self.arguments or "{}"}
+        return {"id": self.id or f"call_{new_id()}", "type": "function", "function": function}
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether a provider would take it back: it names a function, and its arguments are an object of JSON."""
+        try:
+            return bool(self.name) and isinstance(json.loads(self.arguments or "{}"), dict)
+        except (ValueError, RecursionError):
+            return False
+
+
+class Calls:
+    """The calls of one reply. They are whole when the model has said that it has finished, and not before."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, _Call] = {}
+
+    def add(self, part: ToolCallPart) -> None:
+        call = self._calls.setdefault(part.index, _Call())
+        call.id = call.id or part.id
+        call.name += part.name
+        call.arguments += part.arguments
+
+    def sorted(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Those that can be sent back to a provider, and those that can't; each in the order of its index."""
+        calls = [call for _, call in sorted(self._calls.items())]
+        return [call.whole() for call in calls if call.is_valid], [call.whole() for call in calls if not call.is_valid]

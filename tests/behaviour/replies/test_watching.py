@@ -1,0 +1,92 @@
+"""Whoever watches a reply hears all of it, exactly once, from wherever he left off."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ithaca import InvalidArgument, ReplyEvent, Session, SessionManager
+from tests.behaviour.replies.given import ALL, WORDS, Held, call_parts, last, make_asked, speak, text, wait_for_size
+from tests.support.managers import Opener, execute
+from tests.support.model_server import ModelServer, event, said
+
+
+def listen(manager: SessionManager, reply_id: str) -> str:
+    return text(manager.reply_events(reply_id))
+
+
+def listen_anew_each_time(manager: SessionManager, reply_id: str) -> list[ReplyEvent]:
+    """The events that somebody hears whose connection breaks after each of them."""
+    heard: list[ReplyEvent] = []
+    while not heard or heard[-1].kind != "end":
+        events = manager.reply_events(reply_id, after=heard[-1].offset if heard else 0)
+        assert next(events).kind == "begin"
+        heard.append(next(events))
+    return heard
+
+
+def test_a_watcher_that_reconnects_after_every_event(
+    open_manager: Opener, manager: SessionManager, session: Session, model: ModelServer
+) -> None:
+    speak(model, *[part for one in said(*WORDS * 5) for part in (one, 0.005)])
+    reply = manager.start_reply(session.id, "Sing!")
+    other = open_manager()
+    with ThreadPoolExecutor() as pool:
+        for heard in pool.map(listen_anew_each_time, [manager, other], [reply.id] * 2):
+            assert text(heard) == ALL * 5
+            offsets = [event.offset for event in heard]
+            assert offsets == sorted(set(offsets))
+
+
+def test_from_each_offset(manager: SessionManager, session: Session, model: ModelServer) -> None:
+    """Also from the midst of a piece; after the end, there is nothing."""
+    parts = [event(delta={"reasoning": "Well — "}), *said(*WORDS)[:-2], *call_parts(0, "look"), *said()]
+    speak(model, *parts)
+    reply = last(manager.reply(session.id, "Sing!"))
+    whole = "Well — " + ALL
+    for after in range(len(whole) + 1):
+        begin, *events, end = manager.reply_events(reply.id, after=after)
+        assert "".join(event.text for event in events) == whole[after:]
+        assert [event.kind for event in events][-1] == "tool_call"
+        assert (begin.offset, end.offset) == (after, reply.size + 1)
+    assert list(manager.reply_events(reply.id, after=reply.size + 1)) == []
+    with pytest.raises(InvalidArgument):
+        list(manager.reply_events(reply.id, after=reply.size + 2))
+
+
+def test_many_watchers_here_and_elsewhere(
+    open_manager: Opener, manager: SessionManager, session: Session, model: ModelServer
+) -> None:
+    held = Held(model)
+    reply, other = manager.start_reply(session.id, "Sing!"), open_manager()
+    with ThreadPoolExecutor(12) as pool:
+        listening = [pool.submit(listen, watcher, reply.id) for watcher in (manager, other) * 6]
+        wait_for_size(manager, reply, 10)
+        held.go_on()
+        assert {heard.result(20) for heard in listening} == {ALL}
+    assert listen(other, reply.id) == ALL
+
+
+def test_an_iterator_that_is_left_leaves_the_reply_alone(
+    manager: SessionManager, session: Session, model: ModelServer
+) -> None:
+    held = Held(model)
+    events = manager.reply(session.id, "Sing!")
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    held.go_on()
+    assert manager.wait_for_replies(20)
+    (reply,) = manager.list_replies(session.id)
+    assert (reply.state, listen(manager, reply.id)) == ("complete", ALL)
+
+
+def test_pieces_are_kept_for_an_hour(alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    model.say(*WORDS)
+    old = last(alone.reply(session.id, "Sing!"))
+    database = f"sqlite:///{alone.info().database}"
+    execute(database, "UPDATE replies SET ended_at = ended_at - 3600000000")
+    assert listen(alone, old.id) == ALL
+    last(alone.reply(session.id, "Again!"))
+    assert [event.kind for event in alone.reply_events(old.id)] == ["begin", "missed", "end"]
+    assert [event.kind for event in alone.reply_events(old.id, after=old.size)] == ["begin", "end"]
+    assert execute(database, "SELECT count(DISTINCT reply_id) FROM reply_pieces") == [(1,)]
