@@ -47,7 +47,7 @@ class Program:
         """Has a cookie, by the link that was printed."""
         origin = {"origin": self.address}
         opened = httpx.post(self.told["link"], headers=origin)
-        assert opened.status_code == 303
+        assert (opened.status_code, opened.headers["location"]) == (303, "/")
         return httpx.Client(base_url=self.address, headers=origin, cookies=dict(opened.cookies), timeout=60)
 
     @property

@@ -100,6 +100,8 @@ class Service:
     live: "Live"
     rates: "Rates"
     markdown: Markdown = field(default_factory=Markdown)
+    #: Whether the web page is at "/".
+    page: bool = False
 
 
 def service_of(connection: HTTPConnection) -> Service:

@@ -74,7 +74,7 @@ def create_app(
     access = access or SignedIn(manager, settings)
     live, meters = Live(manager, access), meters or Meters()
     meters.gauges["ithaca_event_listeners"] = lambda: len(live.listeners)
-    service = Service(manager, settings, access, meters, live, Rates(settings.rate))
+    service = Service(manager, settings, access, meters, live, Rates(settings.rate), page=page)
     app = App(
         title="Ithaca",
         version=__version__,

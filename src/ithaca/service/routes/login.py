@@ -1,5 +1,7 @@
 """`/api/login`, `/api/logout`, and the page that an access link leads to."""
 
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from typing import Annotated
 
@@ -61,7 +63,8 @@ async def change_password(request: Request, manager: Owned, visitor: Asking, bod
 @pages.get("/link/{token}")
 async def link_page(token: Link) -> Response:
     """A page with a button: what merely looks at a link, as a preview does, doesn't use it up."""
-    return _page(f'<form method="post" action="{escape(token)}"><button autofocus>Open Ithaca</button></form>')
+    form = f'<form method="post" action="{escape(token)}"><button autofocus>Open Ithaca</button></form>'
+    return _page(f"<p>This link logs you in here, once.</p>{form}")
 
 
 @pages.post("/link/{token}")
@@ -72,17 +75,31 @@ async def open_link(request: Request, token: Link) -> Response:
         new = await access.open_link(request, token)
     except NotSignedIn:
         return _page("<p>This link was opened before, or is too old. Start the server anew for another.</p>", 401)
-    return access.keep(request, new, RedirectResponse(base_of(request), 303))
+    base = base_of(request)
+    return access.keep(request, new, RedirectResponse(base if service_of(request).page else f"{base}api/me", 303))
 
+
+_STYLE = """
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
+body { display: grid; place-content: center; justify-items: center; min-height: 90vh; text-align: center; }
+h1 { font-size: 1.25rem; margin: 0; }
+button { font: inherit; font-weight: 600; padding: 0.6rem 1.5rem; border: 0; border-radius: 0.5rem; cursor: pointer;
+  background: light-dark(#155c8a, #8cc8f0); color: light-dark(#fff, #10202c); }
+button:focus-visible { outline: 2px solid; outline-offset: 3px; }
+"""
+
+_ALLOWED = b64encode(sha256(_STYLE.encode()).digest()).decode()
 
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_ALLOWED}'; img-src data:; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 
 
 def _page(body: str, status: int = 200) -> Response:
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Ithaca</title>'
-    return HTMLResponse(f"{head}<h1>Ithaca</h1>{body}</html>", status, _HEADERS)
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+    page = f"<title>Ithaca</title><style>{_STYLE}</style><body><h1>Ithaca</h1>{body}"
+    return HTMLResponse(f'<!doctype html><html lang="en">{head}{page}</html>', status, _HEADERS)
