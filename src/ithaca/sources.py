@@ -61,7 +61,14 @@ class Sources(Mapping[str, str]):
         return cls(env, None if text is None else file, {} if text is None else _written(file, text))
 
     def __getitem__(self, name: str) -> str:
-        return self._environ[name] if self._environ.get(name) else self._written[name]
+        return self._environ.get(name) or self._written[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        # Most settings are set nowhere: this and the next raise nothing on the way to saying so.
+        return self._environ.get(name) or self._written.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return bool(self._environ.get(name)) or name in self._written  # type: ignore[call-overload]
 
     def __iter__(self) -> Iterator[str]:
         yield from (name for name in self._environ if name.startswith(PREFIX) and self._environ[name])

@@ -41,10 +41,13 @@ IDLE_READERS = 8
 
 # FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last commits, though
 # never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
-_READING = {
-    durability: f"PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA synchronous = {level}"
-    for durability, level in (("full", "FULL"), ("relaxed", "NORMAL"))
-}
+_FLUSHING = {"full": "; PRAGMA synchronous = FULL", "relaxed": "; PRAGMA synchronous = NORMAL"}
+
+# To set it, SQLite reads the whole schema, which takes longer than all else of opening. So a reader, which flushes only
+# what it copies when it is the last to close, is left as it is where that is right. Whoever copies the log has to have
+# read something: for a connection that hasn't, there is no log.
+_AS_IT_IS = {"DEFAULT_SYNCHRONOUS=2", "DEFAULT_WAL_SYNCHRONOUS=2"}.issubset(apsw.compile_options)
+_READING = "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY"
 _WRITING = "; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON"
 
 
@@ -201,11 +204,17 @@ class SQLiteStorage:
             raise DatabaseUnavailable(f"{self._path}: {error}") from error
         try:
             db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
-            db.execute(_READING[self._settings.durability] + ("" if reads_only else _WRITING)).fetchall()
+            db.execute(self._set_up(reads_only)).fetchall()
         except apsw.Error as error:
             db.close()
             raise self._unusable(error) from error
         return db
+
+    def _set_up(self, reads_only: bool) -> str:
+        durability = self._settings.durability
+        if reads_only:
+            return _READING if durability == "full" and _AS_IT_IS else _READING + _FLUSHING[durability]
+        return _READING + _FLUSHING[durability] + _WRITING
 
     def _prepare(self) -> None:
         """Sees to it that the tables are there; the connection that did is kept."""
