@@ -155,6 +155,19 @@ def test_who_listens_hears_all_whichever_process_dies(database_url: str) -> None
     assert heard == list(range(1, len(heard) + 1))
 
 
+@pytest.mark.skipif(not soaking(), reason="make soak")
+def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    with running(f"sqlite:///{tmp_path}/hangs.db", "--workers", "2") as program:
+        hanging, healthy = workers(program)
+        os.kill(hanging, signal.SIGSTOP)
+        end = time.monotonic() + 90
+        while hanging in workers(program):
+            assert time.monotonic() < end
+            time.sleep(1)
+        wait_until(lambda: len(workers(program)) == 2)
+        assert healthy in workers(program)
+
+
 def test_workers_end_with_the_first_process(tmp_path: Path) -> None:
     with running(f"sqlite:///{tmp_path}/orphans.db", "--workers", "2") as program:
         children = workers(program)

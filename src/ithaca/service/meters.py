@@ -135,6 +135,14 @@ def _read(file: Path) -> Counts:
     return counts
 
 
+def sign_of_life(folder: Path, process: int) -> int:
+    """Something that is another at each time that a process has written down what it counts; 0 before it has."""
+    try:
+        return _file(folder, process).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 def mark_as_ended(folder: Path, process: int) -> None:
     """Keeps the counts of a process that has ended, until the server ends."""
     file = _file(folder, process)

@@ -1,9 +1,9 @@
 """Several processes that serve one port: begun, watched over, ended.
 
 The first process holds the socket and serves nothing itself. The workers take connections from that socket as they
-come. One that dies is begun anew: at once, or later and later where it dies right away. When the first process is
-told to end, it tells them, and ends when they have done what they had under way; if it is killed, they see that and
-end by themselves.
+come. One that dies is begun anew: at once, or later and later where it dies right away. One that gives no sign of life
+for a minute is killed. When the first process is told to end, it tells them, and ends when they have done what they had
+under way; if it is killed, they see that and end by themselves.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from ithaca import AsyncSessionManager, ConfigurationError, IthacaError, SessionManager, Settings
 from ithaca.service.access import Access
 from ithaca.service.logs import set_up_log
-from ithaca.service.meters import Meters, mark_as_ended
+from ithaca.service.meters import Meters, mark_as_ended, sign_of_life
 from ithaca.service.running import room_for_connections, serve, until_done
 from ithaca.service.settings import ServiceSettings
 
@@ -39,6 +39,12 @@ SOUND = 10.0
 
 #: The longest wait before a worker is begun anew, in seconds.
 LONGEST_WAIT = 30.0
+
+#: Seconds without a sign of life after which a worker hangs; its event loop gives one every second.
+HANGS = 60.0
+
+#: Seconds between two looks at signs of life.
+_LOOK = 5.0
 
 #: Seconds beyond those for requests under way that workers have to end.
 _GRACE = 5.0
@@ -64,6 +70,16 @@ class Worker:
     #: Where it says that it serves.
     ready: Connection
     began: float = field(default_factory=time.monotonic)
+    #: The last sign of life, and when it was first seen; while the machine sleeps, this clock stands still.
+    sign: int = 0
+    seen: float = field(default_factory=time.monotonic)
+
+    def hangs(self, folder: Path) -> bool:
+        """Whether it has given no sign of life for long."""
+        sign = sign_of_life(folder, self.process.pid or 0)
+        if sign != self.sign:
+            self.sign, self.seen = sign, time.monotonic()
+        return time.monotonic() - self.seen > HANGS
 
     @property
     def sound(self) -> bool:
@@ -79,6 +95,7 @@ class Supervisor:
             raise ConfigurationError("workers", "several processes cannot share a socket on Windows; use 1")
         self._plan = plan
         self._listener = listener
+        self._folder = Path()
         self._workers: list[Worker] = []
         #: When workers are to be begun anew.
         self._due: list[float] = []
@@ -88,7 +105,8 @@ class Supervisor:
     def run(self, ready: Callable[[], None]) -> bool:
         """Serves until SIGINT or SIGTERM; `ready` is called when all workers serve. False if they could not begin."""
         with TemporaryDirectory(prefix="ithaca-") as folder, self._told_by_signals() as told:
-            self._plan = replace(self._plan, folder=Path(folder))
+            self._folder = Path(folder)
+            self._plan = replace(self._plan, folder=self._folder)
             self._workers = [self._begin() for _ in range(self._plan.service.workers)]
             try:
                 began = self._all_begin(told)
@@ -120,10 +138,14 @@ class Supervisor:
 
     def _look_after(self, told: socket.socket) -> None:
         """Waits until something happens, and sees to it."""
-        until_due = min(self._due, default=None)
-        patience = None if until_due is None else max(0.0, until_due - time.monotonic())
-        wait([told, *(worker.process.sentinel for worker in self._workers)], patience)
+        patience = max(0.0, min((due - time.monotonic() for due in self._due), default=_LOOK))
+        wait([told, *(worker.process.sentinel for worker in self._workers)], min(patience, _LOOK))
         _drain(told)
+        for worker in self._workers:
+            if worker.hangs(self._folder):
+                _log.error("A worker gives no sign of life; it is killed.")
+                worker.process.kill()
+                worker.process.join()
         for worker in [each for each in self._workers if not each.process.is_alive()]:
             self._bury(worker)
         now = time.monotonic()
@@ -134,7 +156,7 @@ class Supervisor:
     def _bury(self, worker: Worker) -> None:
         self._workers.remove(worker)
         worker.ready.close()
-        mark_as_ended(self._plan.folder or Path(), worker.process.pid or 0)
+        mark_as_ended(self._folder, worker.process.pid or 0)
         if self._signals:
             return
         self._failures = 0 if worker.sound else self._failures + 1
