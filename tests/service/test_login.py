@@ -111,6 +111,11 @@ def test_where_a_request_is_from_is_what_proxies_say(browser: Callable[..., http
     assert log_in(client, ann, **{"x-forwarded-for": "2001:db8:0:1::1"}).status_code == 200
 
 
+def test_who_is_not_known_sends_no_more_than_a_password(browser: Callable[..., httpx.Client]) -> None:
+    refused = browser().post("/api/login", json={"name": "ann", "password": "x" * 70_000})
+    assert (refused.status_code, refused.json()["error"]) == (413, "BodyTooLarge")
+
+
 FOREIGN: list[dict[str, str]] = [
     {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"},
     {"origin": "null"}, {"origin": "http://127.0.0.1:1"}, {"origin": "http://["},

@@ -8,6 +8,7 @@ import time
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ithaca.service.asking import OPEN
 from ithaca.service.paths import route_path
 
 #: Uploads, which are taken in as they come and have a limit of their own.
@@ -16,6 +17,8 @@ _UPLOADS = ("POST", "/api/attachments")
 #: Seconds in which what is left of a body that was refused is taken in, so that its sender gets to read why.
 LINGERING = 5.0
 
+#: Bytes of a body from somebody who isn't known yet: it is read to find out.
+OF_STRANGERS = 64 * 1024
 
 #: Bytes that give a sender one second more.
 A_SECOND = 1024
@@ -33,10 +36,16 @@ class LimitedBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = sys.maxsize if (scope["method"], route_path(scope)) == _UPLOADS else self._most
+        most = self._most_of(scope["method"], route_path(scope))
         length = dict(scope["headers"]).get(b"content-length", b"")
         limited = Limited(receive, send, most, length, self._seconds)
         await self._app(scope, limited.receive, limited.send)
+
+    def _most_of(self, method: str, path: str) -> int:
+        """How much a body may have."""
+        if (method, path) == _UPLOADS:
+            return sys.maxsize
+        return min(self._most, OF_STRANGERS) if path in OPEN else self._most
 
 
 class Limited:
