@@ -4,17 +4,17 @@ The parameters are the library's own: they grow with its releases, and what was 
 the next log-in. Each hashing takes 64 MiB, so no more than a few are done at once.
 """
 
-import asyncio
 import secrets
 import unicodedata
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from ithaca.errors import ConfigurationError, Described, InvalidArgument
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from argon2 import PasswordHasher
 
 T = TypeVar("T")
@@ -68,6 +68,8 @@ def is_outdated(stored: str) -> bool:
 
 async def aside(work: Callable[[], T]) -> T:
     """What a function returns that hashes, while the event loop goes on."""
+    import asyncio
+
     return await asyncio.get_running_loop().run_in_executor(_threads(), work)
 
 
@@ -76,7 +78,9 @@ def _encoded(password: str) -> bytes:
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
+def _threads() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(_AT_ONCE, "ithaca-passwords")
 
 

@@ -18,6 +18,7 @@ from ithaca.client.messages import Messages
 from ithaca.client.recovery import Recovery
 from ithaca.client.sessions import Sessions
 from ithaca.client.upkeep import Accounts, Retention, Search, Upkeep
+from ithaca.client.users import Users
 from ithaca.client.waiting import Waiting
 from ithaca.client.watching import Watching
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Everything(
-    Sessions, Messages, Documents, Contexts, Recovery, Attachments, Search, Accounts, Retention, Upkeep, Keys,
+    Sessions, Messages, Documents, Contexts, Recovery, Attachments, Search, Accounts, Retention, Upkeep, Keys, Users,
     Endpoints, Watching,
 ):  # fmt: skip
     """Every call."""

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any, NoReturn, TypeVar
 
-from ithaca.access import AccessKey, NewAccessKey
+from ithaca.access import AccessKey, NewAccessKey, User
 from ithaca.attached import Attached, Attachment, Place
 from ithaca.columns import Row, to_json, to_text, to_time
 from ithaca.context import Context, ContextInfo
@@ -182,6 +182,11 @@ def access_key(plain: dict[str, Any]) -> AccessKey:
     """What is known of a key."""
     times = {name: _moment(plain[name]) for name in ("created_at", "expires_at", "used_at")}
     return AccessKey(**plain | times)
+
+
+def user(plain: dict[str, Any]) -> User:
+    """Somebody who logs in with a password."""
+    return User(**plain | {name: moment(plain[name]) for name in ("created_at", "password_at")})
 
 
 def new_access_key(plain: dict[str, Any]) -> NewAccessKey:

@@ -3,11 +3,10 @@
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from ithaca import passwords
+from ithaca import passwords, people
 from ithaca.access import Login, NewLogin, digest_of, new_token
 from ithaca.errors import InvalidArgument, LoginRefused
-from ithaca.manager.base import AsyncBase, Base, documented_by
-from ithaca.manager.users import Naming
+from ithaca.manager.base import AsyncBase, Base, Common, documented_by
 from ithaca.operations import logins
 from ithaca.operations.logins import Attempt, Stored
 
@@ -33,7 +32,7 @@ class Trial(NamedTuple):
         return self.attempt, stored, password, self.another is not None, digest_of(token), token
 
 
-class Entering(Naming):
+class Entering(Common):
     """What both managers do alike."""
 
     def _trial(self, name: object, password: object, address: object, another: object = None) -> Trial:
@@ -48,7 +47,7 @@ class Entering(Naming):
     def _known_name(self, name: str) -> str:
         """A name as the database can be asked for it; one that nobody can have is nobody's."""
         try:
-            return self._user_name(name)
+            return people.user_name(self._door, name)
         except KeyError:
             return ""
 
@@ -91,7 +90,7 @@ class Logins(Entering, Base):
 
         Raises `NotAllowed` for a manager that is confined to an owner.
         """
-        self._refuse_confined()
+        people.refuse_confined(self._door)
         token = new_token()
         self._storage.write(logins.create_link, self._door.scope, self._door.owner(owner), digest_of(token))
         return token
@@ -129,7 +128,7 @@ class AsyncLogins(Entering, AsyncBase):
         return await self._storage.read(logins.identify, self._door.scope, digest_of(token))
 
     async def create_link(self, *, owner: str | None = None) -> str:
-        self._refuse_confined()
+        people.refuse_confined(self._door)
         token = new_token()
         await self._storage.write(logins.create_link, self._door.scope, self._door.owner(owner), digest_of(token))
         return token
