@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from ithaca import AsyncSessionManager, ChatMessage, SessionManager
-from ithaca.service import Visitor, live
+from ithaca.service import LocalOwner, Visitor, create_app, end_streams, live
 from ithaca.service.live import Live, Wanted
 from tests.service.test_sessions import make, say
 from tests.support.processes import rounds
@@ -280,6 +280,23 @@ def test_streams_end_in_order_when_the_server_stops(tmp_path: Path) -> None:
         thread.join()
         assert time.monotonic() - began_to_stop < 2
     assert [(event.name, event.data.get("reason")) for event in heard[1:]] == [("end", "stopping")]
+
+
+def test_another_server_can_end_the_streams_too() -> None:
+    async def run() -> None:
+        async with AsyncSessionManager(":memory:") as manager:
+            app = create_app(manager, access=LocalOwner())
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://ithaca") as client:
+                listening = asyncio.create_task(client.get("/api/events"))
+                while not app.state.ithaca.live.listeners:
+                    await asyncio.sleep(0.01)
+                end_streams(app)
+                assert '{"reason":"stopping"}' in (await listening).text
+                assert (await client.get("/api/events")).status_code == 503
+                assert (await client.get("/api/me")).status_code == 200
+
+    asyncio.run(run())
 
 
 class ForATime(ByHeader):

@@ -139,6 +139,12 @@ def test_anothers_ids_in_queries_and_bodies_are_those_of_nothing(alice: httpx.Cl
     assert (
         alice.get(filled("/api/usage?together=true&session_id={session_id}", theirs)).json()["items"][0]["count"] == 0
     )
+    for after in (0, 3, 99):  # news of a session that is known at a revision
+        asked = {"timeout": 0, "after": after}
+        told = [alice.get("/api/events", params={**asked, "session": id}).text for id in (theirs["session_id"], "0")]
+        assert "messages" not in told[0]
+        assert told[0].count("event: change") == told[1].count("event: change")
+        assert told[0].count('"kind":"missed"') == told[1].count('"kind":"missed"') == (after > 0)
     removed = alice.post("/api/sessions:delete", json={"session_ids": [theirs["session_id"]]}).json()
     assert removed["sessions"] == 0
 

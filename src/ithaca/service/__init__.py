@@ -5,18 +5,20 @@ administrators alone get one that isn't.
 """
 
 from ithaca.access import Right
-from ithaca.service.access import Access, LocalOwner, Visitor
-from ithaca.service.app import create_app
+from ithaca.service.access import Access, LocalOwner, Revocable, Visitor
+from ithaca.service.app import create_app, end_streams
 from ithaca.service.settings import ServiceSettings, read_service_settings
 from ithaca.service.signed_in import SignedIn
 
 __all__ = [
     "Access",
     "LocalOwner",
+    "Revocable",
     "Right",
     "ServiceSettings",
     "SignedIn",
     "Visitor",
     "create_app",
+    "end_streams",
     "read_service_settings",
 ]

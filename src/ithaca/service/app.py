@@ -107,3 +107,12 @@ def _host_check(settings: ServiceSettings) -> list[Middleware]:
     """What stands before an app whose names are said."""
     names = listed(settings.allowed_hosts)
     return [Middleware(Hosts, names=names)] if names and "*" not in names else []
+
+
+def end_streams(app: FastAPI) -> None:
+    """Ends the streams of live events in order, and begins no other: to be called when the server begins to stop.
+
+    Most servers wait for what is under way, and these streams have no end of their own. `ithaca serve` does it itself.
+    """
+    service: Service = app.state.ithaca
+    service.live.close()
