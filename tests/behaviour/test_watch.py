@@ -1,8 +1,6 @@
 """What those who watch hear: everything, in order, once."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from itertools import islice
@@ -13,6 +11,7 @@ import pytest
 
 from ithaca import ChatMessage, InvalidArgument, SessionManager
 from tests.support.managers import FakeClock, execute
+from tests.support.processes import Worker
 
 TOLD = 5.0  # seconds without news after which a watcher of these tests gives up
 
@@ -98,23 +97,16 @@ def test_what_is_rolled_back_is_not_told(manager: Any) -> None:
     assert heard(manager.watch(after=start, timeout=0.1), 10) == [("created", 1)]
 
 
-WRITER = """
-import sys
-from ithaca import ChatMessage, SessionManager
-with SessionManager(sys.argv[1]) as manager:
-    for number in range(int(sys.argv[3])):
-        manager.add_message(sys.argv[2], ChatMessage("user", str(number)))
-"""
-
-
 @pytest.mark.on_disk
 def test_other_processes_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")
         news = manager.watch(session="s", after=1, timeout=30)
-        writers = [subprocess.Popen([sys.executable, "-c", WRITER, database_url, "s", "40"]) for _ in range(2)]
+        writers = [Worker("add", database_url, "s", 40) for _ in range(2)]
+        for writer in writers:
+            writer.begin()
         revisions = [change.revision for change in islice(news, 80)]
-        assert [writer.wait() for writer in writers] == [0, 0]
+        assert [writer.result() for writer in writers] == [["ready"], ["ready"]]
     assert list(range(2, 82)) == revisions
 
 

@@ -1,7 +1,4 @@
-"""What the other processes do. Each prints "ready", waits to be told to begin, and acknowledges in lines.
-
-python -m tests.processes.work FUNCTION ARGUMENT…
-"""
+"""What the other processes do. Each prints "ready", waits to be told to begin, and acknowledges in lines."""
 
 import asyncio
 import sys
@@ -54,6 +51,14 @@ def append_async(url: str, name: str, count: str) -> None:
             await asyncio.gather(write(manager, f"{name}.0"), write(manager, f"{name}.1"))
 
     asyncio.run(main())
+
+
+def add(url: str, session_id: str, count: str) -> None:
+    """Adds so many messages to one session."""
+    with SessionManager(url) as manager:
+        wait_for_the_others()
+        for number in range(int(count)):
+            manager.add_message(session_id, ChatMessage("user", str(number)))
 
 
 def together(function: Callable[[str], None], arguments: list[str]) -> None:
@@ -158,7 +163,3 @@ def append_async_until_killed(url: str, name: str) -> None:
             await asyncio.gather(*(write(manager, f"{name}.{task}") for task in range(3)))
 
     asyncio.run(main())
-
-
-if __name__ == "__main__":
-    globals()[sys.argv[1]](*sys.argv[2:])

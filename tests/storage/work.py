@@ -1,13 +1,9 @@
-"""What other processes do, where a test needs the main thread or the limits of a process of its own.
-
-python -m tests.storage.work FUNCTION ARGUMENT…
-"""
+"""What other processes do, where a test needs the main thread or the limits of a process of its own."""
 
 import fcntl
 import random
 import resource
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -192,7 +188,3 @@ def is_free(path: str) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
-
-
-if __name__ == "__main__":
-    globals()[sys.argv[1]](*sys.argv[2:])

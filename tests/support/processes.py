@@ -1,12 +1,13 @@
 """Other processes for the tests, and how many rounds a test makes."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
-
-_CHECKOUT = Path(__file__).parent.parent.parent
+from contextlib import suppress
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import IO, Any
 
 
 def soaking() -> bool:
@@ -19,50 +20,84 @@ def rounds(usual: int) -> int:
     return usual * 20 if soaking() else usual
 
 
+# Forked from a process that has imported everything: to start Python anew takes a third of a second each time.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    [
+        "ithaca.storage.postgres_async",
+        "ithaca.storage.sqlite_async",
+        "tests.processes.main_job",
+        "tests.processes.operations",
+        "tests.storage.work",
+    ]
+)
+
+
 class Worker:
-    """A Python process that runs a function of a module, and what it prints."""
+    """A process of its own that runs a function of a module, and what it prints."""
 
     def __init__(self, function: str, *arguments: object, module: str = "tests.processes.work") -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, function, *map(str, arguments)],
-            cwd=_CHECKOUT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        stdin, to_it = _forks.Pipe(duplex=False)
+        from_it, stdout = _forks.Pipe(duplex=False)
+        complaints, stderr = _forks.Pipe(duplex=False)
+        streams = (stdin, stdout, stderr)
+        work = (module, function, [str(argument) for argument in arguments], dict(os.environ), streams)
+        self._process = _forks.Process(target=_run, args=work, daemon=True)
+        self._process.start()
+        for stream in streams:
+            stream.close()
+        self._stdin, self._stdout, self._stderr = _file(to_it, "w"), _file(from_it, "r"), _file(complaints, "r")
 
     def wait_until_ready(self) -> None:
-        """Returns when it has imported everything and waits to be told to begin."""
-        assert self._process.stdout is not None
-        first = self._process.stdout.readline()
+        """Returns when it waits to be told to begin."""
+        first = self._stdout.readline()
         assert first == "ready\n", first + self._end()[1]
 
     def begin(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write("begin\n")
-        self._process.stdin.flush()
+        self._stdin.write("begin\n")
+        self._stdin.flush()
 
     def result(self) -> list[str]:
         """The lines that it prints until it ends by itself; its standard input is closed."""
-        lines, complaints = self._end()
-        assert self._process.returncode == 0, complaints
+        lines, complaints, status = self._end()
+        assert status == 0, complaints
         return lines
 
     def kill_after(self, seconds: float) -> list[str]:
         """Kills it, wherever it is then, unless it has ended; gives the lines that it had printed."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        lines, complaints = self._end()
-        assert self._process.returncode in (0, -signal.SIGKILL), complaints
+        self._process.join(seconds)
+        self._process.kill()
+        lines, complaints, status = self._end()
+        assert status in (0, -signal.SIGKILL), complaints
         return lines
 
-    def _end(self) -> tuple[list[str], str]:
-        with self._process:
-            printed, complaints = self._process.communicate()
-        return printed.splitlines(), complaints
+    def _end(self) -> tuple[list[str], str, int | None]:
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+        with self._stdout, self._stderr:
+            printed, complaints = self._stdout.read(), self._stderr.read()
+        self._process.join()
+        status = self._process.exitcode
+        self._process.close()
+        return printed.splitlines(), complaints, status
+
+
+def _file(end: Connection, mode: str) -> IO[Any]:
+    with end:
+        return os.fdopen(os.dup(end.fileno()), mode)
+
+
+def _run(
+    module: str, function: str, arguments: list[str], environment: dict[str, str], streams: tuple[Connection, ...]
+) -> None:
+    """What is run in the new process."""
+    for descriptor, stream in enumerate(streams):
+        os.dup2(stream.fileno(), descriptor)
+        stream.close()
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+    os.environ.clear()
+    os.environ.update(environment)
+    getattr(import_module(module), function)(*arguments)
 
 
 def run(worker: Worker) -> list[str]:
