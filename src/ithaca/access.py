@@ -5,7 +5,6 @@ is enough for what nobody can guess, and unlike a password it need not be slow t
 """
 
 import hashlib
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -144,7 +143,9 @@ def _rights_of(is_admin: bool) -> list[Right]:
 
 def new_token(prefix: str = "") -> str:
     """A secret that nobody can guess."""
-    return prefix + secrets.token_urlsafe(_BYTES)
+    from secrets import token_urlsafe
+
+    return prefix + token_urlsafe(_BYTES)
 
 
 def digest_of(token: object, field: str = "token") -> str:

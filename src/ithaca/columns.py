@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 
 #: A row as both drivers give it.
@@ -76,4 +75,6 @@ def from_text(stored: str) -> str:
 
 def fingerprint(owner: str) -> int:
     """64 bits that stand for an owner's name, of which it cannot be read."""
+    from hashlib import blake2b  # OpenSSL takes its time to be loaded
+
     return int.from_bytes(blake2b(owner.encode(), digest_size=8).digest(), signed=True)

@@ -1,6 +1,5 @@
 """Work that nobody waits for: done soon after, in the order in which it was handed over."""
 
-import logging
 import threading
 from _thread import start_new_thread
 from collections import OrderedDict
@@ -8,8 +7,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from ithaca.errors import IthacaError, NotFound
-
-_log = logging.getLogger("ithaca")
 
 #: Sessions whose last reading is remembered; the others are merely asked about again.
 _REMEMBERED = 10_000
@@ -161,4 +158,6 @@ PATIENCE = 15
 def note(error: BaseException) -> None:
     """Says in the log what came of work that nobody waits for."""
     if not isinstance(error, NotFound):  # deleted meanwhile: nothing is left to do
-        _log.warning("not done in the background: %s", error)
+        import logging
+
+        logging.getLogger("ithaca").warning("not done in the background: %s", error)

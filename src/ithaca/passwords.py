@@ -4,7 +4,6 @@ The parameters are the library's own: they grow with its releases, and what was 
 the next log-in. Each hashing takes 64 MiB, so no more than a few are done at once.
 """
 
-import secrets
 import unicodedata
 from collections.abc import Callable
 from functools import cache
@@ -97,4 +96,6 @@ def _hasher() -> "PasswordHasher":
 @cache
 def _nobodys() -> str:
     """What is compared with where there is no such user, so that nobody learns that from the time it takes."""
-    return hashed(secrets.token_urlsafe())
+    from secrets import token_urlsafe
+
+    return hashed(token_urlsafe())

@@ -157,5 +157,11 @@ def test_words_in_an_error_cannot_steer_the_terminal(ithaca: Ithaca) -> None:
 def test_help_waits_for_nothing_heavy() -> None:
     script = "import sys; from ithaca.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    heavy = {"apsw", "psycopg", "cryptography", "rich", "asyncio", "ithaca.manager", "ithaca.storage"}
+    heavy = {"apsw", "psycopg", "cryptography", "rich", "asyncio", "hashlib", "ithaca.manager", "ithaca.storage"}
     assert heavy & set(done.stderr.split()) == set()
+
+
+def test_what_runs_in_a_thread_waits_for_no_event_loop() -> None:
+    script = "import sys; from ithaca import SessionManager; SessionManager(':memory:').close(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert {"asyncio", "psycopg", "logging", "rich", "typer"} & set(done.stdout.split()) == set()

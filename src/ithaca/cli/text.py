@@ -8,7 +8,6 @@ import json
 import re
 from typing import Any
 
-from ithaca.attached import base64_of
 from ithaca.columns import iso
 
 # C0 and C1 controls, marks that reorder what is shown, separators that terminals break lines at, lone surrogates
@@ -47,7 +46,11 @@ def as_json(value: Any, *, ascii_only: bool = False) -> str:
 
 
 def _plain(value: Any) -> str:
-    return base64_of(value) if isinstance(value, bytes) else iso(value)
+    if isinstance(value, bytes):
+        from ithaca.attached import base64_of
+
+        return base64_of(value)
+    return iso(value)
 
 
 def _written_out(found: re.Match[str]) -> str:

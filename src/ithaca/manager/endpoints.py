@@ -1,8 +1,6 @@
 """The calls about endpoints: models' servers, registered by a name."""
 
-import asyncio
 from collections.abc import Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any, Self, TypeVar
 
@@ -210,6 +208,9 @@ class AsyncEndpoints(Guarded, AsyncBase):
 
 def _waited(work: Coroutine[Any, Any, T]) -> T:
     """What it returns, on an event loop of its own: the caller's thread may have one that runs."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 

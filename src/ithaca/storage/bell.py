@@ -4,11 +4,8 @@ Whoever watches hangs a callback on it. Nobody who watches costs nothing: withou
 """
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Iterator
-
-_log = logging.getLogger("ithaca")
 
 
 class Bell:
