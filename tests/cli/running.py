@@ -6,7 +6,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from ithaca import SessionManager
 from ithaca.cli import main
+from tests.support.forks import ended, fork
 
 PROGRAM = str(Path(sys.executable).with_name("ithaca"))
 
@@ -59,23 +60,34 @@ class Ithaca:
 
 def run(*arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> Ran:
     """The program in a process of its own, its output in pipes."""
-    done = subprocess.run(
-        [PROGRAM, *arguments], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, check=False
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    if any(name.startswith("PYTHON") for name in env or {}):  # is read when Python starts
+        return _run_program(*arguments, env=env or {})
+    (theirs, to_it), (out, stdout), (err, stderr) = (os.pipe() for _ in range(3))
+    process = fork(_program, arguments, streams=(theirs, stdout, stderr), environment={**os.environ, **(env or {})})
+    with os.fdopen(to_it, "wb") as given:
+        given.write(stdin)
+    with os.fdopen(out, encoding="utf-8") as printed, os.fdopen(err, encoding="utf-8") as complaints:
+        seen = printed.read(), complaints.read()
+    return Ran(ended(process) or 0, *seen)
 
 
 def run_in_terminal(*arguments: str, columns: int = 80, env: Mapping[str, str] | None = None) -> Ran:
     """The program in a terminal, which gets both streams."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **(env or {})}
-    with subprocess.Popen(
-        [PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    ) as process:
-        os.close(theirs)
-        seen = _read_all(ours)
-        os.close(ours)
-    return Ran(process.returncode, seen.decode().replace("\r\n", "\n"), "")
+    process = fork(_program, arguments, streams=(theirs, theirs, theirs), environment=environment)
+    seen = _read_all(ours)
+    os.close(ours)
+    return Ran(ended(process) or 0, seen.decode().replace("\r\n", "\n"), "")
+
+
+def _program(arguments: Sequence[str]) -> None:
+    sys.exit(main(arguments))
+
+
+def _run_program(*arguments: str, env: Mapping[str, str]) -> Ran:
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, env={**os.environ, **env}, check=False)
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def _read_all(terminal: int) -> bytes:

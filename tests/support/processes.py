@@ -1,13 +1,11 @@
 """Other processes for the tests, and how many rounds a test makes."""
 
-import multiprocessing
 import os
 import signal
-import sys
 from contextlib import suppress
 from importlib import import_module
-from multiprocessing.connection import Connection
-from typing import IO, Any
+
+from tests.support.forks import ended, fork, kill_after
 
 
 def soaking() -> bool:
@@ -20,33 +18,14 @@ def rounds(usual: int) -> int:
     return usual * 20 if soaking() else usual
 
 
-# Forked from a process that has imported everything: to start Python anew takes a third of a second each time.
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(
-    [
-        "ithaca.storage.postgres_async",
-        "ithaca.storage.sqlite_async",
-        "tests.processes.main_job",
-        "tests.processes.operations",
-        "tests.storage.work",
-    ]
-)
-
-
 class Worker:
     """A process of its own that runs a function of a module, and what it prints."""
 
     def __init__(self, function: str, *arguments: object, module: str = "tests.processes.work") -> None:
-        stdin, to_it = _forks.Pipe(duplex=False)
-        from_it, stdout = _forks.Pipe(duplex=False)
-        complaints, stderr = _forks.Pipe(duplex=False)
-        streams = (stdin, stdout, stderr)
-        work = (module, function, [str(argument) for argument in arguments], dict(os.environ), streams)
-        self._process = _forks.Process(target=_run, args=work, daemon=True)
-        self._process.start()
-        for stream in streams:
-            stream.close()
-        self._stdin, self._stdout, self._stderr = _file(to_it, "w"), _file(from_it, "r"), _file(complaints, "r")
+        (stdin, to_it), (from_it, stdout), (complaints, stderr) = (os.pipe() for _ in range(3))
+        work = getattr(import_module(module), function)
+        self._process = fork(work, *map(str, arguments), streams=(stdin, stdout, stderr))
+        self._stdin, self._stdout, self._stderr = os.fdopen(to_it, "w"), os.fdopen(from_it), os.fdopen(complaints)
 
     def wait_until_ready(self) -> None:
         """Returns when it waits to be told to begin."""
@@ -65,10 +44,9 @@ class Worker:
 
     def kill_after(self, seconds: float) -> list[str]:
         """Kills it, wherever it is then, unless it has ended; gives the lines that it had printed."""
-        self._process.join(seconds)
-        self._process.kill()
+        kill_after(self._process, seconds)
         lines, complaints, status = self._end()
-        assert status in (0, -signal.SIGKILL), complaints
+        assert status in (0, -signal.SIGKILL), (status, complaints)
         return lines
 
     def _end(self) -> tuple[list[str], str, int | None]:
@@ -76,28 +54,7 @@ class Worker:
             self._stdin.close()
         with self._stdout, self._stderr:
             printed, complaints = self._stdout.read(), self._stderr.read()
-        self._process.join()
-        status = self._process.exitcode
-        self._process.close()
-        return printed.splitlines(), complaints, status
-
-
-def _file(end: Connection, mode: str) -> IO[Any]:
-    with end:
-        return os.fdopen(os.dup(end.fileno()), mode)
-
-
-def _run(
-    module: str, function: str, arguments: list[str], environment: dict[str, str], streams: tuple[Connection, ...]
-) -> None:
-    """What is run in the new process."""
-    for descriptor, stream in enumerate(streams):
-        os.dup2(stream.fileno(), descriptor)
-        stream.close()
-    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
-    os.environ.clear()
-    os.environ.update(environment)
-    getattr(import_module(module), function)(*arguments)
+        return printed.splitlines(), complaints, ended(self._process)
 
 
 def run(worker: Worker) -> list[str]:
