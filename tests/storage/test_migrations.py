@@ -1,6 +1,8 @@
 """Schema versions: the same on both databases, brought up whole or not at all."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,25 @@ def test_postgres_is_refused_until_it_is_upgraded(old_postgres: str) -> None:
     with SessionManager(old_postgres) as manager:
         assert manager.info().schema_version == NEWEST
         assert_filled(manager)
+
+
+WAITING = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.mark.parametrize("server", ["newest", "15"])
+def test_tables_that_another_process_makes_meanwhile_are_found(server: str, servers: Servers, known: Patch) -> None:
+    """Who waits for the other one to make them has already looked, and PostgreSQL remembers that nothing was there."""
+    url = servers[server].create_database()
+    known(lambda _: [Migration(1, "first", "CREATE TABLE sessions (x INTEGER)")])
+    with psycopg.connect(url) as other, ThreadPoolExecutor() as pool:
+        other.execute("SELECT")  # begins the transaction that is committed below
+        postgres._apply(other, postgres.migrations("postgres"))
+        opened = pool.submit(postgres.prepare_schema, url)
+        while not (opened.done() or other.execute(WAITING).fetchall()):
+            time.sleep(0.01)
+        other.commit()
+        opened.result()
+    servers[server].drop_database(url)
 
 
 def test_a_step_that_is_added_later_is_taken(database_url: str, known: Patch) -> None:

@@ -388,8 +388,12 @@ def _connected(conninfo: str) -> psycopg.Connection[Row]:
         raise translated(error) from error
 
 
+# Reads pg_class, for a session that reads no table doesn't hear what others have made since it first asked for a name.
+_HAS_VERSION = "SELECT 1 FROM pg_class WHERE oid = to_regclass('ithaca_schema')"
+
+
 def _version(db: psycopg.Connection[Row]) -> int:
-    if db.execute("SELECT to_regclass('ithaca_schema')").fetchone() == (None,):
+    if db.execute(_HAS_VERSION).fetchone() is None:
         return 0
     row = db.execute("SELECT coalesce(max(version), 0) FROM ithaca_schema").fetchone()
     return 0 if row is None else int(row[0])
