@@ -85,15 +85,13 @@ def test_drop_by_drop_is_too_slow_as_well(strict: Served, head: bytes) -> None:
 def test_who_does_not_read_is_not_waited_for(strict: Served, database: str) -> None:
     with SessionManager(database) as manager:
         manager.for_owner("reader").create_session("s")
-        manager.for_owner("reader").add_messages("s", [ChatMessage("user", "x" * 100_000) for _ in range(150)])
+        manager.for_owner("reader").add_messages("s", [ChatMessage("user", "x" * 100_000) for _ in range(200)])
     asked = b"GET /api/sessions/s/messages HTTP/1.1\r\nhost: x\r\nx-owner: reader\r\naccept: application/jsonl\r\n\r\n"
-    with strict.client() as client, connected(strict) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with connected(strict) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         connection.sendall(asked)
-        wait_until(lambda: connections(client) == 2)
-        began = time.monotonic()
-        wait_until(lambda: connections(client) == 1)
-        assert time.monotonic() - began > 0.5
+        time.sleep(2)
+        assert 0 < len(rest(connection)) < 20_000_000  # what lay in buffers by then
 
 
 def connections(client: httpx.Client) -> int:

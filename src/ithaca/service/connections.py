@@ -5,6 +5,7 @@ does not read what he asked for. Here each of these has a time. (A body's own ti
 """
 
 import asyncio
+import sys
 from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,9 @@ from ithaca.service.settings import ServiceSettings
 
 #: Bytes of a request's line and headers together.
 MOST_HEAD = 64 * 1024
+
+#: Files that are no connections: databases, logs, libraries.
+_OTHER_FILES = 100
 
 _PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
 
@@ -38,8 +42,17 @@ class Config(uvicorn.Config):
             timeout_keep_alive=settings.slow_seconds,
             timeout_graceful_shutdown=settings.stop_seconds,
         )
-        self.max_connections = settings.max_connections
+        self.max_connections = min(settings.max_connections, _room())
         self.slow_seconds = settings.slow_seconds
+
+
+def _room() -> int:
+    """For how many connections there is room among the files that may be open, beside the database's."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
+
+    return max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES)
 
 
 class Clock:
