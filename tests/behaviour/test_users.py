@@ -18,7 +18,7 @@ from ithaca import (
     passwords,
 )
 from ithaca.operations.logins import MOST_FROM_ADDRESS, MOST_ON_ACCOUNT, MOST_TOGETHER
-from tests.support.managers import FakeClock, Opener
+from tests.support.managers import FakeClock, Opener, execute
 from tests.support.raw import places_with
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
@@ -244,3 +244,20 @@ def test_an_accent_may_be_typed_in_two_ways() -> None:
     with SessionManager(":memory:") as manager:
         manager.create_user("ann", "caf\N{LATIN SMALL LETTER E WITH ACUTE} de Calypso")
         assert manager.log_in("ann", "cafe\N{COMBINING ACUTE ACCENT} de Calypso").login.user == "ann"
+
+
+def test_what_contradicts_itself_is_found(manager: SessionManager, open_manager: Opener) -> None:
+    manager.create_user("ann", PASSWORD)
+    manager.log_in("ann", PASSWORD)
+    key = manager.create_key("k").key
+    url = open_manager.url
+    for broken, mended, found in (
+        ("access_keys SET scopes = 'all'", "access_keys SET scopes = 'read write'", ("access_key", "", key.id)),
+        ("users SET password = 'x'", "users SET password = '$argon2id$x'", ("user", "ann", "ann")),
+        ("logins SET kind = 'opened'", "logins SET kind = 'password'", ("login", "ann")),
+    ):
+        execute(url, f"UPDATE {broken}")
+        (problem,) = manager.verify()
+        assert (problem.name, problem.owner, problem.id)[: len(found)] == found
+        assert manager.for_owner("nobody else").verify() == []
+        execute(url, f"UPDATE {mended}")
