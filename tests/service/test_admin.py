@@ -1,9 +1,18 @@
 """`/api/admin`, and on whose behalf an administrator may ask."""
 
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+
 import httpx
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
+from ithaca.service.access import owned, trusted
 from ithaca.service.asking import is_closed
+from ithaca.service.routes import ROUTERS, page
 from tests.service.test_sessions import make
 from tests.support.serving import Served
 
@@ -80,6 +89,28 @@ def test_every_route_asks_who_it_is_first(server: Served) -> None:
             assert reader.request(method, path).status_code == 403, path
         if admin:
             assert writer.request(method, path).status_code == 403, path
+
+
+def test_only_routes_for_administrators_get_a_manager_that_is_not_confined() -> None:
+    """Neither as what they depend on nor by reaching for the app's own."""
+    found = {}
+    for router in (*ROUTERS, page.router):
+        for route in (route for route in router.routes if isinstance(route, APIRoute)):
+            depends = {dependant.call for dependant in every_dependant(route.dependant)}
+            found[route.path] = (trusted in depends, owned in depends)
+            source = inspect.getsource(sys.modules[route.endpoint.__module__])
+            assert not re.search(r"service_of\(\w+\)\.manager(?!\.for_owner\()", source), route.path
+    assert {path for path, (unconfined, _) in found.items() if unconfined} == {
+        path for path in found if path.startswith("/api/admin/")
+    }
+    assert not any(both == (True, True) for both in found.values())
+    assert sum(confined for _, confined in found.values()) > 60
+
+
+def every_dependant(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for inner in dependant.dependencies:
+        yield from every_dependant(inner)
 
 
 def operations(server: Served) -> list[tuple[str, str, bool]]:
