@@ -39,6 +39,10 @@ soak: $(VENV)/dev.stamp ## run the tests that break things for long, at random
 bench-peers: $(VENV)/dev.stamp ## measure other stores beside Ithaca; ARGS="agno --quick" for some of them, in haste
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
+.PHONY: bench-gateway
+bench-gateway: $(VENV)/dev.stamp ## measure what the gateway adds to the time to the first token
+	$(BIN)/python -m benchmarks.gateway $(ARGS)
+
 .PHONY: test-lowest
 test-lowest: ## run the tests with the oldest supported dependencies
 	$(MAKE) VENV=.venv-lowest .venv-lowest/lowest.stamp
@@ -62,7 +66,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
 	$(LOCK) --extra postgres --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
-	$(LOCK) --extra replies --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
+	$(LOCK) --extra chat --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
 	$(LOCK) --all-extras --group build --constraint requirements/dev.lock --output-file requirements/deploy.lock
 	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt
 

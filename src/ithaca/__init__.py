@@ -128,6 +128,9 @@ if TYPE_CHECKING:
         Session,
         TrashEntry,
     )
+    from ithaca.relay import (
+        Relayed,
+    )
     from ithaca.reply import (
         Reply,
         ReplyEvent,
@@ -178,6 +181,7 @@ _MODULES = {
         "FoundServer",
         "RotatedSecrets",
     ),
+    "relay": ("Relayed",),
     "errors": (
         "AccessError",
         "AccessKeyNotFound",
@@ -356,6 +360,7 @@ __all__ = [
     "Problem",
     "ProviderError",
     "ProviderTimeout",
+    "Relayed",
     "Removed",
     "Reply",
     "ReplyEvent",

@@ -14,6 +14,9 @@
 | `ITHACA_CONTEXT_TOKENS` | tokens of the window of a model that is asked, unless the call says | 32,768 |
 | `ITHACA_TITLES` | whether a session without a name gets one from its model after the first reply: `on`, `off` | `on` |
 | `ITHACA_SUMMARIES` | whether `summarize` may ask a model: `on`, `off` | `on` |
+| `ITHACA_FIRST_TOKEN_SECONDS` | seconds that a model's first token is waited for | 300 |
+| `ITHACA_GAP_SECONDS` | seconds that each next token is waited for | 120 |
+| `ITHACA_REPLY_SECONDS` | seconds that a reply may take | 3600 |
 | `ITHACA_MAX_MESSAGE_BYTES`, … | each of the limits of `Limits`, by its name in capitals | see `Limits` |
 | `ITHACA_CONFIG` | a TOML file, read below the environment | `config.toml` in the platform's user config folder |
 """
@@ -87,6 +90,10 @@ class Settings:
     titles: bool = True
     #: Whether `summarize` may ask a model.
     summaries: bool = True
+    #: Seconds that a model's first token is waited for, the next one after each, and all of a reply.
+    first_token_seconds: float = 300.0
+    gap_seconds: float = 120.0
+    reply_seconds: float = 3600.0
     limits: Limits = field(default_factory=Limits)
 
 
@@ -116,6 +123,9 @@ def read_settings(
         context_tokens=int(_number(given, "ITHACA_CONTEXT_TOKENS", plain.context_tokens)),
         titles=_one_of(given, "ITHACA_TITLES", "on", "off") == "on",
         summaries=_one_of(given, "ITHACA_SUMMARIES", "on", "off") == "on",
+        first_token_seconds=_number(given, "ITHACA_FIRST_TOKEN_SECONDS", plain.first_token_seconds),
+        gap_seconds=_number(given, "ITHACA_GAP_SECONDS", plain.gap_seconds),
+        reply_seconds=_number(given, "ITHACA_REPLY_SECONDS", plain.reply_seconds),
         limits=_limits(given),
     )
 

@@ -100,6 +100,10 @@ class Outgoing:
     unregistered: bool = True
     #: Also this machine and private networks, by what isn't shared.
     private: bool = True
+    #: Seconds that are waited: for the first token, between two, and for all of an answer.
+    first_token: float = 300.0
+    gap: float = 120.0
+    whole: float = 3600.0
 
 
 # The door: what a caller gives is checked here.

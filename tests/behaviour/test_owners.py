@@ -81,6 +81,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "get_reply": lambda m, x: m.get_reply(x.reply),
     "list_replies": lambda m, x: m.list_replies(x.session),
     "regenerate": lambda m, x: list(m.regenerate(x.session, x.message)),
+    "relay": lambda m, x: m.relay(b'{"messages": []}', session_id=x.session).status,
     "reply": lambda m, x: list(m.reply(x.session, "mine")),
     "reply_events": lambda m, x: list(m.reply_events(x.reply)),
     "start_reply": lambda m, x: m.start_reply(x.session, "mine"),

@@ -84,6 +84,7 @@ NAMES = {
     "Problem",
     "ProviderError",
     "ProviderTimeout",
+    "Relayed",
     "Removed",
     "Reply",
     "ReplyEvent",

@@ -118,12 +118,13 @@ def test_what_is_stored_stays_as_it_is_and_a_script_ends_at_its_first_error(
 def test_reading_is_what_no_call_that_changes_something_is_called() -> None:
     names = [name for name in dir(SessionManager) if not name.startswith("_") and name.startswith(READING)]
     assert names == [
-        "context", "context_info", "count_sessions", "get_attachment", "get_document", "get_document_version",
-        "get_endpoint", "get_message", "get_messages", "get_reply", "get_session", "get_user", "info",
-        "iter_messages", "latest_cursor", "list_attachments", "list_compactions", "list_document_versions",
-        "list_documents", "list_endpoint_models", "list_endpoints", "list_folders", "list_keys", "list_replies",
-        "list_retention", "list_sessions", "list_users", "list_versions", "read_attachment", "reply_events",
-        "search", "trash", "trashed_messages", "usage", "verify", "wait_for_replies", "watch",
+        "context", "context_info", "count_sessions", "discover_endpoints", "get_attachment", "get_document",
+        "get_document_version", "get_endpoint", "get_message", "get_messages", "get_reply", "get_session",
+        "get_user", "info", "iter_messages", "latest_cursor", "list_attachments", "list_compactions",
+        "list_document_versions", "list_documents", "list_endpoint_models", "list_endpoints", "list_folders",
+        "list_keys", "list_replies", "list_retention", "list_sessions", "list_users", "list_versions",
+        "read_attachment", "reply_events", "search", "test_endpoint", "trash", "trashed_messages", "usage",
+        "verify", "wait_for_replies", "watch",
     ]  # fmt: skip
 
 

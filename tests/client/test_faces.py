@@ -29,6 +29,7 @@ NOT_REMOTE = {
     "still_open": "the server asks it for those who listen",
     "identify_key": "the server does it, by the key that each request shows",
     "guarded": "the server guards each request by its settings",
+    "relay": "/v1/chat/completions, for any client of OpenAI",
     "reply": "replies",
     "regenerate": "replies",
     "continue_reply": "replies",

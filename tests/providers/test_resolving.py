@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ithaca import EndpointRefused, FoundServer, InvalidSession, ProviderError, SessionManager
+from ithaca import EndpointRefused, FoundServer, InvalidSession, ProviderError, SessionManager, Settings
 from ithaca.providers import Target, local_servers, resolve
 from tests.support.model_server import ModelServer, model_server
 
@@ -72,6 +72,15 @@ def test_a_guarded_manager_calls_registered_endpoints_only(manager: SessionManag
     assert target(manager.guarded(unregistered=True), endpoint_url="http://x/v1", model="m").reach == "public"
     with pytest.raises(EndpointRefused, match="this machine"):
         guarded.for_owner("ann").list_endpoint_models("e")
+
+
+def test_how_long_is_waited_is_a_setting() -> None:
+    settings = Settings(":memory:", first_token_seconds=1, gap_seconds=2, reply_seconds=3)
+    with SessionManager(settings=settings) as manager:
+        manager.create_endpoint("e", URL, shared=True)
+        for kind in (manager, manager.guarded()):
+            limits = target(kind, endpoint_url="e", model="m").limits
+            assert (limits.first_token, limits.gap, limits.whole) == (1, 2, 3)
 
 
 def test_what_names_no_place_or_no_model_is_refused(manager: SessionManager) -> None:

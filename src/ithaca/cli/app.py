@@ -24,6 +24,7 @@ from ithaca.cli import (
     users,
     watching,
 )
+from ithaca.cli import chat as chats
 from ithaca.cli import config as configuration
 from ithaca.cli import context as contexts
 from ithaca.cli.here import Database, Json, Owner, command, group, help_without_command
@@ -55,6 +56,7 @@ command(app, "incognito")(incognito.incognito)
 command(app, "watch")(watching.watch)
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+command(app, "chat")(chats.chat)
 command(app, "serve")(serve.serve)
 command(app, "config")(configuration.config)
 command(app, "demo")(demo.demo)

@@ -29,8 +29,8 @@ IN_MEMORY = "sqlite:///:memory:"
 
 #: How the names of calls that change nothing begin.
 READING = (
-    "context", "count_", "get_", "info", "iter_", "latest_", "list_", "read_", "reply_events", "search", "trash",
-    "usage", "verify", "wait_", "watch",
+    "context", "count_", "discover_", "get_", "info", "iter_", "latest_", "list_", "read_", "reply_events", "search",
+    "test_", "trash", "usage", "verify", "wait_", "watch",
 )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from ithaca.manager.keys import AsyncKeys, Keys
 from ithaca.manager.logins import AsyncLogins, Logins
 from ithaca.manager.messages import AsyncMessages, Messages
 from ithaca.manager.recovery import AsyncRecovery, Recovery
+from ithaca.manager.relaying import AsyncRelaying, Relaying
 from ithaca.manager.repeats import AsyncRepeats, Repeats
-from ithaca.manager.replies import AsyncReplies, Replies
 from ithaca.manager.retention import AsyncRetention, Retention
 from ithaca.manager.search import AsyncSearch, Search
 from ithaca.manager.sessions import AsyncSessions, Sessions
@@ -42,7 +42,7 @@ class SessionManager(
     Keys,
     Users,
     Logins,
-    Replies,
+    Relaying,
 ):
     """Keeps conversations in a database.
 
@@ -81,7 +81,7 @@ class AsyncSessionManager(
     AsyncKeys,
     AsyncUsers,
     AsyncLogins,
-    AsyncReplies,
+    AsyncRelaying,
     AsyncWatching,
 ):
     """Keeps conversations in a database, without ever making the event loop wait.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ithaca import columns
 from ithaca.arguments import Door
 from ithaca.config import Durability, Settings, read_settings, without_password
+from ithaca.endpoints import Outgoing
 from ithaca.errors import (
     AmbiguousId,
     DatabaseBusy,
@@ -53,7 +54,11 @@ class Common:
         self._settings = settings
         self._database = without_password(settings.database)
         lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
-        self._door = Door(Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime))
+        waited = Outgoing(
+            first_token=settings.first_token_seconds, gap=settings.gap_seconds, whole=settings.reply_seconds
+        )
+        scope = Scope(None, Vault(settings), settings.limits, clock, count_tokens, lifetime, outgoing=waited)
+        self._door = Door(scope)
         self._read_lately = Recently(sessions.ACCESS_GRAIN)
         self._used_lately = Recently(keys.USE_GRAIN)
         self._histories = Histories(settings.cache_bytes)

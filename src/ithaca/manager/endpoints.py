@@ -1,6 +1,7 @@
 """The calls about endpoints: models' servers, registered by a name."""
 
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Self, TypeVar
 
@@ -28,7 +29,8 @@ class Guarded(Common):
         let others choose; a manager that isn't guarded calls what it is told to. Closing it does nothing.
         """
         other = self._copy()
-        outgoing = Outgoing(flag("unregistered", unregistered), flag("private", private))
+        allowed = {"unregistered": flag("unregistered", unregistered), "private": flag("private", private)}
+        outgoing = replace(self._door.scope.outgoing, **allowed)
         other._door = self._door.guarded(outgoing)
         return other
 

@@ -1,6 +1,6 @@
 """The calls that ask a model."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,13 +80,20 @@ class Asking(Common):
 
         scope, begun = self._door.scope.of(reply.owner), Begun.of(reply, asked.ask(target))
         pieces = generate(store, scope, asked.session_id, begun.ask, target, asked.options)
+        then = self._afterwards(store, asked.session_id, target, stored)
+        return lambda engine: engine.start(scope, begun, pieces, then)
+
+    def _afterwards(
+        self, store: "Store", session_id: str, target: "Target", stored: Callable[[], None]
+    ) -> Callable[[Reply], Awaitable[None]]:
+        """What follows when a reply has ended."""
 
         async def then(reply: Reply) -> None:
             stored()
             if self._settings.titles and reply.kind == "answer" and reply.state == "complete":
-                await self._title(store, asked.session_id, target)
+                await self._title(store, session_id, target)
 
-        return lambda engine: engine.start(scope, begun, pieces, then)
+        return then
 
     async def _title(self, store: "Store", session_id: str, target: "Target") -> Session:
         from ithaca.replies.helpers import give_title

@@ -1,5 +1,6 @@
 """Endpoints: registered, shared, found for a session; their keys sealed, and sealed anew."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,31 @@ class Opened:
     endpoint: Endpoint
     key: str | None = field(repr=False)
     headers: dict[str, str] = field(repr=False)
+
+
+class Sealed:
+    """An endpoint, whose secrets are opened when it is used."""
+
+    __slots__ = ("_row", "endpoint")
+
+    def __init__(self, row: Row) -> None:
+        self.endpoint = Endpoint.from_row(row[:-2])
+        self._row = row
+
+    def opened(self, scope: Scope) -> Opened:
+        """With its secrets. Raises `KeyUnreadable`."""
+        return _opened(scope, self._row)
+
+
+def meant(endpoints: Sequence[Sealed], named: str) -> Sealed | None:
+    """Which of them a session means by a name, or by a URL; of several with that URL, the first."""
+    url = normal_url(named)
+    ways: tuple[Callable[[Endpoint], bool], ...] = (lambda e: e.name == named, lambda e: e.base_url == url)
+    for is_it in ways:
+        for each in endpoints:
+            if is_it(each.endpoint):
+                return each
+    return None
 
 
 async def create(conn: Connection, scope: Scope, new: dict[str, Any], secrets: dict[str, Any]) -> Endpoint:
@@ -121,11 +147,10 @@ async def opened(conn: Connection, scope: Scope, owner: str, name: str) -> Opene
 
 
 @one_statement
-async def find_for(conn: Connection, scope: Scope, owner: str, named: str) -> Opened | None:
-    """The endpoint that a session of an owner means by a name or a URL; of several with that URL, the oldest of his."""
-    row = await conn.row(
-        f"SELECT {_ENDPOINT}, key, headers FROM endpoints"
-        f" WHERE {_SEEN} AND (name = :named OR base_url = :url) {_OWN_FIRST}",
-        {"owner": owner, "named": named, "url": normal_url(named)},
+async def seen(conn: Connection, scope: Scope, owner: str) -> list[Sealed]:
+    """What an owner may use, his own first, then the oldest."""
+    rows = await conn.rows(
+        f"SELECT {_ENDPOINT}, key, headers FROM endpoints WHERE {_SEEN} ORDER BY created_at, name",
+        {"owner": owner},
     )
-    return None if row is None else _opened(scope, row)
+    return sorted((Sealed(row) for row in rows), key=lambda each: each.endpoint.shared)

@@ -68,7 +68,8 @@ class NewReply:
     target_id: str | None
     model: str
     endpoint: str | None
-    ask: Ask
+    #: None for what is only recorded here: then what the model is shown is who asks it to know.
+    ask: Ask | None
     #: The user's message that is to be stored first, and its id if it brings one.
     drafts: Sequence[Draft] = ()
     given_ids: Sequence[str] = ()
@@ -127,22 +128,27 @@ async def begin(conn: Connection, scope: Scope, session_id: str, new: NewReply, 
     if new.drafts:
         await messages.appending(new.drafts)(conn, scope, session_id, new.drafts, new.given_ids, None)
     kind, target, upto = await _about(conn, scope, session_id, new)
-    ask = replace(new.ask, upto=upto)
-    needed = await context.context_info(conn, scope, session_id, ask)
-    if not needed.used:
-        raise InvalidArgument("content", Described("nothing"), "given: the session says nothing that could be answered")
-    if needed.used > ask.room:
-        raise ContextTooSmall(session_id, needed.used, ask.room)
+    needed = 0 if new.ask is None else await _needed(conn, scope, session_id, replace(new.ask, upto=upto))
     now = scope.clock()
     row = await conn.row(
         _BEGIN.format(clock=CLOCK[conn.engine]),
         {
             "owner": head.owner, "session_id": session_id, "id": new.id, "kind": kind, "target_id": target,
-            "model": new.model, "endpoint": new.endpoint, "through": upto, "input_tokens": needed.used, "now": now,
+            "model": new.model, "endpoint": new.endpoint, "through": upto, "input_tokens": needed, "now": now,
         },
     )  # fmt: skip
     await tell(conn, head, "reply began", now)
     return Reply.from_row(row or ())
+
+
+async def _needed(conn: Connection, scope: Scope, session_id: str, ask: Ask) -> int:
+    """The tokens that the model is shown. Raises `ContextTooSmall` if that is too many."""
+    needed = await context.context_info(conn, scope, session_id, ask)
+    if not needed.used:
+        raise InvalidArgument("content", Described("nothing"), "given: the session says nothing that could be answered")
+    if needed.used > ask.room:
+        raise ContextTooSmall(session_id, needed.used, ask.room)
+    return needed.used
 
 
 _BEGIN = f"""

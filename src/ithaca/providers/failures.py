@@ -1,5 +1,6 @@
 """What went wrong with a provider, in words, without what only the two of us are to know."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -40,6 +41,17 @@ def failure_of(error: Exception, target: Target) -> IthacaError:
     return ProviderError(None, "it sent something that is no answer")
 
 
+def failure_of_response(response: httpx2.Response, body: bytes, target: Target) -> ProviderError:
+    """The error for a response that tells of one."""
+    try:
+        told: Any = json.loads(body)
+    except ValueError:
+        told = body.decode(errors="replace")
+    told = told.get("error", told) if isinstance(told, dict) else told
+    words = words_of(told) or response.reason_phrase or f"status {response.status_code}"
+    return ProviderError(response.status_code, scrubbed(words, target), _retry_after(response.headers))
+
+
 def is_connection_failure(error: Exception) -> bool:
     """Whether the connection broke, or never came about."""
     return isinstance(error, (openai.APIConnectionError, httpx2.TransportError))
@@ -63,28 +75,41 @@ def _passes(error: Exception) -> bool:
     return is_connection_failure(error)
 
 
+def scrubbed_bytes(body: bytes, target: Target) -> bytes:
+    """Bytes without the target's secrets."""
+    for secret in _secrets(target):
+        body = body.replace(secret.encode(), _HIDDEN.encode())
+    return body
+
+
 def scrubbed(words: str, target: Target) -> str:
     """The words without the target's secrets, of a length that fits a line."""
-    for secret in sorted(_secrets(target), key=len, reverse=True):
+    for secret in _secrets(target):
         words = words.replace(secret, _HIDDEN)
     return words if len(words) <= _MOST_WORDS else words[: _MOST_WORDS - 1] + "…"
 
 
-def _secrets(target: Target) -> Iterator[str]:
-    for value in filter(None, (target.key, *target.headers.values())):
-        yield from (part for part in {value, *value.split()} if len(part) >= _SHORTEST_SECRET)
+def _secrets(target: Target) -> list[str]:
+    """What must not be shown, the longest first."""
+    values = filter(None, (target.key, *target.headers.values()))
+    parts = {part for value in values for part in (value, *value.split())}
+    return sorted((part for part in parts if len(part) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _words(error: openai.APIError) -> str:
-    """What the provider says, wherever in the body it says it."""
-    body: Any = error.body
+    otherwise = error.response.reason_phrase if isinstance(error, openai.APIStatusError) else error.message
+    return words_of(error.body) or otherwise
+
+
+def words_of(body: Any) -> str:
+    """What the provider says, wherever in the body it says it; "" if it says nothing."""
     for name in ("message", "detail", "error", "msg"):
         found = body.get(name) if isinstance(body, dict) else None
         if isinstance(found, str) and found:
             return found
     if isinstance(body, str) and body.strip() and "<" not in body:  # pages of proxies say nothing
         return body.strip()
-    return error.response.reason_phrase if isinstance(error, openai.APIStatusError) else error.message
+    return ""
 
 
 def _reason(error: Exception) -> str:

@@ -67,12 +67,11 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
 _OF_AN_ACCOUNT = ("authorization", "openai-organization", "openai-project")
 
 
-class Transport(httpx2.AsyncHTTPTransport):
-    """Sends requests to one host and port only, with the target's headers, by way of a `CheckedNetwork`."""
+class OneHost(httpx2.AsyncHTTPTransport):
+    """Sends requests to a target's host and port only, by way of a `CheckedNetwork`."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(verify=_tls(), trust_env=False)
-        self._headers = headers_of(target)
         self._origin = _origin(httpx2.URL(target.base_url))
         self._pool = httpcore2.AsyncConnectionPool(ssl_context=_tls(), network_backend=CheckedNetwork(target.reach))
 
@@ -81,13 +80,25 @@ class Transport(httpx2.AsyncHTTPTransport):
         origin = _origin(request.url)
         if origin != self._origin:
             raise EndpointRefused(self._origin[1], f"it sends us elsewhere, to {origin[0]}://{origin[1]}:{origin[2]}")
-        for name in _OF_AN_ACCOUNT:
-            request.headers.pop(name, None)
-        request.headers.update(self._headers)
         response = await super().handle_async_request(request)
         assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101, as it is made asynchronously
         response.stream = Bounded(response.stream, MOST_OF_AN_ERROR if response.is_error else MOST)
         return response
+
+
+class Transport(OneHost):
+    """Sends a target's headers with each request."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self._headers = headers_of(target)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The response."""
+        for name in _OF_AN_ACCOUNT:
+            request.headers.pop(name, None)
+        request.headers.update(self._headers)
+        return await super().handle_async_request(request)
 
 
 class Bounded(httpx2.AsyncByteStream):
@@ -108,11 +119,35 @@ class Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
+class Lines:
+    """Clients that are kept, each with its open connections to one host, for all who may reach it in the same way."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._clients: dict[tuple[Any, Reach], httpx2.AsyncClient] = {}
+
+    def to(self, target: Target) -> httpx2.AsyncClient:
+        """A client for a target, which sends nothing of the target's by itself."""
+        key = (_origin(httpx2.URL(target.base_url)), target.reach)
+        if key not in self._clients:
+            self._clients[key] = _client(OneHost(target), self._limits, self._limits.first_token)
+        return self._clients[key]
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        for client in self._clients.values():
+            await client.aclose()
+
+
 def client_of(target: Target, limits: Limits) -> httpx2.AsyncClient:
     """A client for one target, to be closed. Its own time limit is for connecting; others are whoever calls'."""
+    return _client(Transport(target), limits, None)
+
+
+def _client(transport: OneHost, limits: Limits, seconds: float | None) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
-        transport=Transport(target),
-        timeout=httpx2.Timeout(None, connect=limits.connect),
+        transport=transport,
+        timeout=httpx2.Timeout(seconds, connect=limits.connect),
         headers={"accept-encoding": "identity"},  # nothing is gained by packing a few words, and nothing can explode
         follow_redirects=True,
         max_redirects=3,

@@ -30,7 +30,7 @@ async def stream(
 
     Raises `ProviderError`, `ProviderTimeout`, `EndpointRefused`; `ConfigurationError` without `ithaca[replies]`.
     """
-    client = client_for(target, limits := limits or Limits())
+    client = client_for(target, limits := limits or target.limits)
     request = {**target.options, **(options or {}), "model": target.model, "messages": list(messages), "stream": True}
     async with client:
         answer = Answer(client, target, limits, request)

@@ -7,7 +7,7 @@ lookout for all of them, which looks when the bell rings: so any number of watch
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ithaca.errors import InvalidArgument, IthacaError, ManagerClosed, ReplyNotFound, StorageError
 from ithaca.later import note
@@ -16,11 +16,14 @@ from ithaca.operations import replies
 from ithaca.operations.replies import INTERRUPTED, STOPPED, Begun
 from ithaca.operations.reply_reading import Key, Look, Standing, lapsed, look, standings
 from ithaca.operations.scope import Scope
-from ithaca.providers import Piece
+from ithaca.providers import Limits, Piece
 from ithaca.replies.log import Log
 from ithaca.replies.producer import Producer
 from ithaca.replies.store import Store
 from ithaca.reply import Reply, ReplyEvent
+
+if TYPE_CHECKING:
+    from ithaca.providers.network import Lines
 
 T = TypeVar("T")
 
@@ -43,7 +46,16 @@ class Engine:
         self._followed: dict[Key, Log] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lookout: asyncio.Task[None] | None = None
+        self._lines: Lines | None = None
         self._closed = False
+
+    @property
+    def lines(self) -> "Lines":
+        """Connections to endpoints that are kept."""
+        from ithaca.providers.network import Lines
+
+        self._lines = self._lines or Lines(Limits())
+        return self._lines
 
     # Generating
 
@@ -106,6 +118,8 @@ class Engine:
         for log in self._followed.values():
             log.fail(ManagerClosed())
         await asyncio.gather(*others, return_exceptions=True)
+        if self._lines is not None:
+            await self._lines.close()
 
     # Looking
 

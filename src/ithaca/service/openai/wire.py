@@ -75,6 +75,26 @@ class ConversationShape(BaseModel):
     metadata: dict[str, str]
 
 
+class ModelShape(BaseModel):
+    """A model of an endpoint's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(description="ENDPOINT/MODEL, as a request names it.")
+    object: Literal["model"]
+    created: int
+    owned_by: str = Field(description="The endpoint's name.")
+
+
+class ModelListShape(BaseModel):
+    """Models."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    object: Literal["list"]
+    data: list[ModelShape]
+
+
 class DeletedShape(BaseModel):
     """That a conversation was deleted."""
 

@@ -1,5 +1,6 @@
 """The routes, one module a noun."""
 
+from ithaca.service.openai import gateway
 from ithaca.service.openai import routes as openai
 from ithaca.service.routes import (
     admin,
@@ -49,5 +50,6 @@ ROUTERS = (
     upkeep.all_owners,
     keys.all_owners,
     users.router,
+    gateway.router,
     openai.router,
 )

@@ -1,0 +1,173 @@
+"""Passes a request on, byte for byte: to whoever asked at once, and to the reply that records it.
+
+One task reads from the endpoint. What it reads goes into two queues: a short one for the client, who makes the endpoint
+wait if he is slow, and one for the reply, which is read as pieces and saved as any other.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any
+
+import httpx2
+from openai.types.chat import ChatCompletionChunk
+
+from ithaca.errors import IthacaError, ProviderError
+from ithaca.providers import Finished, Piece, Target
+from ithaca.providers.chunks import Chunks
+from ithaca.providers.failures import failure_of, failure_of_response, scrubbed_bytes, words_of
+from ithaca.providers.network import Lines, headers_of
+from ithaca.relay import RelayRequest
+
+#: Parts of a body that wait for a client until the endpoint has to wait.
+AHEAD = 64
+
+#: Beginnings of the headers of a response that are passed on.
+PASSED_ON = ("content-type", "content-encoding", "retry-after", "x-should-retry", "openai-", "x-ratelimit-")
+
+
+class Relay:
+    """One request on its way. `status` and `headers` are the response's, when it was `sent`."""
+
+    def __init__(self, lines: Lines, target: Target, request: RelayRequest, accept: str | None) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self._target, self._request, self._accept = target, request, accept or "*/*"
+        self._client = lines.to(target)
+        self._reading: asyncio.Task[None] | None = None
+        self._failure: IthacaError | None = None
+        #: Whether all was read from the endpoint, and whether the model has finished, which may be sooner.
+        self._read_all = self._finished = False
+        self._for_client: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
+        self._for_reply: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def send(self) -> None:
+        """Sends the request, and reads the head of the response. Raises `ProviderError`, `EndpointRefused`."""
+        try:
+            response = await self._ask()
+            if response.is_error:
+                await self._take_error(response)
+            else:
+                self._reading = asyncio.create_task(self._read(response))
+        except (IthacaError, httpx2.HTTPError) as error:
+            self._failure = error if isinstance(error, IthacaError) else failure_of(error, self._target)
+        finally:
+            if self._reading is None:
+                self._for_reply.put_nowait(None)
+        if not self.status and self._failure is not None:
+            raise self._failure
+
+    async def _ask(self) -> httpx2.Response:
+        headers = {"content-type": "application/json", "accept": self._accept, **headers_of(self._target)}
+        url = f"{self._target.base_url}/chat/completions"
+        request = self._client.build_request("POST", url, headers=headers, content=self._request.body)
+        response = await self._client.send(request, stream=True)
+        self.headers = {name: value for name, value in response.headers.items() if name.startswith(PASSED_ON)}
+        self.status = response.status_code
+        return response
+
+    async def _take_error(self, response: httpx2.Response) -> None:
+        try:
+            body = await response.aread()
+        finally:
+            await response.aclose()
+        self.headers.pop("content-encoding", None)  # it was read as what it says
+        self._failure = failure_of_response(response, body, self._target)
+        self._for_client.put_nowait(scrubbed_bytes(body, self._target))
+        self._for_client.put_nowait(None)
+
+    async def _read(self, response: httpx2.Response) -> None:
+        try:
+            async for part in response.aiter_raw():
+                self._for_reply.put_nowait(part)
+                await self._for_client.put(part)
+            self._read_all = True
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            self._failure = failure_of(error, self._target)
+        finally:
+            self._for_reply.put_nowait(None)
+            await response.aclose()
+        await self._for_client.put(None)
+
+    async def hang_up(self) -> None:
+        """Reads no more from the endpoint."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reading
+            with suppress(asyncio.QueueFull):  # then there is something to read, and the end is found after it
+                self._for_client.put_nowait(None)
+
+    async def body(self) -> AsyncGenerator[bytes, None]:
+        """The bytes as they come. A connection that broke at the endpoint breaks here."""
+        try:
+            while (part := await self._next()) is not None:
+                yield part
+            if self._reading is not None and not self._read_all:
+                raise self._failure or ProviderError(None, "the reply was stopped")
+        finally:
+            await self.hang_up()
+
+    async def _next(self) -> bytes | None:
+        if self._for_client.empty() and self._reading is not None and self._reading.done():
+            return None
+        return await self._for_client.get()
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """What the response says, for the reply that records it; if that is stopped, nothing more is read."""
+        chunks = Chunks()
+        try:
+            parts, buffer = [], b""
+            while (part := await self._for_reply.get()) is not None:
+                if not self._streams:
+                    parts.append(part)
+                    continue
+                *lines, buffer = (buffer + part).split(b"\n")
+                for piece in chain.from_iterable(_said(chunks, _data(line)) for line in lines):
+                    self._finished = self._finished or isinstance(piece, Finished)
+                    yield piece
+            self._finished = True
+            for piece in _said(chunks, _whole(b"".join(parts))):
+                yield piece
+            if chunks.usage is not None:
+                yield chunks.usage
+            if self._failure is not None and self._reading is None:
+                raise self._failure
+        finally:
+            if not self._finished:  # a slow client may not have all of it yet
+                await self.hang_up()
+
+    @property
+    def _streams(self) -> bool:
+        return self.headers.get("content-type", "").startswith("text/event-stream")
+
+
+def _said(chunks: Chunks, value: Any) -> Iterator[Piece]:
+    if not isinstance(value, dict):
+        return
+    if value.get("error"):
+        raise ProviderError(None, words_of(value["error"]) or "an error in the midst of the answer")
+    yield from chunks.pieces(ChatCompletionChunk.construct(**value))
+
+
+def _data(line: bytes) -> Any:
+    """What a line of an event says; None for all but JSON."""
+    return _json(line[5:]) if line.startswith(b"data:") else None
+
+
+def _whole(body: bytes) -> Any:
+    """A response that does not come in events, as one chunk; None for all but a completion."""
+    value = _json(body)
+    if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
+        return None
+    choices = [choice for choice in value["choices"] if isinstance(choice, dict)]
+    return value | {"choices": [choice | {"delta": choice.get("message")} for choice in choices]}
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,314 @@
+"""What passes through is the endpoint's to the byte, and what was said is in the session that was named."""
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from ithaca import ChatMessage, ProviderError, SessionManager
+from ithaca.operations.relayed import Aligned, aligned
+from tests.support.model_server import CUT, ModelServer, event, model_server, said
+from tests.support.serving import Served
+
+KEY = "sk-planted-marker"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture
+def endpoint(trusted: SessionManager, model: ModelServer) -> Iterator[str]:
+    """The name of the only endpoint, which everybody shares."""
+    name = f"local-{next(_numbers)}"
+    trusted.create_endpoint(name, model.url, key=KEY, model="small", shared=True)
+    yield name
+    trusted.delete_endpoint(name)
+
+
+@pytest.fixture
+def who(token_of: Callable[[str], str], names: tuple[str, str]) -> dict[str, str]:
+    """The header that says that alice asks."""
+    return {"authorization": f"Bearer {token_of(f'rw-{names[0]}')}"}
+
+
+@pytest.fixture
+def post(keyed: Served, who: dict[str, str], endpoint: str) -> Iterator[Callable[..., httpx.Response]]:
+    """Asks as alice."""
+    with httpx.Client(base_url=keyed.address, headers=who, timeout=30) as client:
+
+        def ask(*messages: Any, session: str | None = "s-1", model: str = "small", **more: Any) -> httpx.Response:
+            headers = {"ithaca-session": session} if session else {}
+            body = {"model": model, "messages": [*messages], "stream": True, **more}
+            return client.post("/v1/chat/completions", json=body, headers=headers)
+
+        yield ask
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": text}
+
+
+def history(stored: SessionManager, session: str = "s-1") -> list[tuple[str, Any]]:
+    """What is stored, when nothing is being answered any more."""
+    for _ in range(400):
+        if not any(reply.running for reply in stored.list_replies(session)):
+            break
+        time.sleep(0.025)
+    return [(message.role, message.content) for message in stored.get_session(session).history]
+
+
+def test_a_stream_passes_to_the_byte_and_is_recorded(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager, endpoint: str
+) -> None:
+    whole = b": comment\n\n" + b"".join(said("On ", "Ὠγυγία.", usage=(7, 3)))
+    model.answer(*(whole[at : at + 7] for at in range(0, len(whole), 7)), content_type="text/event-stream; charset=x")
+    system = {"role": "system", "content": "Be brief."}
+    answer = post(system, user("Where is he?"), temperature=0)
+    assert (answer.status_code, answer.content) == (200, whole)
+    assert answer.headers["content-type"] == "text/event-stream; charset=x"
+    expected = {"model": "small", "messages": [system, user("Where is he?")], "stream": True, "temperature": 0}
+    (asked,) = model.requests
+    assert (asked.json, asked.headers["authorization"]) == (expected, f"Bearer {KEY}")
+    assert history(stored) == [("system", "Be brief."), ("user", "Where is he?"), ("assistant", "On Ὠγυγία.")]
+    session = stored.get_session("s-1")
+    assert (session.endpoint_url, session.model, session.total_input_tokens) == (endpoint, "small", 7)
+
+
+def test_only_what_is_new_is_recorded_and_another_answer_is_a_version(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    for text in ("One.", "Two.", "Two!", "Three."):
+        model.say(text)
+    stored.create_session("s-1", "Counting")  # which has a name, so nobody asks the model for one
+    one = [user("1?"), assistant("One.")]
+    post(user("1?"))
+    history(stored)
+    post(*one, user("2?"))
+    assert history(stored) == [("user", "1?"), ("assistant", "One."), ("user", "2?"), ("assistant", "Two.")]
+    post(*one, user("2?"))
+    assert history(stored)[2:] == [("user", "2?"), ("assistant", "Two!")]
+    versions = stored.list_versions("s-1", str(stored.get_session("s-1").history[-1].id))
+    assert [version.message.content for version in versions] == ["Two.", "Two!"]
+    post(user("2?"), {"role": "assistant", "content": [{"type": "text", "text": " Two! "}]}, user("3?"))
+    assert history(stored)[3:] == [("assistant", "Two!"), ("user", "3?"), ("assistant", "Three.")]
+    assert len(model.requests) == 4
+
+
+def test_stock_clients_only_change_their_base_url(
+    client: openai.OpenAI, model: ModelServer, stored: SessionManager, endpoint: str
+) -> None:
+    call = {"id": "c-1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    spoken = {"role": "assistant", "content": None, "tool_calls": [call]}
+    whole = {
+        "id": "x", "object": "chat.completion", "created": 1, "model": "small",
+        "choices": [{"index": 0, "finish_reason": "tool_calls", "message": spoken}],
+        "usage": {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6},
+    }  # fmt: skip
+    model.answer(json.dumps(whole).encode(), content_type="application/json")
+    model.say("On Ogygia.")
+    question: Any = {"role": "user", "content": "Where is he?"}
+    first = client.chat.completions.create(
+        model=f"{endpoint}/small", messages=[question], metadata={"session_id": "s-2", "team": "a"}
+    )
+    calls = first.choices[0].message.tool_calls or []
+    assert (model.requests[0].json["model"], model.requests[0].json["metadata"]) == ("small", {"team": "a"})
+    result: Any = {"role": "tool", "tool_call_id": "c-1", "content": "an island"}
+    answered: Any = {"role": "assistant", "content": None, "tool_calls": [each.model_dump() for each in calls]}
+    history(stored, "s-2")
+    stream = client.chat.completions.create(
+        model="small", messages=[question, answered, result], stream=True, extra_headers={"Ithaca-Session": "s-2"}
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == "On Ogygia."
+    assert history(stored, "s-2") == [
+        ("user", "Where is he?"), ("assistant", None), ("tool", "an island"), ("assistant", "On Ogygia."),
+    ]  # fmt: skip
+    kept = stored.get_session("s-2").history
+    assert (kept[1].tool_calls, kept[2].tool_call_id) == ([call], "c-1")
+
+
+def test_what_the_endpoint_refuses_passes_without_the_key(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    model.fail(429, f"Too many requests with {KEY}", retry_after="7")
+    answer = post(user("Where is he?"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert answer.json()["error"]["message"] == "Too many requests with [hidden]"
+    assert history(stored) == [("user", "Where is he?")]
+    (reply,) = stored.list_replies("s-1")
+    assert (reply.state, (reply.error or {})["words"]) == ("failed", "Too many requests with [hidden]")
+    model.say("On Ogygia.")
+    model._answers.pop(0)
+    post(user("Where is he?"))
+    assert history(stored) == [("user", "Where is he?"), ("assistant", "On Ogygia.")]
+
+
+def test_an_endpoint_that_is_not_there(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    model.close()
+    answer = post(user("Where is he?"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_error")
+    assert history(stored) == [("user", "Where is he?")]
+    assert stored.list_replies("s-1")[0].state == "failed"
+
+
+def test_a_stream_that_breaks_there_breaks_here_and_is_kept(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    model.answer(*said("On ", "Ogygia")[:2], 0.1, CUT, content_type="text/event-stream")
+    with pytest.raises(httpx.RemoteProtocolError):
+        post(user("Where is he?"))
+    assert history(stored) == [("user", "Where is he?"), ("assistant", "On Ogygia")]
+    assert stored.list_replies("s-1")[0].state == "interrupted"
+
+
+def test_a_client_that_hangs_up_hangs_up_there_and_what_came_is_kept(
+    keyed: Served, who: dict[str, str], model: ModelServer, endpoint: str, stored: SessionManager
+) -> None:
+    gate = threading.Event()
+    model.answer(*said("On ", "Ogygia")[:2], gate, *said(" and on")[:1] * 1000, content_type="text/event-stream")
+    body = {"model": "small", "messages": [user("Where is he?")], "stream": True}
+    headers = {**who, "ithaca-session": "s-1"}
+    with httpx.Client(timeout=30) as client:
+        with client.stream("POST", f"{keyed.address}/v1/chat/completions", json=body, headers=headers) as response:
+            parts = response.iter_raw()
+            assert b"On " in next(parts)
+            running = client.post(f"{keyed.address}/v1/chat/completions", json=body, headers=headers)
+            assert (running.status_code, running.json()["error"]["code"]) == (409, "reply_running")
+        assert history(stored)[1][1].startswith("On")
+    gate.set()
+    assert stored.list_replies("s-1")[0].state == "interrupted"
+
+
+def test_without_a_session_nothing_is_recorded(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    model.say("On Ogygia.")
+    before = stored.count_sessions()
+    assert post(user("Where is he?"), session=None).content == b"".join(said("On Ogygia."))
+    assert stored.count_sessions() == before
+
+
+def test_where_it_goes_is_said_by_name_model_or_session(
+    post: Callable[..., httpx.Response], model: ModelServer, endpoint: str, trusted: SessionManager,
+    names: tuple[str, str], client: openai.OpenAI,
+) -> None:  # fmt: skip
+    model.say("Yes.")
+    with model_server() as other:
+        other.say("No.")
+        trusted.create_endpoint("other", other.url, owner=names[0])  # which alice may not have called: it is private
+        trusted.create_endpoint("third", other.url, model="large", shared=True)
+        try:
+            assert post(user("?"), session=None, model="what").status_code == 400
+            assert post(user("?"), session=None, model=f"{endpoint}/what").status_code == 200
+            assert post(user("?"), session=None, model="large").content == b"".join(said("No."))
+            assert post(user("?"), session=None, model="other/x").json()["error"]["code"] == "endpoint_refused"
+            trusted.create_session("s-3", endpoint_url="third", owner=names[0])
+            assert post(user("?"), session="s-3", model="any/thing").content == b"".join(said("No."))
+            assert other.requests[-1].json["model"] == "any/thing"
+            other.answer(b'{"data": [{"id": "large"}]}')
+            other._answers.pop(0)
+            model.answer(b"<html>")
+            model._answers.pop(0)
+            assert [each.id for each in client.models.list()] == ["third/large"]
+        finally:
+            trusted.delete_endpoint("third")
+            trusted.for_owner(names[0]).delete_endpoint("other")
+
+
+def test_a_session_of_anothers_is_ones_own(
+    post: Callable[..., httpx.Response], model: ModelServer, trusted: SessionManager, names: tuple[str, str]
+) -> None:
+    model.say("Yes.")
+    trusted.for_owner(names[1]).create_session("s-1", "secret")
+    assert post(user("?")).status_code == 200
+    assert history(trusted.for_owner(names[0])) == [("user", "?"), ("assistant", "Yes.")]
+    assert trusted.for_owner(names[1]).get_session("s-1").history == []
+
+
+def test_what_is_no_request_is_refused(post: Callable[..., httpx.Response], endpoint: str) -> None:
+    for given in ({"messages": 1}, {"messages": ["x"]}, {"messages": [{}]}, {"model": 1}):
+        refused = post(**({"session": "s-4"} | given))
+        assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error"), given
+
+
+def message(role: str, content: Any, **more: Any) -> ChatMessage:
+    return ChatMessage(role, content, id=f"{role}-{content}", **more)
+
+
+def test_what_is_new_comes_after_what_is_stored() -> None:
+    ask, tell, more = message("user", "a"), message("assistant", "b"), message("user", "c")
+    for stored, given, expected in (
+        ([], [ask], Aligned([ask])),
+        ([ask, tell], [ask, tell, more], Aligned([more])),
+        ([ask, tell], [tell, more], Aligned([more])),
+        ([ask, tell], [more, tell, ask, tell, more], Aligned([more])),
+        ([ask, tell], [ask], Aligned(again="assistant-b")),
+        ([tell, ask], [tell, ask], Aligned([])),
+        ([ask, tell], [more], Aligned([more])),
+        ([ask, tell], [ask, message("assistant", "edited"), more], Aligned([more])),
+        ([tell, tell], [tell, tell, tell, more], Aligned([more])),
+    ):
+        assert aligned(stored, given) == expected, (stored, given)
+    image = [{"type": "image_url", "image_url": {"url": "data:,x"}}]
+    assert aligned([message("user", image)], [message("user", image)]) == Aligned([])
+
+
+def test_events_in_the_midst_that_tell_of_an_error(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    broken = b'data: {"error": {"message": "the model fell over"}}\n\n'
+    model.answer(event(delta={"content": "On"}), broken, content_type="text/event-stream")
+    assert post(user("?")).content.endswith(broken)
+    assert history(stored) == [("user", "?"), ("assistant", "On")]
+    (reply,) = stored.list_replies("s-1")
+    assert (reply.state, (reply.error or {})["words"]) == ("failed", "the model fell over")
+
+
+def test_a_slow_client_gets_all_though_the_reply_has_ended(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ithaca.replies.relaying.AHEAD", 1)
+    monkeypatch.setattr("ithaca.replies.producer.AFTERWARDS", 0.05)
+    whole = said(*"abcdefgh")
+    model.answer(*itertools.chain.from_iterable((part, 0.01) for part in whole), content_type="text/event-stream")
+    with SessionManager(":memory:") as manager:
+        manager.create_endpoint("e", model.url, model="small")
+        manager.create_session("s-1", "named")
+        passed = manager.relay(json.dumps({"messages": [user("?")]}).encode(), session_id="s-1")
+        parts = []
+        for part in passed.body:
+            parts.append(part)
+            time.sleep(0.05)
+        assert b"".join(parts) == b"".join(whole)
+        assert manager.wait_for_replies(5)
+        assert manager.get_session("s-1").history[-1].content == "abcdefgh"
+
+
+def test_a_reply_that_is_stopped_elsewhere_ends_for_the_client(model: ModelServer) -> None:
+    gate = threading.Event()
+    model.answer(*said("On ", "Ogygia")[:2], gate, content_type="text/event-stream")
+    with SessionManager(":memory:") as manager:
+        manager.create_endpoint("e", model.url, model="small")
+        manager.create_session("s-1", "named")
+        passed = manager.relay(json.dumps({"messages": [user("?")]}).encode(), session_id="s-1")
+        parts = iter(passed.body)
+        next(parts)
+        assert manager.stop_reply(str(passed.reply_id)).state == "stopped"
+        with pytest.raises(ProviderError, match="stopped"):
+            list(parts)
+        gate.set()
+        assert manager.verify() == []
