@@ -65,7 +65,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## bring requirements/ in line with pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(LOCK) --all-extras --group dev --output-file requirements/dev.lock
-	$(LOCK) --extra postgres --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
+	$(LOCK) --extra postgres --extra service --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
 	$(LOCK) --extra chat --extra service --group build --constraint requirements/dev.lock --output-file requirements/run.lock
 	$(LOCK) --all-extras --group build --constraint requirements/dev.lock --output-file requirements/deploy.lock
 	$(LOCK) --all-extras --group test --resolution lowest-direct --output-file requirements/lowest.txt

@@ -54,22 +54,29 @@ class Crowd:
     """A sampler: processes with one thread or task for each of their sessions, which append for some seconds."""
 
     def __init__(
-        self, job: str, database: str, sessions: Sequence[Sequence[str]], seconds: float, preload: Path | None = None
+        self,
+        job: str,
+        database: str,
+        sessions: Sequence[Sequence[str]],
+        seconds: float,
+        preload: Path | None = None,
+        unit: str = "messages/s",
     ) -> None:
         self._seconds = seconds
+        self._unit = unit
         self._workers = [Worker(job, database, *own, preload=preload) for own in sessions]
         for worker in self._workers:
             worker.hear()
 
     def __call__(self) -> Reading:
-        """Messages a second of all together, and how long the slowest hundredth and the slowest one waited."""
+        """How many a second of all together, and how long the slowest hundredth and the slowest one waited."""
         begin = time.monotonic() + _HEAD_START
         for worker in self._workers:
             worker.tell([begin, self._seconds])
         of_each = list(chain.from_iterable(worker.hear() for worker in self._workers))
         waits = list(chain.from_iterable(of_each))
         return {
-            "messages/s": sum(len(own) / sum(own) for own in of_each),
+            self._unit: sum(len(own) / sum(own) for own in of_each),
             "p99": p99(waits),
             "worst": max(waits),
         }

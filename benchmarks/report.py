@@ -1,7 +1,7 @@
 """Writes what was measured into the documentation: `python -m benchmarks.report build/bench/*.json`.
 
 Of several files, the later one's results stand for the same cases. Files of another kind are passed over. Only what
-lies between the markers is written.
+lies between the markers is written, of the parts that were measured.
 """
 
 import re
@@ -15,6 +15,8 @@ from benchmarks.plots import draw
 from benchmarks.workloads import WORKLOADS
 
 PAGE = Path("docs/performance.md")
+#: Workloads with a part of the page of their own.
+SERVED = frozenset(name for name in WORKLOADS if name.startswith("http_"))
 #: From the page.
 FIGURES = Path("assets/performance")
 
@@ -26,10 +28,20 @@ def main(files: Sequence[str]) -> int:
         return 2
     found = merged(outcome for _, run in runs for outcome in run)
     draw(found, PAGE.parent / FIGURES)
-    parts = {"machine": _machine([facts for facts, _ in runs]), "results": _results(found), "growth": _growth(found)}
+    served = [one for one in found if one.workload in SERVED]
+    stored = [one for one in found if one.workload not in SERVED]
     page = PAGE.read_text(encoding="utf-8")
-    for name, content in parts.items():
-        page = between(page, name, content)
+    if served:
+        facts = next(facts for facts, run in reversed(runs) if any(one.workload in SERVED for one in run))
+        page = between(page, "service", _service(facts, served))
+    if stored:
+        parts = {
+            "machine": _machine([facts for facts, _ in runs]),
+            "results": _results(stored),
+            "growth": _growth(stored),
+        }
+        for name, content in parts.items():
+            page = between(page, name, content)
     PAGE.write_text(page, encoding="utf-8")
     return 0
 
@@ -56,6 +68,12 @@ def _machine(runs: Sequence[dict[str, str]]) -> str:
     told = {name: dict.fromkeys(facts[name] for facts in runs if name in facts) for name in names}
     rows = [f"| {name} | {'; '.join(facts)} |" for name, facts in told.items()]
     return "\n".join(["| | |", "| --- | --- |", *rows])
+
+
+def _service(facts: dict[str, str], found: Iterable[Outcome]) -> str:
+    """What HTTP costs, when and on what it was measured."""
+    told = ", ".join(facts[name] for name in ("date", "CPU") if name in facts)
+    return f"{outcomes.markdown(found)}\n\nMeasured with Ithaca {facts['ithaca']}: {told}."
 
 
 def _results(found: Iterable[Outcome]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks import floor_postgres, floor_sqlite, given
+from benchmarks.asking import Asker
 from ithaca import AsyncSessionManager, ChatMessage, SessionManager
 
 Append: TypeAlias = Callable[[], object]
@@ -62,6 +63,41 @@ def tasks_of_floor(database: str, *sessions: str) -> None:
         await _in_tasks([partial(floor.append, id, *_ROW) for floor, id in zip(connections, sessions, strict=True)])
         for floor in connections:
             await floor.close()
+
+    asyncio.run(work())
+
+
+def asks(address: str, token: str, route: str, *sessions: str) -> None:
+    """A connection for each session, each with a request to a server."""
+
+    async def work() -> None:
+        askers = [await Asker.open(address, token, route, id) for id in sessions]
+        await _in_tasks([asker.ask for asker in askers])
+        for asker in askers:
+            asker.close()
+
+    asyncio.run(work())
+
+
+def last_of_ours(database: str, *sessions: str) -> None:
+    """A task for each session, all on one manager, each reading the last 50."""
+    _tasks_of_one_manager(database, [partial(_last, id) for id in sessions])
+
+
+def _last(session_id: str, manager: AsyncSessionManager) -> Awaitable[object]:
+    return manager.get_messages(session_id, limit=50)
+
+
+def list_of_ours(database: str, *sessions: str) -> None:
+    """A task for each session, all on one manager, each listing 50 sessions."""
+    _tasks_of_one_manager(database, [lambda manager: manager.list_sessions(limit=50) for _ in sessions])
+
+
+def _tasks_of_one_manager(database: str, calls: Sequence[Callable[[AsyncSessionManager], Awaitable[object]]]) -> None:
+    async def work() -> None:
+        async with AsyncSessionManager(database) as manager:
+            owned = manager.for_owner("telemachus")
+            await _in_tasks([partial(call, owned) for call in calls])
 
     asyncio.run(work())
 
@@ -173,6 +209,9 @@ _JOBS: dict[str, Callable[..., None]] = {
     "threads_of_floor": threads_of_floor,
     "tasks_of_ours": tasks_of_ours,
     "tasks_of_floor": tasks_of_floor,
+    "asks": asks,
+    "last_of_ours": last_of_ours,
+    "list_of_ours": list_of_ours,
     "cold_ours": cold_ours,
     "cold_floor": cold_floor,
     "stream_ours": stream_ours,

@@ -1,7 +1,18 @@
 """What is measured, one module a theme. A workload is a function that compares; its docstring says what."""
 
 from benchmarks.bench import Workload
-from benchmarks.workloads import appending, attaching, bulk, growing, listing, reading, searching, starting, together
+from benchmarks.workloads import (
+    appending,
+    attaching,
+    bulk,
+    growing,
+    listing,
+    reading,
+    searching,
+    serving,
+    starting,
+    together,
+)
 
 _IN_ORDER: tuple[Workload, ...] = (
     appending.append_one,
@@ -26,6 +37,9 @@ _IN_ORDER: tuple[Workload, ...] = (
     searching.search_1m,
     starting.stream_1m,
     starting.imports,
+    serving.http_append,
+    serving.http_last_50,
+    serving.http_list,
     growing.growth_append,
     growing.growth_last_50,
     growing.growth_list,

@@ -15,6 +15,7 @@ from typing import Any
 Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _MICROSECOND = timedelta(microseconds=1)
 
 # A noncharacter (Unicode 23.7): valid UTF-8, reserved for internal use, in nobody's text.
@@ -51,6 +52,11 @@ def to_time(moment: datetime) -> int:
 def from_time(microseconds: int) -> datetime:
     """The aware time in UTC, exact to the microsecond."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def iso_time(microseconds: int) -> str:
+    """`iso` of `from_time`, at once."""
+    return (_NAIVE_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
 
 
 def iso(moment: datetime) -> str:

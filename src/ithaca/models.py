@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
 
 from ithaca.attached import Attached, put_back, without_bytes
-from ithaca.columns import Row, fingerprint, from_json, from_text, from_time, iso
+from ithaca.columns import Row, fingerprint, from_json, from_text, from_time, iso, iso_time
 
 #: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
 Content: TypeAlias = str | list[Any] | None
@@ -29,8 +29,13 @@ class Record:
     __slots__ = ("_row",)
     #: Field → what reads it out of a row; in the order of the columns in a SELECT.
     _readers: ClassVar[Mapping[str, Callable[[Row], Any]]]
+    #: The same, for what JSON has of it.
+    _json_readers: ClassVar[Mapping[str, Callable[[Row], Any]]]
 
     _row: Row
+
+    def __init_subclass__(cls) -> None:
+        cls._json_readers = {name: _AS_TEXT.get(reader, reader) for name, reader in cls._readers.items()}
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -82,7 +87,11 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON has it: times as ISO 8601 in UTC with `Z`; secrets are not among them."""
-        return {name: _plain(getattr(self, name)) for name in self._readers}
+        try:
+            row = self._row
+        except AttributeError:  # made by hand
+            return {name: _plain(getattr(self, name)) for name in self._readers}
+        return {name: read(row) for name, read in self._json_readers.items()}
 
 
 _new = object.__new__
@@ -101,8 +110,16 @@ def _text(index: int) -> Callable[[Row], str | None]:
     return lambda row: None if row[index] is None else from_text(row[index])
 
 
+#: Reader of a time → what reads it as ISO 8601.
+_AS_TEXT: dict[Callable[[Row], Any], Callable[[Row], str | None]] = {}
+
+
 def time_at(index: int) -> Callable[[Row], datetime | None]:
-    return lambda row: None if row[index] is None else from_time(row[index])
+    def read(row: Row) -> datetime | None:
+        return None if row[index] is None else from_time(row[index])
+
+    _AS_TEXT[read] = lambda row: None if row[index] is None else iso_time(row[index])
+    return read
 
 
 def _json(index: int, empty: Callable[[], Any] = lambda: None) -> Callable[[Row], Any]:
@@ -227,8 +244,10 @@ class ChatMessage(Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON has it: times as ISO 8601 in UTC with `Z`, bytes as base64."""
-        content = self.content
-        return super().to_dict() | ({"content": without_bytes(content)} if isinstance(content, list) else {})
+        plain = super().to_dict()
+        if isinstance(plain["content"], list):
+            plain["content"] = without_bytes(plain["content"])
+        return plain
 
     def replace(self, **changes: Any) -> "ChatMessage":
         """A copy with these fields changed, not stored anywhere; `seq` and `tokens` are for the store to give."""

@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.measuring import Result, Skipped, Timed, at_least, at_most, figure_of, in_turn, p99, summary
 from benchmarks.workloads import WORKLOADS
 
-CHEAP = ["append_one", "append_one_async", "append_threads", "last_50", "history", "truncate_last"]
+CHEAP = ["append_one", "append_one_async", "append_threads", "last_50", "history", "truncate_last", "http_append"]
 
 
 @pytest.fixture(scope="module")
@@ -141,5 +141,5 @@ def test_a_page_is_written_between_its_markers_only() -> None:
 def test_the_page_has_the_markers() -> None:
     page = Path(report.__file__).parent.parent / report.PAGE
 
-    for name in ("machine", "results", "growth"):
+    for name in ("machine", "results", "service", "growth"):
         assert "new" in report.between(page.read_text(encoding="utf-8"), name, "new")
