@@ -138,6 +138,9 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
             assert (refused.headers["retry-after"], refused.json()["error"]) == ("1", "TooManyRequests")
             assert refused.headers["ratelimit-policy"] == '"requests";q=10;w=10'
             assert refused.headers["ratelimit"] == '"requests";r=0;t=1'
+        assert (
+            len(asked_too_often(server.client(None), "/api/login")[0]) < BURST
+        )  # counted with the others of its address
         assert ben.get("/api/me").status_code == 200
         _, refused = asked_too_often(ann, "/v1/conversations/x")
         assert (refused.headers["retry-after"], refused.json()["error"]["type"]) == ("1", "rate_limit_error")

@@ -250,6 +250,8 @@ def test_settings_come_from_the_environment(database: str, monkeypatch: pytest.M
     monkeypatch.setenv("ITHACA_MAX_BODY_BYTES", "1000")
     with running(database) as program, program.client() as client:
         assert client.post("/api/sessions", json={"name": "x" * 1000}).status_code == 413
+    monkeypatch.setenv("ITHACA_TRUSTED_PROXIES", "127.0.0.1, the proxy")
+    assert "'the proxy' is no address, nor a network" in run("serve", "--database", database).stderr
     monkeypatch.setenv("ITHACA_PORT", "eighty")
     ran = run("serve", "--database", database)
     assert "ITHACA_PORT cannot be used: it is 'eighty'" in ran.stderr

@@ -57,7 +57,9 @@ def _refuse_strangers(here: Here, settings: "ServiceSettings") -> None:
 
     from ithaca import SessionManager
     from ithaca.service.access import is_local
+    from ithaca.service.browsers import Proxies
 
+    Proxies(settings.trusted_proxies)  # says what is wrong with it before anything begins
     if is_local(settings.host) or (settings.trusted_proxies and settings.user_header):
         return
     with SessionManager(here.database) as manager:

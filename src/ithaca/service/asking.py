@@ -3,7 +3,7 @@
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ithaca.errors import IthacaError, NotSignedIn
+from ithaca.errors import AccessError, IthacaError
 from ithaca.service.access import service_of, visitor_of
 from ithaca.service.paths import route_path
 from ithaca.service.problems import TYPES, Refused, answered
@@ -23,7 +23,7 @@ class AskFirst:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_closed(route_path(scope)):
+        if scope["type"] == "http" and route_path(scope).startswith(_CLOSED):
             try:
                 await _ask(HTTPConnection(scope))
             except IthacaError as error:
@@ -36,11 +36,14 @@ class AskFirst:
 
 
 async def _ask(connection: HTTPConnection) -> None:
-    """Asks who it is, and counts how often he comes; who isn't known is counted by his address."""
+    """Asks who it is, and counts how often he comes; who isn't known, or need not be, is counted by his address."""
     rates = service_of(connection).rates
+    if not is_closed(route_path(connection.scope)):
+        rates.spend(_where(connection))
+        return
     try:
         rates.spend(await visitor_of(connection))
-    except NotSignedIn:
+    except AccessError:
         rates.spend(_where(connection))
         raise
 
