@@ -157,6 +157,7 @@ def test_a_database_that_is_gone_is_said_to_be(servers: Servers, tmp_path: Path,
             assert "host" not in answer.text
             assert "test_" not in answer.text
         assert client.get("/healthz").json() == {"status": "ok"}
+        assert [client.head(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
 
 
 def test_a_schema_that_was_changed_under_the_server_is_said_to_be(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -274,3 +275,24 @@ def test_what_is_small_is_sent_at_once() -> None:
         return delayed
 
     assert asyncio.run(of_a_connection()) != 0
+
+
+def test_what_libraries_warn_of_is_in_the_log_without_words_of_exceptions() -> None:
+    code = """
+import logging
+from ithaca.service.logs import set_up_log
+set_up_log("json")
+try:
+    raise ValueError("what somebody said")
+except ValueError:
+    logging.getLogger("library").exception("It failed")
+    logging.getLogger("library").info("nothing")
+    logging.getLogger("ithaca.service").info("once")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [(line["logger"], line["message"]) for line in lines] == [
+        ("library", "It failed"),
+        ("ithaca.service", "once"),
+    ]
+    assert "somebody" not in ran.stderr
