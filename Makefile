@@ -54,10 +54,18 @@ test-model: ## ask a real, small model: SmolLM2, which is fetched (200 MB), serv
 	$(MAKE) VENV=.venv-model .venv-model/model.stamp
 	.venv-model/bin/python -m pytest -s --timeout 0 tests/model $(ARGS)
 
+.PHONY: bench-page
+bench-page: $(VENV)/dev.stamp ## measure the web page in Chromium: opening 100,000 messages, memory, frames; ARGS="--rounds 3"
+	$(BIN)/python -m benchmarks.page $(ARGS)
+
 .PHONY: bench
 bench: ## measure Ithaca against bare drivers; WORKLOAD="append_one history" for some, ARGS="--quick" for options
 	$(MAKE) VENV=.venv-bench .venv-bench/bench.stamp
 	.venv-bench/bin/python -m benchmarks $(ARGS) $(WORKLOAD)
+
+.PHONY: screenshots
+screenshots: $(VENV)/dev.stamp ## take the pictures of the page anew, in docs/images; needs Chromium
+	$(BIN)/python docs/screenshots.py
 
 .PHONY: docs
 docs: export NO_MKDOCS_2_WARNING = 1

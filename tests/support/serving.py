@@ -16,7 +16,7 @@ from ithaca.service.running import Server, address_of, listen
 
 
 class ByHeader:
-    """Believes what the request's headers say of who is asking: for tests of what each may do. Keys open, too."""
+    """Believes what the request's headers, or cookies, say of who is asking. Keys open, too."""
 
     _keys: SignedIn | None = None
 
@@ -26,10 +26,11 @@ class ByHeader:
     async def visitor(self, connection: HTTPConnection) -> Visitor:
         if self._keys is not None and "authorization" in connection.headers:
             return await self._keys.visitor(connection)
-        if "x-owner" not in connection.headers:
+        said = {**connection.cookies, **connection.headers}
+        if "x-owner" not in said:
             raise NotSignedIn
-        rights = connection.headers.get("x-rights", "read,write").split(",")
-        return Visitor(connection.headers["x-owner"], frozenset(cast(list[Right], rights)))
+        rights = said.get("x-rights", "read,write").split(",")
+        return Visitor(said["x-owner"], frozenset(cast(list[Right], rights)))
 
 
 class Served:

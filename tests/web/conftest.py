@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from ithaca import SessionManager
+from ithaca.service import ServiceSettings
 from tests.conftest import fresh_database
 from tests.support.serving import Served, served
 
@@ -21,6 +22,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
          ]  # fmt: skip
 
+#: Seconds that a machine with other work may take until what is expected shows.
+expect.set_options(timeout=20_000)
+
 _numbers = itertools.count(1)
 
 
@@ -29,7 +33,7 @@ def site(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     """A server with the page on SQLite, and a manager of the same database."""
     with (
         fresh_database("sqlite", servers, tmp_path_factory.mktemp("web"), with_tables=True) as url,
-        served(url) as server,
+        served(url, service=ServiceSettings(port=0, private_endpoints=True)) as server,
         SessionManager(url) as manager,
     ):
         yield server, manager
@@ -60,7 +64,7 @@ class Person:
     #: Addresses elsewhere that were asked for.
     strayed: list[str] = field(default_factory=list)
 
-    def open(self, path: str = "", *, phone: bool = False, dark: bool = False) -> Page:
+    def open(self, path: str = "", *, phone: bool = False, dark: bool = False, rights: str = "read,write") -> Page:
         """The page in a window of its own."""
         size = {"width": 390, "height": 780} if phone else {"width": 1280, "height": 800}
         context = self.browser.new_context(
@@ -69,10 +73,11 @@ class Person:
             is_mobile=phone,
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
-            extra_http_headers={"x-owner": self.manager.owner or "", "x-rights": "read,write"},
             permissions=["clipboard-read", "clipboard-write"],
         )
-        context.set_default_timeout(10_000)
+        who = {"x-owner": self.manager.owner or "", "x-rights": rights}
+        context.add_cookies([{"name": name, "value": value, "url": self.address} for name, value in who.items()])
+        context.set_default_timeout(20_000)
         self.contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))

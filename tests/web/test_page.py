@@ -18,14 +18,14 @@ def nobody(site: tuple[Served, SessionManager]) -> httpx.Client:
     return site[0].client(None)
 
 
-@pytest.mark.parametrize("path", ["/", "/archive", "/trash", "/sessions/x"])
+@pytest.mark.parametrize("path", ["/", "/new", "/archive", "/trash", "/sessions/x"])
 def test_the_page_may_load_nothing_but_its_own(nobody: httpx.Client, path: str) -> None:
     answer = nobody.get(path)
     policy = dict(part.partition(" ")[::2] for part in answer.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == "'none'"
-    assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == ("nosniff", "no-referrer")
+    assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == ("nosniff", "same-origin")
     assert not re.search(r"<script(?![^>]* src=)|<style|style=|\son\w+=", answer.text)
 
 

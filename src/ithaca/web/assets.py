@@ -44,6 +44,8 @@ class Assets:
 def assets() -> Assets:
     """The page's files."""
     found = dict(sorted(_below(files("ithaca.web") / "static", "")))
+    sheets = [asset.body for path, asset in found.items() if path.startswith("css/")]
+    found["page.css"] = Asset(b"".join(sheets), _TYPES[".css"])  # one request for what is always wanted together
     digest = blake2b(digest_size=9)
     for path, asset in found.items():
         digest.update(f"{path}\0{len(asset.body)}\0".encode() + asset.body)

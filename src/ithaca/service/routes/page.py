@@ -38,7 +38,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
@@ -48,8 +48,11 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @router.get("/")
+@router.get("/new")
 @router.get("/archive")
 @router.get("/trash")
+@router.get("/usage")
+@router.get("/settings")
 @router.get("/sessions/{session_id}")
 async def show(request: Request) -> Response:
     """The page. Which view it shows, it reads in its own address."""

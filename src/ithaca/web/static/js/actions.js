@@ -1,6 +1,6 @@
 // What can be done to conversations, each with its way back. They tell the news, so that all views follow.
 
-import { get, part, patch, post, remove } from "./api.js";
+import { address, get, part, patch, post, remove } from "./api.js";
 import { openDialog, promptFor } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { tell } from "./news.js";
@@ -99,6 +99,15 @@ export async function askFolder(sessions) {
   if (chosen && chosen.folder !== current) await move(sessions, chosen.folder);
 }
 
+/** Offers a conversation as a file. @param {Session} session */
+function exportIt(session) {
+  const formats = [["markdown", "Markdown"], ["html", "A page (HTML)"], ["text", "Plain text"], ["json", "JSON, which can be taken in again"]];
+  return openDialog(`Export “${session.name}”`, (close) => [
+    h("div", { class: "folders" }, formats.map(([format, label]) => h("a", { class: "choice", download: "", href: address(`sessions/${part(session.id)}/transcript`, { format }), onclick: () => close(null) }, icon("save"), label))),
+    h("div", { class: "buttons" }, h("button", { type: "button", class: "button", autofocus: true, onclick: () => close(null) }, "Cancel")),
+  ]);
+}
+
 /** The entries of a conversation's menu. @param {Session} session @returns {import("./menus.js").Item[]} */
 export function menuOf(session) {
   return [
@@ -106,6 +115,7 @@ export function menuOf(session) {
     { icon: "pencil", label: "Rename…", act: () => askName(session) },
     { icon: "folder", label: "Move to a folder…", act: () => askFolder([session]) },
     { icon: "archive", label: session.archived ? "Take out of the archive" : "Archive", act: () => archive([session], !session.archived) },
+    { icon: "save", label: "Export…", act: () => exportIt(session) },
     null,
     { icon: "trash", label: "Move to the trash", warning: true, act: () => discard([session]) },
   ];

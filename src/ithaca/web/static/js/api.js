@@ -30,7 +30,7 @@ function reach(now) {
 }
 
 /** A key that makes a repeated request happen once. */
-function newKey() {
+export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -78,14 +78,14 @@ async function ask(method, path, { query, body, headers = {}, signal } = {}) {
 async function read(response) {
   if (response.ok) return response.status === 204 ? null : await response.json();
   const members = await response.json().catch(() => null);
-  if (response.status === 401) link.dispatchEvent(new Event("signed-out"));
+  if (response.status === 401 && members?.error !== "LoginRefused") link.dispatchEvent(new Event("signed-out"));
   throw new Problem(response.status, members);
 }
 
 /** @param {string} path @param {Record<string, any>} [query] @param {AbortSignal} [signal] */
 export const get = (path, query, signal) => ask("GET", path, { query, signal });
-/** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] */
-export const post = (path, body = undefined) => ask("POST", path, { body });
+/** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] @param {number} [revision] the one that was seen */
+export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision) });
 /** @param {string} path @param {any} body @param {number} [revision] the one that was seen */
 export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision) });
 /** @param {string} path @param {any} body */

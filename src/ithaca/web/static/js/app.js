@@ -1,14 +1,18 @@
 // The page begins here: it makes its parts, and shows the view that the address names.
 
-import { link } from "./api.js";
+import { get, link } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Conversations } from "./conversations.js";
+import { dropAllDrafts } from "./drafts.js";
 import { byId, fill, h, icon, put, tool } from "./dom.js";
 import { help, listen } from "./keyboard.js";
 import { listen as listenLive } from "./live.js";
 import { openMenu } from "./menus.js";
-import { here, places } from "./places.js";
+import { go, here, places } from "./places.js";
 import { Searching } from "./searching.js";
+import { Settings } from "./settings.js";
+import { askLogin } from "./login.js";
+import { UsageView } from "./usage.js";
 import { Trash } from "./trash.js";
 
 const frame = /** @type {HTMLElement} */ (document.querySelector(".frame"));
@@ -16,28 +20,27 @@ const main = byId("main");
 const list = new Conversations(byId("list-pane"));
 const searching = new Searching(byId("searching"), byId("list-pane"));
 const conversation = new Conversation(main);
-const trash = new Trash(main);
+const views = { trash: new Trash(main), settings: new Settings(main), usage: new UsageView(main) };
 
+/** Whose conversations these are; null while it is not known. */
+let owner = /** @type {string | null} */ (null);
 const narrow = matchMedia("(max-width: 47.5rem)");
-const PLACES = /** @type {const} */ ([["", "home", "talk", "Chats"], ["archive", "archive", "archive", "Archive"], ["trash", "trash", "trash", "Trash"]]);
+const PLACES = /** @type {const} */ ([["", "home", "talk", "Chats"], ["archive", "archive", "archive", "Archive"], ["trash", "trash", "trash", "Trash"], ["usage", "usage", "chart", "Usage"], ["settings", "settings", "gear", "Settings"]]);
 
 /** Shows what the address names. */
 function show() {
   const { view, id, message } = here();
-  frame.dataset.open = view === "session" || view === "trash" ? "main" : "list";
+  frame.dataset.open = ["home", "archive"].includes(view) ? "list" : "main";
   markMainPart();
   drawPlaces(view);
   const archived = view === "archive";
   if (view === "session" && id) conversation.open(id, message);
-  else if (view === "trash") trash.open();
-  else showNothing();
+  else if (view in views) {
+    conversation.close();
+    views[/** @type {keyof typeof views} */ (view)].open();
+  }
+  else conversation.openNew();
   if (view === "session" ? list.loading === 0 : list.archived !== archived || list.loading === 0) list.open(archived, null);
-}
-
-function showNothing() {
-  conversation.id = "";
-  document.title = "Ithaca";
-  fill(main, h("div", { class: "empty" }, h("h1", {}, "Ithaca"), h("p", {}, "Choose a conversation, or press ", h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "K"), " to find one.")));
 }
 
 /** On a narrow screen the list is the main part, while it is shown. */
@@ -75,6 +78,7 @@ function focusList() {
 }
 
 byId("side-tools").append(
+  h("a", { class: "tool", href: "new", "data-go": true, "aria-label": "New conversation", title: "New conversation" }, icon("plus")),
   tool("half", "Theme", chooseTheme, { "aria-haspopup": "menu", "aria-expanded": "false" }),
   tool("keys", "Keys", help));
 byId("skip").addEventListener("click", (/** @type {Event} */ event) => {
@@ -85,11 +89,24 @@ listen({ search: () => {
     frame.dataset.open = "list";
     markMainPart();
     searching.focus();
-  }, list: focusList });
+  }, begin: () => go("new"), list: focusList });
 places.addEventListener("moved", show);
 narrow.addEventListener("change", markMainPart);
 link.addEventListener("offline", () => fill(byId("notices"), h("p", { class: "notice", role: "alert" }, "The server cannot be reached. Nothing is lost; this page goes on when it is back.")));
 link.addEventListener("online", () => fill(byId("notices")));
-link.addEventListener("signed-out", () => fill(byId("notices"), h("p", { class: "notice", role: "alert" }, "You are not logged in.")));
+link.addEventListener("signed-out", askLogin);
+link.addEventListener("signed-in", async () => {
+  const me = await get("me");
+  if (owner !== null && me.owner !== owner) {
+    dropAllDrafts();
+    location.assign(document.baseURI);
+    return;
+  }
+  owner = me.owner;
+  list.open(list.archived, list.folders.chosen);
+  show();
+  listenLive();
+});
+get("me").then((me) => { owner = me.owner; }, () => {});
 show();
 listenLive();

@@ -1,19 +1,29 @@
 // A conversation: its head, its history, and what is done within it.
 
 import { change, menuOf, rename } from "./actions.js";
-import { get, part, Problem } from "./api.js";
+import { get, part, post, Problem } from "./api.js";
 import { fill, h, icon, tool } from "./dom.js";
+import { Answering } from "./answering.js";
+import { Composer } from "./composer.js";
+import { Documents } from "./documents.js";
+import { draftOf, dropDraft, keepDraft } from "./drafts.js";
 import { History } from "./history.js";
 import { messageElement } from "./message.js";
-import { messageMenu, versionChooser } from "./messages.js";
+import { edit } from "./editing.js";
+import { messageMenu, messageTools, versionChooser } from "./messages.js";
+import { showMeter } from "./meter.js";
+import { chooseModel, usualModel } from "./models.js";
 import { openMenu } from "./menus.js";
-import { hear } from "./news.js";
-import { go } from "./places.js";
+import { hear, tell } from "./news.js";
+import { go, sessionPath } from "./places.js";
 import { counted, longTime, number } from "./times.js";
-import { fail } from "./toasts.js";
+import { attempt, fail } from "./toasts.js";
 
 /** @typedef {import("./types.js").Session} Session */
 /** @typedef {import("./types.js").Message} Message */
+
+/** On a touch screen, the focus would bring up a keyboard that nobody asked for. */
+const touch = matchMedia("(hover: none)");
 
 export class Conversation {
   /** @param {HTMLElement} place */
@@ -22,6 +32,16 @@ export class Conversation {
     /** @type {Session | null} */
     this.session = null;
     this.id = "";
+    this.choice = /** @type {import("./models.js").Choice | null} */ (null);
+    this.answering = new Answering(this);
+    this.composer = new Composer({
+      send: (message) => this.send(message),
+      stop: () => this.answering.stop(),
+      pickModel: () => this.pickModel(),
+      editLast: () => this.editLast(),
+    });
+    this.documents = new Documents(() => this.showDocuments(false));
+    hear("answered", (id) => id === this.id && this.refresh());
     hear("session", (session) => session.id === this.id && this.update(session));
     hear("gone", (ids) => ids.includes(this.id) && this.element?.isConnected && this.showGone());
     hear("back", () => this.element?.isConnected && this.id && this.open(this.id));
@@ -31,8 +51,10 @@ export class Conversation {
 
   /** @param {string} id @param {string} [message] the id of one to open at */
   async open(id, message) {
+    this.answering.leave();
     this.id = id;
     this.session = null;
+    const focused = document.activeElement;
     const history = new History((query) => this.load(query), (each) => this.draw(each), () => this.moved());
     this.history = history;
     try {
@@ -40,10 +62,87 @@ export class Conversation {
       if (this.history !== history) return;
       this.session = session;
       this.build();
+      this.composer.open(id);
+      this.drawModel();
+      // Only for who has done nothing else meanwhile.
+      const waiting = document.activeElement === focused || document.activeElement === document.body;
+      if (message === undefined && waiting && !touch.matches) this.composer.focus();
       await (seq === null ? history.openAtEnd() : history.openAt(seq));
+      await this.answering.check();
     } catch (error) {
       if (this.history === history) this.showError(error);
     }
+  }
+
+  /** Another view is shown in its place; what is written stays. */
+  close() {
+    this.answering.leave();
+    this.composer.save();
+    this.id = "";
+  }
+
+  /** A conversation that begins with what is written first. */
+  async openNew() {
+    this.answering.leave();
+    this.id = "";
+    this.session = null;
+    this.history = undefined;
+    document.title = "New conversation · Ithaca";
+    const words = h("div", { class: "greeting" }, h("h1", {}, "What is on your mind?"), h("p", { class: "muted" }, "What you write is kept, found again, and never lost by mistake."));
+    this.head = h("header", { class: "head bare" }, tool("left", "Back to the list", () => go(""), { class: "back" }));
+    this.element = h("section", { class: "conversation new", "aria-label": "New conversation" }, this.head, words, this.composer.element);
+    fill(this.place, this.element);
+    this.composer.open("new");
+    if (!touch.matches) this.composer.focus();
+    this.choice = await usualModel();
+    this.drawModel();
+  }
+
+  /** @param {any} message @returns {Promise<boolean>} */
+  async send(message) {
+    const place = this.session ?? this.choice;
+    if (!place?.endpoint_url && !(await this.pickModel())) return false;
+    return this.session ? this.answering.send(message) : this.begin(message);
+  }
+
+  /** Makes the conversation, and says the first thing in it. @param {any} message */
+  async begin(message) {
+    const session = await post("sessions", { ...this.choice });
+    // What was written belongs to the conversation from here on, whatever comes of asking.
+    keepDraft(session.id, draftOf("new"));
+    dropDraft("new");
+    tell("session", session);
+    try {
+      await post(`sessions/${part(session.id)}/replies`, { message });
+      dropDraft(session.id);
+    } catch (error) {
+      fail(error);
+    }
+    this.composer.id = "";
+    this.composer.clear();
+    go(sessionPath(session.id), { replace: true });
+    return true;
+  }
+
+  /** @returns {Promise<boolean>} whether one was chosen */
+  async pickModel() {
+    const chosen = await chooseModel(this.session ?? this.choice);
+    if (!chosen) return false;
+    this.choice = chosen;
+    if (this.session) await attempt(() => change(this.id, chosen));
+    this.drawModel();
+    return true;
+  }
+
+  drawModel() {
+    this.composer.setModel((this.session ?? this.choice)?.model ?? "");
+    if (this.session) showMeter(this.composer.meter, this.session);
+    else fill(this.composer.meter);
+  }
+
+  editLast() {
+    const mine = this.history?.messages.findLast((message) => message.role === "user");
+    if (mine) edit(this, mine);
   }
 
   /** @param {string} message */
@@ -65,6 +164,7 @@ export class Conversation {
   draw(message) {
     return messageElement(message, {
       menu: (each) => messageMenu(this, each),
+      tools: (each) => messageTools(this, each),
       versions: (each) => versionChooser(this, each),
     });
   }
@@ -73,9 +173,24 @@ export class Conversation {
     this.head = h("header", { class: "head" });
     this.toEnd = h("button", { type: "button", class: "button to-end", hidden: true, onclick: () => this.history?.last ? this.history.toBottom() : this.history?.openAtEnd() },
       icon("down"), h("span", {}, "To the end"));
-    this.element = h("section", { class: "conversation", "aria-label": "Conversation" }, this.head, this.history?.element, this.toEnd);
+    this.element = h("section", { class: "conversation", "aria-label": "Conversation" }, this.head, this.history?.element, h("div", { class: "foot" }, this.toEnd, this.composer.element));
+    if (this.withDocuments) this.showDocuments(true);
     fill(this.place, this.element);
     this.drawHead();
+  }
+
+  /** @param {boolean} shown */
+  showDocuments(shown) {
+    this.withDocuments = shown;
+    this.element?.classList.toggle("with-documents", shown);
+    if (shown) {
+      this.element?.append(this.documents.element);
+      this.documents.open(this.id).then(() => this.documents.element.querySelector("button")?.focus({ preventScroll: true }));
+    } else {
+      this.documents.element.remove();
+      /** @type {HTMLElement | null} */ (this.head?.querySelector("[data-documents]"))?.focus();
+    }
+    this.head?.querySelector("[data-documents]")?.setAttribute("aria-expanded", String(shown));
   }
 
   drawHead() {
@@ -88,6 +203,7 @@ export class Conversation {
       h("div", { class: "titles" },
         h("h1", {}, h("button", { type: "button", title: "Rename", dir: "auto", onclick: () => this.editName() }, session.name || "Untitled")),
         h("p", { class: "facts", title: `Begun ${longTime(session.created_at)}` }, facts)),
+      tool("page", "Documents", () => this.showDocuments(!this.withDocuments), { "aria-expanded": String(Boolean(this.withDocuments)), "data-documents": true }),
       tool(session.is_important ? "starred" : "star", session.is_important ? "Remove the star" : "Star",
         () => change(session.id, { is_important: !session.is_important }).catch(fail)),
       tool("more", "Actions for this conversation", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), menuOf(session)),
@@ -125,13 +241,16 @@ export class Conversation {
     const renaming = this.head?.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement;
     this.session = session;
     if (!renaming) this.drawHead();
+    this.drawModel();
+    this.answering.check();
   }
 
   async refresh() {
     if (!this.session || !this.head?.isConnected) return this.id && this.open(this.id);
     const session = await get(`sessions/${part(this.id)}`).catch(fail);
     if (session) this.update(session);
-    await this.history?.refresh().catch(fail);
+    if (!this.answering.running) await this.history?.refresh().catch(fail);
+    await this.answering.check();
   }
 
   moved() {
@@ -145,6 +264,7 @@ export class Conversation {
   }
 
   showGone() {
+    this.answering.leave();
     this.element = h("div", { class: "empty" }, h("h1", {}, "In the trash"), h("p", {}, "This conversation was moved to the trash. It can be brought back from there."),
       h("p", {}, h("a", { href: "trash", "data-go": true }, "Open the trash")));
     fill(this.place, this.element);

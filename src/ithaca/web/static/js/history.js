@@ -28,10 +28,12 @@ export class History {
     this.pinned = false;
     this.list = h("ol", { class: "messages", "aria-label": "Messages" });
     this.edge = h("p", { class: "edge" });
-    this.element = h("div", { class: "history", tabindex: "0", role: "region", "aria-label": "What was said" }, this.edge, this.list);
+    /** What comes after the last message: a reply on its way. */
+    this.after = h("ol", { class: "messages after", "aria-label": "Answer" });
+    this.element = h("div", { class: "history", tabindex: "0", role: "region", "aria-label": "What was said" }, this.edge, this.list, this.after);
     this.element.addEventListener("scroll", () => this.onScroll(), { passive: true });
-    new ResizeObserver(() => this.pinned && this.toBottom()).observe(this.list);
-    new ResizeObserver(() => this.pinned && this.toBottom()).observe(this.element);
+    const grown = new ResizeObserver(() => this.pinned && this.toBottom());
+    for (const each of [this.list, this.after, this.element]) grown.observe(each);
   }
 
   /** Shows the end. */
@@ -57,16 +59,23 @@ export class History {
     this.onScroll();
   }
 
-  /** Shows again what is shown, as it is now; without a jump. */
-  async refresh() {
-    if (!this.messages.length) return this.openAtEnd();
+  /** Shows again what is shown, as it is now; without a jump. @param {() => void} [swap] is called as it is drawn */
+  async refresh(swap = () => {}) {
+    if (!this.messages.length) {
+      await this.openAtEnd();
+      return swap();
+    }
     const turn = ++this.turn;
     const anchor = this.anchor();
     const from = this.messages[0].seq - 1;
     const fetched = await this.load({ after: from, limit: Math.min(MOST, Math.max(PAGE, this.messages.length + PAGE)) });
     if (turn !== this.turn) return;
-    if (!fetched.length) return this.openAtEnd();
+    if (!fetched.length) {
+      await this.openAtEnd();
+      return swap();
+    }
     const last = this.last && fetched.length < Math.min(MOST, Math.max(PAGE, this.messages.length + PAGE));
+    swap();
     this.replace(fetched, last);
     if (this.pinned) this.toBottom();
     else this.keep(anchor);
@@ -76,7 +85,9 @@ export class History {
   /** Draws only what is another now. @param {Message[]} messages @param {boolean} last */
   replace(messages, last) {
     const shown = new Map(this.messages.map((message) => [message.id, message]));
-    const items = messages.map((message) => (same(shown.get(message.id), message) ? this.itemAt(message.seq) : null) ?? this.draw(message));
+    const kept = (/** @type {Message} */ message) => (same(shown.get(message.id), message) ? this.itemAt(message.seq) : null);
+    const items = messages.map((message) => kept(message) ?? this.draw(message));
+    for (const item of items) item.classList.remove("replaced");
     const wanted = new Set(items);
     for (const child of [...this.list.children]) if (!wanted.has(/** @type {HTMLElement} */ (child))) child.remove();
     items.forEach((item, index) => this.list.children[index] !== item && this.list.insertBefore(item, this.list.children[index] ?? null));
@@ -94,8 +105,15 @@ export class History {
     this.moved();
   }
 
+  /** Shows a message, and what follows it, as being replaced. @param {string} id */
+  dim(id) {
+    const at = this.messages.findIndex((message) => message.id === id);
+    if (at >= 0) for (const message of this.messages.slice(at)) this.itemAt(message.seq)?.classList.add("replaced");
+  }
+
   mark() {
-    this.edge.textContent = this.first ? (this.messages.length ? "" : "Nothing was said yet.") : "…";
+    this.after.hidden = !this.last;
+    this.edge.textContent = this.first ? (this.messages.length ? "" : "") : "…";
   }
 
   async older() {
@@ -192,5 +210,5 @@ export class History {
 /** @param {Message | undefined} one @param {Message} other */
 function same(one, other) {
   return one !== undefined && one.seq === other.seq && one.edited_at === other.edited_at && one.version_group === other.version_group
-    && JSON.stringify(one.content) === JSON.stringify(other.content);
+    && JSON.stringify([one.content, one.metadata, one.tool_calls]) === JSON.stringify([other.content, other.metadata, other.tool_calls]);
 }

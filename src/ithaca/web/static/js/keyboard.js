@@ -6,6 +6,7 @@ import { undoLast } from "./toasts.js";
 
 const TABLE = [
   ["Search, or jump to a conversation", ["Ctrl", "K"]],
+  ["New conversation", ["N"]],
   ["Go up and down the list", ["↑", "↓"]],
   ["Open", ["Enter"]],
   ["Back to the list; close", ["Esc"]],
@@ -19,7 +20,7 @@ const TABLE = [
   ["These keys", ["?"]],
 ];
 
-/** @param {{search: () => void, list: () => void}} able */
+/** @param {{search: () => void, begin: () => void, list: () => void}} able */
 export function listen(able) {
   document.addEventListener("keydown", (event) => {
     const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, [contenteditable]");
@@ -29,6 +30,7 @@ export function listen(able) {
     else if (command && event.key.toLowerCase() === "z") undoLast() && event.preventDefault();
     else if (command || event.altKey) return;
     else if (event.key === "?") act(event, help);
+    else if (event.key === "n") act(event, able.begin);
     else if (event.key === "/") act(event, able.search);
     else if (event.key === "Escape") act(event, able.list);
   });

@@ -11,10 +11,15 @@ const MANY = 20;
 const pending = new Map();
 let cursor = "";
 let wait = 1000;
+let current = /** @type {EventSource | null} */ (null);
+let timer = 0;
 
 /** Begins to listen, and goes on for as long as the page is open. */
 export function listen() {
+  current?.close();
+  clearTimeout(timer);
   const source = new EventSource(address("events", { after: cursor || null }));
+  current = source;
   source.addEventListener("ready", () => { wait = 1000; });
   source.addEventListener("change", (event) => note(JSON.parse(event.data), event.lastEventId));
   source.addEventListener("end", (event) => {
@@ -24,11 +29,14 @@ export function listen() {
   });
   source.addEventListener("error", () => {
     if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-    setTimeout(listen, wait);
+    timer = setTimeout(listen, wait);
     wait = Math.min(wait * 2, 30_000);
   });
-  addEventListener("pagehide", () => source.close(), { once: true });
 }
+
+addEventListener("pagehide", () => current?.close());
+// A page that comes back out of the browser's memory listens again.
+addEventListener("pageshow", (event) => event.persisted && listen());
 
 /** @param {{session_id: string, kind: string}} change @param {string} id */
 function note(change, id) {

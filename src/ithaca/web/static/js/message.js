@@ -1,6 +1,7 @@
 // One message: who speaks, what is said, and what can be done to it.
 
-import { copier, parts } from "./said.js";
+import { copier, folded, parts } from "./said.js";
+import { howItEnded } from "./streaming.js";
 import { h, tool } from "./dom.js";
 import { openMenu } from "./menus.js";
 import { longTime, shortTime } from "./times.js";
@@ -11,7 +12,7 @@ const SPEAKERS = /** @type {Record<string, string>} */ ({ user: "You", assistant
 
 /**
  * @param {Message} message
- * @param {{menu: (message: Message) => import("./menus.js").Item[], versions?: (message: Message) => any}} able
+ * @param {{menu: (message: Message) => import("./menus.js").Item[], tools: (message: Message) => any[], versions: (message: Message) => any}} able
  */
 export function messageElement(message, able) {
   const speaker = message.role === "tool" && message.name ? message.name : (SPEAKERS[message.role] ?? message.role);
@@ -19,14 +20,20 @@ export function messageElement(message, able) {
     h("header", { class: "who" }, h("h2", { dir: "auto" }, speaker),
       h("time", { datetime: message.created_at, title: longTime(message.created_at) }, shortTime(message.created_at)),
       notes(message).map((note) => h("span", {}, note))),
-    h("div", { class: "said", dir: "auto" }, parts(message)));
+    h("div", { class: "said", dir: "auto" }, thoughts(message), parts(message)), howItEnded(message.metadata));
   const more = tool("more", "More", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), able.menu(message)),
     { class: "small", "aria-haspopup": "menu", "aria-expanded": "false" });
   const tools = h("div", { class: "tools", role: "group", "aria-label": "Actions" },
-    copier(() => textOf(message), "Copy the message"), more);
+    copier(() => textOf(message), "Copy the message"), able.tools(message), more);
   const item = h("li", { class: "message", "data-role": message.role, id: `m-${message.id}`, tabindex: "-1", "data-seq": message.seq }, article, tools);
-  if (message.version_group && able.versions) able.versions(message).then((/** @type {Node | null} */ chooser) => chooser && tools.prepend(chooser));
+  if (message.version_group) able.versions(message).then((/** @type {Node | null} */ chooser) => chooser && tools.prepend(chooser));
   return item;
+}
+
+/** What a model thought before it spoke, where a reply has kept it. @param {Message} message */
+function thoughts(message) {
+  const { reasoning } = message.metadata ?? {};
+  return typeof reasoning === "string" && reasoning && folded(h("span", {}, "Thoughts"), h("pre", { class: "plain", dir: "auto" }, reasoning));
 }
 
 /** @param {Message} message */

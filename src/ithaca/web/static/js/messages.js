@@ -3,6 +3,7 @@
 import { get, part, post, remove } from "./api.js";
 import { restore } from "./actions.js";
 import { h, say, tool } from "./dom.js";
+import { canEdit, edit } from "./editing.js";
 import { tell } from "./news.js";
 import { go, sessionPath } from "./places.js";
 import { attempt, toast } from "./toasts.js";
@@ -12,10 +13,26 @@ import { attempt, toast } from "./toasts.js";
 
 /** @param {Conversation} conversation @param {Message} message @returns {import("./menus.js").Item[]} */
 export function messageMenu(conversation, message) {
+  const last = conversation.history?.messages.at(-1)?.id === message.id;
+  const answer = message.role === "assistant";
   return [
+    canEdit(message) ? { icon: "pencil", label: "Edit", act: () => edit(conversation, message) } : undefined,
+    answer ? { icon: "again", label: "Answer again", act: () => conversation.answering.again(message.id) } : undefined,
+    answer && last ? { icon: "right", label: "Go on from here", act: () => conversation.answering.goOn(message.id) } : undefined,
     { icon: "fork", label: "Fork from here", act: () => fork(conversation, message) },
     null,
     { icon: "trash", label: "Delete the message", warning: true, act: () => discard(conversation, message) },
+  ].filter((item) => item !== undefined);
+}
+
+/** The buttons that a message shows beside its menu. @param {Conversation} conversation @param {Message} message */
+export function messageTools(conversation, message) {
+  if (message.role === "user" && canEdit(message)) return [tool("pencil", "Edit", () => edit(conversation, message), { class: "small" })];
+  if (message.role !== "assistant") return [];
+  const cut = ["stopped", "interrupted", "failed"].includes(message.metadata?.state);
+  return [
+    tool("again", "Answer again", () => conversation.answering.again(message.id), { class: "small" }),
+    cut && tool("right", "Go on from here", () => conversation.answering.goOn(message.id), { class: "small" }),
   ];
 }
 

@@ -73,7 +73,7 @@ function thoughts(html) {
 }
 
 /** A tool call, in whichever of the providers' shapes. @param {any} given */
-function call(given) {
+export function call(given) {
   const named = given?.function ?? given ?? {};
   const values = named.arguments ?? named.input ?? "";
   const text = typeof values === "string" ? indented(values) : JSON.stringify(values, null, 2);
@@ -96,7 +96,7 @@ function fold(title, texts, note = "") {
 }
 
 /** @param {any} summary @param {any} inside */
-function folded(summary, inside) {
+export function folded(summary, inside) {
   return h("details", { class: "fold part" }, h("summary", {}, summary), h("div", { class: "inside", tabindex: "0", role: "group", "aria-label": "Details" }, inside));
 }
 

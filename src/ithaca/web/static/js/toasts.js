@@ -55,7 +55,7 @@ export function undoLast() {
 
 /** Says what went wrong. @param {any} error */
 export function fail(error) {
-  if (error?.name === "AbortError") return;
+  if (error?.name === "AbortError" || error?.status === 401) return; // the log-in asks by itself
   toast(error?.message ?? String(error));
 }
 

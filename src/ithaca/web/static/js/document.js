@@ -1,0 +1,140 @@
+// One document: as it is or was, what has changed, and its text to be edited.
+
+import { get, part, patch, post, Problem } from "./api.js";
+import { promptFor } from "./dialogs.js";
+import { lineDiff } from "./diff.js";
+import { fill, h, icon, tool } from "./dom.js";
+import { openMenu } from "./menus.js";
+import { copier, rich } from "./said.js";
+import { shortTime } from "./times.js";
+import { attempt, toast } from "./toasts.js";
+
+/** @typedef {import("./documents.js").Document} Document */
+/** @typedef {{version: number, title: string, summary: string | null, source: string | null, created_at: string, content: string | null}} Version */
+
+const SOURCES = /** @type {Record<string, string>} */ ({ user: "by you", ai: "by the model", restore: "restored" });
+
+export class DocumentView {
+  /** @param {string} id @param {() => void} back @param {() => void} close */
+  constructor(id, back, close) {
+    this.id = id;
+    this.back = back;
+    this.close = close;
+    /** @type {Version[]} */
+    this.versions = [];
+    this.comparing = false;
+    this.head = h("header", { class: "panel-head" });
+    this.bar = h("div", { class: "panel-bar" });
+    this.body = h("div", { class: "panel-body", tabindex: "0", role: "region", "aria-label": "Text" });
+    this.element = h("div", { class: "panel" }, this.head, this.bar, this.body);
+  }
+
+  get path() {
+    return `documents/${part(this.id)}`;
+  }
+
+  async load() {
+    await attempt(async () => {
+      const [document, versions] = await Promise.all([get(this.path), get(`${this.path}/versions`)]);
+      this.document = /** @type {Document} */ (document);
+      this.versions = versions.items;
+      this.shown = document.version;
+      await this.draw();
+    });
+  }
+
+  async draw() {
+    const { document } = this;
+    if (!document) return;
+    fill(this.head, tool("left", "All documents", this.back), h("h2", { dir: "auto" }, document.title),
+      tool("more", "Actions for this document", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), [
+        { icon: "pencil", label: "Edit", act: () => this.edit() },
+        { icon: "pencil", label: "Rename…", act: () => this.rename() },
+      ]), { "aria-haspopup": "menu", "aria-expanded": "false" }),
+      tool("close", "Close the documents", this.close));
+    await this.drawVersion();
+  }
+
+  async drawVersion() {
+    const { document } = this;
+    if (!document) return;
+    const old = this.shown !== document.version;
+    const text = old ? (await get(`${this.path}/versions/${this.shown}`)).content : document.content;
+    const choice = h("select", { class: "field", "aria-label": "Version", onchange: () => { this.shown = Number(choice.value); attempt(() => this.drawVersion()); } },
+      this.versions.map((version) => h("option", { value: version.version }, [`Version ${version.version}`, version.summary, SOURCES[version.source ?? ""], shortTime(version.created_at)].filter(Boolean).join(" · "))));
+    choice.value = String(this.shown);
+    fill(this.bar, choice,
+      old && h("button", { type: "button", class: "button", onclick: () => this.restore() }, icon("undo"), "Restore"),
+      this.versions.length > 1 && h("button", { type: "button", class: "button", "aria-pressed": String(this.comparing), onclick: () => { this.comparing = !this.comparing; attempt(() => this.drawVersion()); } }, "Changes"),
+      !old && h("button", { type: "button", class: "button", onclick: () => this.edit() }, icon("pencil"), "Edit"),
+      copier(() => text ?? "", "Copy the text"));
+    fill(this.body, this.comparing ? await this.changes(text ?? "") : await this.rendered(text ?? ""));
+  }
+
+  /** @param {string} text */
+  async rendered(text) {
+    const language = this.document?.language;
+    const plain = language && language !== "markdown" && language !== "text";
+    const fence = "`".repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map((found) => found[0].length + 1)));
+    const markdown = plain ? `${fence}${language}\n${text}\n${fence}` : text;
+    const said = h("div", { class: "said", dir: "auto" });
+    try {
+      said.append(rich((await post("markdown", { text: markdown })).html));
+    } catch {
+      said.append(h("pre", { class: "plain" }, text));
+    }
+    return said;
+  }
+
+  /** What the shown version changed: against the one before it. @param {string} text */
+  async changes(text) {
+    const before = this.versions.filter((version) => version.version < (this.shown ?? 0)).sort((a, b) => b.version - a.version)[0];
+    const old = before ? (await get(`${this.path}/versions/${before.version}`)).content : "";
+    const marks = { same: " ", removed: "−", added: "+" };
+    const lines = lineDiff(old ?? "", text);
+    return h("div", {}, h("p", { class: "muted small" }, before ? `Against version ${before.version}` : "The first version"),
+      h("pre", { class: "diff" }, lines.map((line) => h("span", { class: line.kind }, h("span", { class: "mark" }, marks[line.kind], " "), line.kind !== "same" && h("span", { class: "unseen" }, line.kind === "added" ? "added: " : "removed: "), `${line.text}\n`))));
+  }
+
+  edit() {
+    const { document } = this;
+    if (!document) return;
+    const field = h("textarea", { class: "field", "aria-label": "Text", dir: "auto", spellcheck: "true", onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
+      if (event.key === "Escape") event.stopPropagation();
+    } });
+    field.value = document.content ?? "";
+    const save = () => attempt(async () => {
+      try {
+        await patch(this.path, { content: field.value, source: "user" }, this.document?.revision);
+      } catch (error) {
+        if (!(error instanceof Problem) || error.status !== 412) throw error;
+        this.document = await get(this.path);
+        throw new Error("It was changed meanwhile. What you wrote is still here: saving again stands over the change, which stays a version.");
+      }
+      await this.load();
+    });
+    fill(this.bar, h("button", { type: "button", class: "button", onclick: () => attempt(() => this.drawVersion()) }, "Cancel"), h("button", { type: "button", class: "button main-one", onclick: save }, "Save a version"));
+    fill(this.body, field);
+    field.focus();
+  }
+
+  async rename() {
+    const title = await promptFor("Rename the document", "Title", this.document?.title ?? "");
+    if (!title || title === this.document?.title) return;
+    await attempt(() => patch(this.path, { title, source: "user" }));
+    await this.load();
+  }
+
+  restore() {
+    return attempt(async () => {
+      const now = this.document?.version;
+      await post(`${this.path}/versions/${this.shown}/restore`);
+      await this.load();
+      toast("Restored as a new version.", async () => {
+        await post(`${this.path}/versions/${now}/restore`);
+        await this.load();
+      });
+    });
+  }
+}

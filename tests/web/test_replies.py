@@ -1,0 +1,186 @@
+"""Writing, and being answered: by a model's server that says what the test wants, when it wants."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.model_server import Answer, Asked, ModelServer, event, model_server, said
+from tests.web.conftest import Person
+from tests.web.given import PNG
+from tests.web.test_conversations import talk
+
+
+class Model:
+    """Says a first part, waits, and says the rest; titles are given at once."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self.server = server
+        self.first, self.rest = "The ferry **leaves**\n\n", "at dawn."
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.fails: str | None = None
+        server.answer_by(self._answer)
+
+    def _answer(self, asked: Asked) -> Answer:
+        if asked.path.endswith("/models"):
+            return Answer((json.dumps({"data": [{"id": "qwen3"}, {"id": "gemma3"}]}).encode(),), headers=_JSON)
+        if self.fails is not None:
+            return Answer((json.dumps({"error": {"message": self.fails}}).encode(),), 400, _JSON)
+        if not asked.json.get("stream") or "title" in asked.json["messages"][-1]["content"]:
+            return Answer(tuple(said("Ferries")), headers=_EVENTS)
+        self.go_on.wait(0)
+        begin = [event(delta={"reasoning_content": "hm"}), event(delta={"content": self.first})]
+        return Answer((*begin, self.go_on, *said(self.rest)), headers=_EVENTS)
+
+    def asked_last(self) -> str:
+        """What the last message was that a reply was asked for."""
+        chats = [asked.json for asked in self.server.requests if asked.path.endswith("/completions")]
+        return str(chats[-1]["messages"][-1]["content"])
+
+
+_JSON, _EVENTS = {"content-type": "application/json"}, {"content-type": "text/event-stream"}
+
+
+@pytest.fixture
+def model(person: Person) -> Iterator[Model]:
+    with model_server() as server:
+        person.manager.create_endpoint("local", server.url, model="qwen3", context_window=8192)
+        model = Model(server)
+        yield model
+        model.go_on.set()
+
+
+def ask(page: Page, text: str) -> None:
+    page.get_by_role("textbox", name="Message").fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_an_answer_survives_a_reload_and_shows_in_a_second_window(person: Person, model: Model) -> None:
+    model.go_on.clear()
+    page = person.open("new")
+    expect(page.locator(".composer .model")).to_have_text("qwen3")
+    ask(page, "When does the ferry leave?")
+    live = page.locator(".message.live")
+    expect(live.locator("strong")).to_have_text("leaves")
+    expect(page).to_have_url(re.compile("/sessions/"))
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    second = person.open(page.url.removeprefix(person.address + "/"))
+    for window in (page, second):
+        window.reload()
+        expect(window.locator(".message.live strong")).to_have_text("leaves")
+        expect(window.locator(".message")).to_have_count(2)
+    page.get_by_role("textbox", name="Message").fill("not sent yet")
+    model.go_on.set()
+    for window in (page, second):
+        expect(window.locator(".message.live")).to_have_count(0)
+        expect(window.locator(".message").last).to_contain_text("at dawn.")
+        expect(window.locator(".message").last.locator("details")).to_have_count(1)
+        expect(window.locator(".message")).to_have_count(2)
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("not sent yet")
+    expect(page.locator(".head h1")).to_have_text("Ferries")
+    expect(page.locator(".meter [role=meter]")).to_have_attribute("aria-valuetext", re.compile("of 8,192 tokens"))
+    (session,) = person.manager.list_sessions()
+    assert [message.role for message in person.manager.get_messages(session.id)] == ["user", "assistant"]
+
+
+def test_an_answer_is_stopped_continued_made_again_and_asked_otherwise(person: Person, model: Model) -> None:
+    id = talk(person.manager, "Talk", endpoint_url="local", model="qwen3")
+    page = person.open(f"sessions/{id}")
+    model.go_on.clear()
+    ask(page, "first")
+    expect(page.locator(".message.live strong")).to_have_text("leaves")
+    page.keyboard.press("Escape")
+    expect(page.locator(".message").last).to_contain_text("Stopped")
+    expect(page.locator(".message").last.locator("strong")).to_have_text("leaves")
+    model.go_on.set()
+
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.locator(".message").last).to_contain_text("at dawn.")
+    expect(page.locator(".message").last).not_to_contain_text("Stopped")
+    model.first = "Another *answer*, "
+    page.locator(".message").last.get_by_role("button", name="Answer again").click()
+    expect(page.locator(".message").last).to_contain_text("Another answer, at dawn.")
+    expect(page.locator(".versions")).to_have_text("2 / 2")
+    page.get_by_role("button", name="Previous version").click()
+    expect(page.locator(".message").last.locator("strong").first).to_have_text("leaves")
+
+    page.get_by_role("textbox", name="Message").focus()
+    page.keyboard.press("ArrowUp")
+    page.get_by_role("textbox", name="The message").fill("first, but better")
+    page.get_by_role("button", name="Save and ask").click()
+    expect(page.locator(".message").first).to_contain_text("first, but better")
+    expect(page.locator(".message").last).to_contain_text("Another answer, at dawn.")
+    assert model.asked_last() == "first, but better"
+    expect(page.locator(".message").first.locator(".versions")).to_have_text("2 / 2")
+    expect(page.locator(".message")).to_have_count(2)
+
+    model.fails = "The model is not loaded."
+    ask(page, "second")
+    expect(page.get_by_text("The model is not loaded.")).to_be_visible()
+    model.fails = None
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".message").last).to_contain_text("at dawn.")
+    expect(page.locator(".message")).to_have_count(4)
+
+
+def test_what_is_written_is_never_lost(person: Person, model: Model) -> None:
+    one = talk(person.manager, "One", "x", endpoint_url="local", model="qwen3")
+    two = talk(person.manager, "Two", "y", endpoint_url="local", model="qwen3")
+    page = person.open(f"sessions/{one}")
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("for one")
+    page.locator("input[type=file]").set_input_files(
+        [{"name": "note.txt", "mimeType": "text/plain", "buffer": b"a note"}]
+    )
+    expect(page.locator(".composer .file")).to_contain_text("note.txt · 6 B")
+    # an image, pasted
+    page.evaluate(
+        """(base64) => {
+          const data = new DataTransfer();
+          const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+          data.items.add(new File([bytes], "bow.png", { type: "image/png" }));
+          const paste = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+          document.querySelector("textarea").dispatchEvent(paste);
+        }""",
+        PNG.partition(",")[2],
+    )
+    expect(page.locator(".composer .file img")).to_have_count(1)
+    page.locator(".row", has_text="Two").locator("a").click()
+    expect(page.locator(".head h1")).to_have_text("Two")
+    expect(field).to_have_value("")
+    page.reload()
+    page.goto(f"{person.address}/sessions/{one}")
+    expect(field).to_have_value("for one")
+    expect(page.locator(".composer .file")).to_have_count(2)
+
+    page.context.set_offline(True)
+    field.press("Enter")
+    expect(page.locator(".notice")).to_contain_text("cannot be reached")
+    expect(field).to_have_value("for one")
+    page.context.set_offline(False)
+    field.press("Enter")
+    expect(page.locator(".message").last).to_contain_text("at dawn.")
+    expect(field).to_have_value("")
+    expect(page.locator(".message[data-role=user]").last.locator(".thumbnail")).to_have_count(1)
+    expect(page.locator(".message[data-role=user]").last.locator(".file")).to_contain_text("note.txt")
+    content = person.manager.get_messages(one)[-2].content
+    assert [block["type"] for block in content] == ["text", "file", "image_url"]
+    assert content[2]["image_url"]["url"] == PNG
+    assert person.manager.get_session(two).message_count == 1
+    person.complaints = [words for words in person.complaints if "ERR_INTERNET_DISCONNECTED" not in words]
+
+
+def test_a_model_is_chosen_from_those_that_there_are(person: Person, model: Model) -> None:
+    id = talk(person.manager, "Talk", "x")
+    page = person.open(f"sessions/{id}")
+    ask(page, "hello")
+    page.get_by_label("Filter the models").fill("gem")
+    page.get_by_role("button", name="gemma3").click()
+    expect(page.locator(".message").last).to_contain_text("at dawn.")
+    session = person.manager.get_session(id)
+    assert (session.endpoint_url, session.model) == ("local", "gemma3")
