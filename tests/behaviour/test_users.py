@@ -1,5 +1,6 @@
 """Users and their log-ins: passwords are hashed, guessing is slowed down, and who is logged out is out everywhere."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -152,6 +153,19 @@ def test_a_link_opens_once_and_not_for_long(timed: SessionManager, clock: FakeCl
     clock.move(days=30)
     with pytest.raises(NotSignedIn):
         timed.identify_login(new.token)
+
+
+def test_a_link_that_several_open_at_once_lets_in_one(manager: SessionManager) -> None:
+    link = manager.create_link()
+
+    def opened(_: int) -> bool:
+        try:
+            return bool(manager.open_link(link).token)
+        except NotSignedIn:
+            return False
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(opened, range(4))) == 1
 
 
 def test_guessing_is_slowed_down(timed: SessionManager, clock: FakeClock, open_manager: Opener) -> None:

@@ -36,10 +36,7 @@ class Entering(Common):
     """What both managers do alike."""
 
     def _trial(self, name: object, password: object, address: object, another: object = None) -> Trial:
-        for field, value in (("name", name), ("address", address)):
-            if not isinstance(value, str):
-                raise InvalidArgument(field, value, "a text")
-        named, where = str(name), str(address)
+        named, where = _text("name", name), _text("address", address)
         attempt = Attempt(self._known_name(named), logins.hashed(named), logins.hashed(where) if where else "")
         new = None if another is None else passwords.new_password(another, named, "new_password")
         return Trial(attempt, passwords.given_password(password), new)
@@ -50,6 +47,12 @@ class Entering(Common):
             return people.user_name(self._door, name)
         except KeyError:
             return ""
+
+
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidArgument(field, value, "a text")
+    return value
 
 
 class Logins(Entering, Base):
