@@ -433,8 +433,13 @@ class AsyncReplies(Asking, AsyncBase):
         return await storage.write(answered.compact, *new)
 
     async def _events(self, starting: Coroutine[Any, Any, Reply]) -> AsyncGenerator[ReplyEvent, None]:
-        async for event in self.reply_events((await starting).id):
-            yield event
+        events = self.reply_events((await starting).id)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
 
     async def _target(self, storage: "OpenedWhenUsed", session_id: str, model: str | None) -> "Target":
         from ithaca.providers.resolving import resolve

@@ -23,6 +23,7 @@ from ithaca.errors import (
     MessageNotFound,
     ReplyNotFound,
     ReplyRunning,
+    RevisionConflict,
     SessionNotFound,
 )
 from ithaca.models import ChatMessage
@@ -122,9 +123,9 @@ async def begin(conn: Connection, scope: Scope, session_id: str, new: NewReply, 
     scope = scope.of(head.owner)
     if (before := await _begun(conn, head, new)) is not None:
         return before
+    if expected is not None and head.revision != expected:
+        raise RevisionConflict(session_id, head.revision, expected)
     await make_room(conn, scope, head)
-    if expected is not None:
-        head = await lock(conn, scope, session_id, expected)
     if new.drafts:
         await messages.appending(new.drafts)(conn, scope, session_id, new.drafts, new.given_ids, None)
     kind, target, upto = await _about(conn, scope, session_id, new)

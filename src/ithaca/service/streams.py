@@ -5,7 +5,7 @@ An event's `id` is what a browser sends back as `Last-Event-ID` when it asks aga
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
@@ -22,7 +22,17 @@ def accepts_events(request: Request) -> bool:
     return EVENTS in request.headers.get("accept", "")
 
 
-async def event_stream(events: AsyncIterator[bytes]) -> Response:
+@contextlib.asynccontextmanager
+async def closing(items: AsyncIterator[object]) -> AsyncIterator[None]:
+    """Ends an iterator when it isn't wanted any more, rather than when it is found to be garbage."""
+    try:
+        yield
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def event_stream(events: AsyncGenerator[bytes, None]) -> Response:
     """The events as they come. The first is waited for, so that what isn't there is a problem response.
 
     Where there is none at all, 204 tells a browser not to ask again.
@@ -34,7 +44,7 @@ async def event_stream(events: AsyncIterator[bytes]) -> Response:
     return StreamingResponse(_kept_alive(first, events), media_type=EVENTS, headers=headers)
 
 
-async def _kept_alive(first: bytes, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _kept_alive(first: bytes, events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     yield first
     coming: asyncio.Future[bytes | None] | None = None
     try:
@@ -55,3 +65,4 @@ async def _kept_alive(first: bytes, events: AsyncIterator[bytes]) -> AsyncIterat
             coming.cancel()
             with contextlib.suppress(asyncio.CancelledError, IthacaError):
                 await coming
+        await events.aclose()

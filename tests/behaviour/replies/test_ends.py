@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ithaca import ManagerClosed, Reply, ReplyNotFound, Session, SessionManager
+from ithaca import ManagerClosed, Reply, ReplyNotFound, RevisionConflict, Session, SessionManager
 from tests.behaviour.replies.given import ALL, WORDS, Held, call_parts, last, make_asked, speak, text, wait_for_size
 from tests.support.factories import history
 from tests.support.managers import Opener, execute
@@ -158,6 +158,22 @@ def test_a_lost_reply_is_found_by_whoever_looks(
     found = alone.get_reply(reply.id)
     assert (found.state, found.size) == ("stopped" if finder == "stop" else "interrupted", len(sent))
     assert history(alone, session.id)[:2] == ["Sing!", sent]
+
+
+def test_a_lost_reply_is_ended_at_the_expected_revision(alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    held = Held(model)
+    model.say("Hello.")
+    reply = alone.start_reply(session.id, "Sing!")
+    wait_for_size(alone, reply, 10)
+    lose(f"sqlite:///{alone.info().database}", reply)
+    seen = alone.get_session(session.id).revision
+    with pytest.raises(RevisionConflict):
+        alone.start_reply(session.id, "And?", expected_revision=seen - 1)
+    assert text(alone.reply(session.id, "And?", expected_revision=seen)) == "Hello."
+    held.go_on()
+    assert alone.wait_for_replies(20)
+    assert alone.get_reply(reply.id).state == "interrupted"
 
 
 def test_a_producer_that_lost_its_lease_can_write_nothing(

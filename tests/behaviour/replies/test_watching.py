@@ -5,7 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ithaca import InvalidArgument, ReplyEvent, Session, SessionManager
-from tests.behaviour.replies.given import ALL, WORDS, Held, call_parts, last, make_asked, speak, text, wait_for_size
+from tests.behaviour.replies.given import (
+    ALL,
+    WORDS,
+    Held,
+    call_parts,
+    last,
+    make_asked,
+    speak,
+    text,
+    wait_for_size,
+    wait_until,
+)
 from tests.support.managers import Opener, execute
 from tests.support.model_server import ModelServer, event, said
 
@@ -90,3 +101,18 @@ def test_pieces_are_kept_for_an_hour(alone: SessionManager, model: ModelServer) 
     assert [event.kind for event in alone.reply_events(old.id)] == ["begin", "missed", "end"]
     assert [event.kind for event in alone.reply_events(old.id, after=old.size)] == ["begin", "end"]
     assert execute(database, "SELECT count(DISTINCT reply_id) FROM reply_pieces") == [(1,)]
+
+
+def test_who_leaves_is_not_followed_for(alone: SessionManager, model: ModelServer) -> None:
+    """The lookout for other processes' replies ends with the last watcher."""
+    held = Held(model)
+    reply = alone.start_reply(make_asked(alone, model).id, "Sing!")
+    with SessionManager(alone.info().database) as other:
+        events = other.reply_events(reply.id)
+        next(event for event in events if event.kind == "text")
+        engine = other._engines.all[0].engine
+        events.close()  # type: ignore[attr-defined]
+        assert engine._followed == {}
+        wait_until(lambda: engine._lookout is None)
+    held.go_on()
+    assert alone.wait_for_replies(20)

@@ -1,7 +1,7 @@
 """`/api/sessions/{id}/replies`, `/api/replies`: what a model is asked, and answers."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -16,7 +16,7 @@ from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
 from ithaca.service.routes.contexts import made as compacted
 from ithaca.service.routes.sessions import shown as session_shown
-from ithaca.service.streams import EVENTS, accepts_events, event_stream
+from ithaca.service.streams import EVENTS, accepts_events, closing, event_stream
 from ithaca.service.wire.replies import NewReply, ToSummarize
 from ithaca.service.wire.shapes import CompactionShape, ReplyShape, SessionShape, items_of
 
@@ -76,7 +76,13 @@ async def reply_events(manager: Owned, reply_id: Id, last: LastEvent = None, aft
 
 
 async def _told(said: AsyncIterator[ReplyEvent]) -> Response:
-    return await event_stream(event(each.kind, each.to_dict(), str(each.offset)) async for each in said)
+    return await event_stream(_written(said))
+
+
+async def _written(said: AsyncIterator[ReplyEvent]) -> AsyncGenerator[bytes, None]:
+    async with closing(said):
+        async for each in said:
+            yield event(each.kind, each.to_dict(), str(each.offset))
 
 
 @router.post("/replies/{reply_id}/stop", response_model=ReplyShape)
