@@ -129,7 +129,7 @@ class Recovery(Purging):
         return erased
 
     def erase_owner(self, owner: str | Unset = UNSET) -> Erased:
-        """Erases all that an owner has: sessions, messages, documents, attachments, trash, usage, search entries.
+        """Erases all that an owner has: conversations, documents, attachments, trash, usage, keys, users and log-ins.
 
         Returns a receipt: the counts of erased rows by table. It cannot be undone. A manager that is confined to
         an owner erases that one's; any other must name the owner, "" for what is nobody's. What is left in files, and
