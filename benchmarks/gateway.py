@@ -26,6 +26,9 @@ import httpx2
 #: Tokens of an answer, of which the first is waited for.
 TOKENS = 20
 
+#: Seconds between two requests, in which a reply that was recorded comes to its end.
+PAUSE = 0.03
+
 QUESTION = {"role": "user", "content": "How far is it from Pylos to Sparta?"}
 
 
@@ -68,6 +71,7 @@ def measured(endpoint: str, gateway: str, key: str, requests: int, history: int)
             }
             for name, (client, url, messages, headers) in ways.items():
                 took = first_token(client, url, messages, headers)
+                time.sleep(PAUSE)
                 if number >= 0:
                     times.setdefault(name, []).append(took)
             long += [QUESTION, {"role": "assistant", "content": "token " * TOKENS}]
