@@ -16,6 +16,7 @@ from ithaca.client.endpoints import Endpoints
 from ithaca.client.keys import Keys
 from ithaca.client.messages import Messages
 from ithaca.client.recovery import Recovery
+from ithaca.client.replies import Replies
 from ithaca.client.sessions import Sessions
 from ithaca.client.upkeep import Accounts, Retention, Search, Upkeep
 from ithaca.client.users import Users
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 class _Everything(
     Sessions, Messages, Documents, Contexts, Recovery, Attachments, Search, Accounts, Retention, Upkeep, Keys, Users,
-    Endpoints, Watching,
+    Endpoints, Watching, Replies,
 ):  # fmt: skip
     """Every call."""
 

@@ -205,5 +205,32 @@ class stream(_Faced, Generic[P, T]):
         return lambda client, *args, **kwargs: client._stream(describe(client, *args, **kwargs))
 
     def _returns(self, awaits: bool) -> Any:
-        (item,) = get_args(get_type_hints(self._written)["return"])
+        item = self._item(get_type_hints(self._written)["return"])
         return (AsyncIterator if awaits else Iterator)[item]
+
+    def _item(self, hint: Any) -> Any:
+        return get_args(hint)[0]
+
+
+class begun(stream[P, T]):
+    """Makes a method of a generator over requests that returns a `Stream`, to be read when they are answered.
+
+    On a `Client` it begins with the call; on an `AsyncClient`, when the first item is asked for.
+    """
+
+    def __init__(self, ask: Callable[Concatenate[Any, P], Asking[Stream[T]]]) -> None:
+        super().__init__(ask)  # type: ignore[arg-type]
+
+    def _face(self, awaits: bool) -> Callable[..., Any]:
+        ask = self._written
+        if not awaits:
+            return lambda client, *args, **kwargs: client._stream(client._run(ask(client, *args, **kwargs)))
+
+        async def awaited(client: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            async for item in client._stream(await client._run(ask(client, *args, **kwargs))):
+                yield item
+
+        return awaited
+
+    def _item(self, hint: Any) -> Any:
+        return get_args(get_args(hint)[2])[0]

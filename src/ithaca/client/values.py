@@ -27,6 +27,7 @@ from ithaca.models import (
     Session,
     TrashEntry,
 )
+from ithaca.reply import Reply, ReplyEvent
 from ithaca.retention import PolicyOutcome, RetentionPolicy, RetentionReport
 from ithaca.usage import Usage, UsageRecord
 
@@ -121,7 +122,7 @@ def _stored(kind: type[Record], name: str, value: Any) -> Any:
     return to_text(value) if (kind, name) in _LONG_TEXTS and value is not None else value
 
 
-_TIMES = frozenset(("created_at", "updated_at", "last_accessed", "last_message_at", "expires_at"))
+_TIMES = frozenset(("created_at", "updated_at", "last_accessed", "last_message_at", "expires_at", "ended_at"))
 
 #: Texts that may hold NUL.
 _LONG_TEXTS = frozenset(
@@ -166,6 +167,14 @@ def _fullness(plain: dict[str, Any]) -> tuple[int, int, int, dict[str, int]]:
 def attachment(plain: dict[str, Any]) -> Attachment:
     """What is known of an attachment."""
     return Attachment(**plain | {"used_at": moment(plain["used_at"])})
+
+
+reply = record(Reply)
+
+
+def reply_event(plain: dict[str, Any]) -> ReplyEvent:
+    """Something that a reply says, or that it begins or ends."""
+    return ReplyEvent(**plain | ({"reply": reply(plain["reply"])} if "reply" in plain else {}))
 
 
 def change(plain: dict[str, Any]) -> Change:

@@ -7,10 +7,8 @@ from typing import Any
 from ithaca.client import values
 from ithaca.client.asking import Asking, Request, Stream, at, call, stream, with_query
 from ithaca.client.base import Calls
+from ithaca.client.events import Events
 from ithaca.models import Change
-
-#: Seconds without a word after which a connection is taken for dead; a server says something every 15 seconds.
-DEAD = 45.0
 
 #: Seconds until a stream that ended is asked for again, unless the server says.
 COME_BACK = 2.0
@@ -45,49 +43,33 @@ class Watching(Calls):
         return str((yield self._get(at("events:latest"))).value["cursor"])
 
 
-class News:
-    """Changes as server-sent events; where they are cut off, they go on after the last that was heard.
-
-    https://html.spec.whatwg.org/multipage/server-sent-events.html
-    """
+class News(Events[Change]):
+    """Changes as they are committed; where they are cut off, they go on after the last that was heard."""
 
     def __init__(
         self, path: str, headers: dict[str, str], asked: dict[str, Any], after: str | int | None, *, over: bool
     ) -> None:
+        super().__init__()
         self._path = path
-        self._headers = headers | {"Accept": "text/event-stream"}
+        self._headers |= headers
         self._asked = asked
         self._after = after
-        self._over = over
         self._come_back = COME_BACK
-        self._pending = b""
+        self.over = over
 
-    def request(self) -> Request | None:
-        if self._over:
-            return None
-        self._pending = b""
-        path = with_query(self._path, self._asked | {"after": self._after})
-        return Request("GET", path, self._headers, repeatable=True, dead_after=DEAD)
+    def asked(self) -> Request:
+        return Request("GET", with_query(self._path, self._asked | {"after": self._after}), self._headers)
 
-    def take(self, piece: bytes) -> Iterable[Change]:
-        *events, self._pending = (self._pending + piece).split(b"\n\n")
-        for event in events:
-            yield from self._heard(_fields(event.decode()))
+    def noted(self, fields: dict[str, str]) -> None:
+        self._after = fields.get("id", self._after)
+        if "retry" in fields:
+            self._come_back = int(fields["retry"]) / 1000
 
-    def _heard(self, event: dict[str, str]) -> Iterable[Change]:
-        self._after = event.get("id", self._after)
-        if "retry" in event:
-            self._come_back = int(event["retry"]) / 1000
-        if event.get("event") == "change":
-            yield values.change(json.loads(event["data"]))
-        elif event.get("event") == "end":
-            self._over = json.loads(event["data"])["reason"] == "timeout"
+    def heard(self, kind: str, data: str) -> Iterable[Change]:
+        if kind == "change":
+            yield values.change(json.loads(data))
+        elif kind == "end":
+            self.over = json.loads(data)["reason"] == "timeout"
 
     def ended(self) -> float:
         return self._come_back
-
-
-def _fields(event: str) -> dict[str, str]:
-    """The fields of an event, each of which the server writes on one line; none of a comment."""
-    lines = (line.partition(":") for line in event.split("\n"))
-    return {name: value.removeprefix(" ") for name, _, value in lines if name}
