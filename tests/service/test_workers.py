@@ -12,9 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ithaca import ChatMessage, SessionManager
+from ithaca import ChatMessage, ConfigurationError, SessionManager, Settings
+from ithaca.service import ServiceSettings
+from ithaca.service.running import listen
+from ithaca.service.workers import Plan
+from ithaca.service.workers import run as begin
 from tests.service.test_events import Event, changes, listening
-from tests.service.test_serve import Program, run, running
+from tests.service.test_serve import Program, running
 from tests.service.test_sessions import make, say
 from tests.support.processes import soaking
 
@@ -175,7 +179,7 @@ def test_workers_end_with_the_first_process(tmp_path: Path) -> None:
         wait_until(lambda: not any(Path(f"/proc/{child}/cmdline").exists() for child in children))
 
 
-def test_a_database_in_memory_is_one_processs(tmp_path: Path) -> None:
-    ran = run("serve", "--workers", "2", "--port", "0", "--database", ":memory:")
-    sentence = "Error: workers cannot be used: a database in memory belongs to one process.\n"
-    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", sentence)
+def test_a_database_in_memory_is_one_processs() -> None:
+    settings = ServiceSettings(port=0, workers=2)
+    with listen(settings) as listener, pytest.raises(ConfigurationError, match="a database in memory belongs to one"):
+        begin(Plan(Settings(":memory:"), settings), listener, lambda: None)
