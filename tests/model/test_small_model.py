@@ -14,9 +14,13 @@ from pathlib import Path
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from ithaca import AsyncSessionManager, ReplyEvent, Session, SessionManager
+from ithaca.service import SignedIn
 from tests.behaviour.replies.given import last, text
+from tests.cli.terminal import terminal
+from tests.support.serving import served
 
 #: Times that the first token is waited for, each way.
 TIMES = 12
@@ -124,3 +128,30 @@ async def first_token(events: object) -> None:
         assert isinstance(event, ReplyEvent)
         if event.kind == "text":
             return
+
+
+def test_a_stock_client_through_the_gateway(manager: SessionManager, address: str, tmp_path: Path) -> None:
+    manager.create_endpoint("small", address, model="smollm2", shared=True)
+    key = manager.create_key("client", owner="ann").token
+    with served(f"sqlite:///{tmp_path}/model.db", access=SignedIn) as server:
+        client = openai.OpenAI(base_url=f"{server.address}/v1", api_key=key)
+        said: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Say hello."}]
+        stream = client.chat.completions.create(
+            model="small/smollm2", messages=said, stream=True, max_tokens=24, extra_headers={"Ithaca-Session": "trip"}
+        )
+        heard = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+        client.close()
+    assert heard != ""
+    kept = [(message.role, message.content) for message in manager.for_owner("ann").get_session("trip").history]
+    assert kept == [("user", "Say hello."), ("assistant", heard)]
+
+
+def test_a_chat_in_a_terminal(manager: SessionManager, address: str, tmp_path: Path) -> None:
+    manager.create_endpoint("small", address, model="smollm2", max_tokens=24)
+    with terminal("chat", "--database", f"{tmp_path}/model.db", HOME=str(tmp_path), ITHACA_TITLES="off") as chat:
+        chat.enter("Say hello.")
+        chat.ready()
+        assert chat.leave() == 0
+    asked, answered = manager.get_session(manager.list_sessions()[0].id).history
+    assert (asked.content, answered.role, answered.content != "") == ("Say hello.", "assistant", True)
+    assert str(answered.content).split()[0] in chat.seen
