@@ -278,7 +278,7 @@ def test_streams_end_in_order_when_the_server_stops(tmp_path: Path) -> None:
         began_to_stop = time.monotonic()
         server.stop()
         thread.join()
-        assert time.monotonic() - began_to_stop < 2
+        assert time.monotonic() - began_to_stop < 4  # of the 5 that a listener could hold it up
     assert [(event.name, event.data.get("reason")) for event in heard[1:]] == [("end", "stopping")]
 
 
@@ -328,7 +328,7 @@ def test_a_stream_ends_when_its_listener_may_not_listen_any_more(
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)

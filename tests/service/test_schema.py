@@ -47,6 +47,11 @@ def keys(on_sqlite: Served) -> dict[Who, dict[str, str]]:
     return {"ann": {"authorization": f"Bearer {ann}"}, "bob": {"authorization": f"Bearer {bob}"}, "nobody": {}}
 
 
+@pytest.fixture(scope="module")
+def ann(on_sqlite: Served, keys: dict[Who, dict[str, str]]) -> httpx.Client:
+    return on_sqlite.client(None, **keys["ann"])
+
+
 _FEW = schemathesis.Config.from_dict({"phases": {"coverage": {"enabled": False}, "examples": {"enabled": False}}})
 _DOCUMENT = create_app(AsyncSessionManager("sqlite:///:memory:")).openapi()
 
@@ -61,10 +66,11 @@ schema = schemathesis.openapi.from_dict(_DOCUMENT, config=_FEW)
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_as_the_document_says(case: Any, on_sqlite: Served, keys: dict[Who, dict[str, str]]) -> None:
+def test_every_answer_is_as_the_document_says(
+    case: Any, on_sqlite: Served, keys: dict[Who, dict[str, str]], ann: httpx.Client
+) -> None:
     """Half of the time with ids of what ann has."""
-    with httpx.Client(base_url=on_sqlite.address, headers=keys["ann"], timeout=60) as client:
-        ids = what_is_there(client)
+    ids = what_is_there(ann)
     for name in set(case.path_parameters or {}) & set(ids):
         if len(repr(case.body)) % 2:
             case.path_parameters[name] = ids[name]

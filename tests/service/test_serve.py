@@ -42,14 +42,18 @@ class Program:
         """Asks with a key to what nobody owns."""
         with SessionManager(self._database) as manager:
             token = manager.create_key("test").token
-        return httpx.Client(base_url=self.address, headers={"authorization": f"Bearer {token}"}, timeout=60)
+        return httpx.Client(
+            base_url=self.address, headers={"authorization": f"Bearer {token}"}, timeout=60, verify=False
+        )
 
     def browser(self) -> httpx.Client:
         """Has a cookie, by the link that was printed."""
         origin = {"origin": self.address}
         opened = httpx.post(self.told["link"], headers=origin)
         assert (opened.status_code, opened.headers["location"]) == (303, "/")
-        return httpx.Client(base_url=self.address, headers=origin, cookies=dict(opened.cookies), timeout=60)
+        return httpx.Client(
+            base_url=self.address, headers=origin, cookies=dict(opened.cookies), timeout=60, verify=False
+        )
 
     @property
     def pid(self) -> int:
