@@ -143,7 +143,7 @@ def test_who_may_only_read(
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/v1/models", 404, "unknown_url"),
+        ("GET", "/v1/assistants", 404, "unknown_url"),
         ("GET", "/v1", 404, None),
         ("GET", "/v1/", 404, "unknown_url"),
         ("GET", "/v1/conversations/", 404, None),
