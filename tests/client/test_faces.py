@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -118,6 +119,11 @@ def test_what_is_no_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Client(key=key)
     assert key not in str(refused.value)
+
+
+def test_certificates_are_checked() -> None:
+    with Client("https://chats.example") as client:
+        assert client._connection.http._transport._pool._ssl_context.verify_mode == ssl.CERT_REQUIRED  # type: ignore[attr-defined]
 
 
 def test_a_closed_client_refuses_and_one_of_for_owner_closes_nothing() -> None:

@@ -46,7 +46,8 @@ class Connection(Generic[Http]):
         self.owned = http is None
         self.lost: tuple[type[Exception], ...] = (httpx2.TransportError,)
         self.http: Http = http or getattr(httpx2, kind)(
-            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE)
+            verify=self.address.startswith("https:"),  # reading the certificates takes longer than most requests
+            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE),
         )
 
     def arguments(self, request: Request, body: Any) -> dict[str, Any]:
