@@ -56,9 +56,10 @@ export function address(path, query = {}) {
  */
 async function ask(method, path, { query, body, headers = {}, signal } = {}) {
   const sent = body instanceof Blob || body === undefined ? body : JSON.stringify(body);
-  const type = body === undefined || body instanceof Blob ? {} : { "content-type": "application/json" };
-  const key = method === "POST" ? { "idempotency-key": newKey() } : {};
-  const request = { method, body: sent, signal, headers: { ...type, ...key, ...headers } };
+  const all = { ...headers };
+  if (body !== undefined && !(body instanceof Blob)) all["content-type"] = "application/json";
+  if (method === "POST") all["idempotency-key"] = newKey();
+  const request = { method, body: sent, signal, headers: all };
   for (const wait of [300, 1500, null]) {
     try {
       const response = await fetch(address(path, query), request);

@@ -94,13 +94,14 @@ export class Conversation {
     fill(this.place, this.element);
     this.composer.open("new");
     if (!touch.matches) this.composer.focus();
-    this.choice = await usualModel();
+    this.choosing = usualModel();
+    this.choice = await this.choosing;
     this.drawModel();
   }
 
   /** @param {any} message @returns {Promise<boolean>} */
   async send(message) {
-    const place = this.session ?? this.choice;
+    const place = this.session ?? this.choice ?? (await this.choosing);
     if (!place?.endpoint_url && !(await this.pickModel())) return false;
     return this.session ? this.answering.send(message) : this.begin(message);
   }

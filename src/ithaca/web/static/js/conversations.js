@@ -2,7 +2,7 @@
 
 import { archive, askFolder, askName, discard, menuOf, move, star } from "./actions.js";
 import { get } from "./api.js";
-import { fill, h, icon, say, tool } from "./dom.js";
+import { fill, h, say, tool } from "./dom.js";
 import { FolderList } from "./folders.js";
 import { openMenu } from "./menus.js";
 import { hear } from "./news.js";

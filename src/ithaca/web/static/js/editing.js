@@ -24,7 +24,7 @@ function textPlace(message) {
 function withText(message, text) {
   const at = textPlace(message);
   if (at === "whole") return { content: text };
-  const content = (message.content ?? []).map((/** @type {any} */ block, /** @type {number} */ index) => (index === at ? { ...block, text } : block));
+  const content = /** @type {any[]} */ (message.content).map((block, index) => (index === at ? { ...block, text } : block));
   return { content, attachments: message.attachments.map((place) => ({ ...place, inline: false })) };
 }
 

@@ -19,6 +19,8 @@ export class Trash {
   /** @param {HTMLElement} place */
   constructor(place) {
     this.place = place;
+    /** @type {string | null} */
+    this.cursor = null;
     this.list = h("ul", { class: "entries" });
     this.end = h("div", {});
     hear("gone", () => this.list.isConnected && this.open());
@@ -26,7 +28,7 @@ export class Trash {
   }
 
   async open() {
-    this.cursor = /** @type {string | null} */ (null);
+    this.cursor = null;
     const page = await this.page();
     if (!page) return;
     fill(this.place, h("section", { class: "view", tabindex: "0", "aria-labelledby": "trash-title" },
@@ -39,6 +41,7 @@ export class Trash {
     new IntersectionObserver((seen) => seen[0].isIntersecting && this.more()).observe(this.end);
   }
 
+  /** @returns {Promise<any>} */
   async page() {
     const page = await attempt(() => get("trash", { cursor: this.cursor, limit: 60 }));
     this.cursor = page?.cursor ?? null;
