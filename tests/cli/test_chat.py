@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ithaca import SessionManager
-from ithaca.cli.chat.streaming import split
+from ithaca.cli.chat.streaming import Streaming, split
+from ithaca.cli.chat.talk import Talk
+from ithaca.cli.here import Here
 from tests.cli.running import Ithaca, run
 from tests.cli.terminal import Terminal, terminal
 from tests.support.model_server import ModelServer, event, model_server, said
@@ -103,6 +105,21 @@ def test_stopping_retrying_undoing_and_forking(here: str, model: ModelServer) ->
         versions = manager.list_versions("s-1", str(manager.get_session("s-1").history[-1].id))
         assert [version.message.content for version in versions] == ["On Ogygia", "Answer 1."]
         assert [session.name for session in manager.list_sessions()] == ["Other", "Trip"]
+
+
+def test_ctrl_c_counts_whenever_it_comes(here: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Streaming, "say", interrupted)
+    monkeypatch.setattr(Here, "watched", True)
+    gate = threading.Event()
+    model.answer(*said("On ", "Ogygia")[:2], gate)
+    with Here(here, None, json=False) as place:
+        session = place.manager.create_session("s-1", "Trip", "local", "small")
+        Talk(place, session).answer(place.manager.reply("s-1", "Where is he?"))
+        assert [reply.state for reply in place.manager.list_replies("s-1")] == ["stopped"]
+    gate.set()
 
 
 def test_a_killed_terminal_is_gone_on_with(here: str, model: ModelServer) -> None:

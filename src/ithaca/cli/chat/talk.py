@@ -117,7 +117,14 @@ class Talk:
             return
         if not self.here.watched:
             self._write(begun.reply, events)
-        elif (ended := self._draw(begun.reply, events, ours)) is not None:
+            return
+        try:
+            ended = self._draw(begun.reply, events, ours)
+        except KeyboardInterrupt:  # it came while something was drawn, not while the next piece was waited for
+            if not ours:
+                raise
+            ended = self.manager.stop_reply(begun.reply.id)
+        if ended is not None:
             self._tell_end(ended.state, ended.error)
 
     def _draw(self, reply: "Reply", events: "Iterator[ReplyEvent]", ours: bool) -> "Reply | None":
