@@ -125,6 +125,15 @@ def test_messages_are_copied_deleted_brought_back_and_forked(person: Person) -> 
     toast(page, "in the trash").get_by_text("Undo").click()
     expect(page.locator(".message")).to_have_count(3)
 
+    page.locator(".message").first.get_by_role("button", name="Edit").click()
+    page.get_by_role("textbox", name="The message").fill("first of all")
+    page.get_by_role("button", name="Save only").click()
+    expect(page.locator(".message").first).to_contain_text("first of all")
+    expect(page.locator(".message").first).to_contain_text("edited")
+    assert person.manager.get_messages(id)[0].content == "first of all"
+    toast(page, "Saved").get_by_text("Undo").click()
+    expect(page.locator(".message").first).not_to_contain_text("of all")
+
     page.locator(".message").first.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Fork from here").click()
     expect(page.locator(".head h1")).to_have_text("Voyage (fork)")

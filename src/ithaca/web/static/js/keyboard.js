@@ -7,7 +7,10 @@ import { undoLast } from "./toasts.js";
 const TABLE = [
   ["Search, or jump to a conversation", ["Ctrl", "K"]],
   ["New conversation", ["N"]],
-  ["Go up and down the list", ["↑", "↓"]],
+  ["Send; a new line", ["Enter", "Shift Enter"]],
+  ["Stop the answer", ["Esc"]],
+  ["Edit what you said last", ["↑"]],
+  ["Up and down the list", ["↑", "↓"]],
   ["Open", ["Enter"]],
   ["Back to the list; close", ["Esc"]],
   ["Star", ["S"]],
