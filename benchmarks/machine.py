@@ -27,6 +27,7 @@ def described(folder: Path, postgres: str | None = None) -> dict[str, str]:
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
         "file system": _file_system(folder) or "not told",
         "kernel": f"{platform.system()} {platform.release()}",
+        "load": f"{os.getloadavg()[2]:.1f} over the last 15 minutes" if hasattr(os, "getloadavg") else "",
     }
     return {name: fact for name, fact in facts.items() if fact}
 

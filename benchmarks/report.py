@@ -63,10 +63,10 @@ def between(page: str, name: str, content: str) -> str:
 
 
 def _machine(runs: Sequence[dict[str, str]]) -> str:
-    """A table of facts; where the runs differ, of each."""
+    """A table of facts; where the runs differ, of each, or of the first and the last of many."""
     names = dict.fromkeys(name for facts in runs for name in facts)
-    told = {name: dict.fromkeys(facts[name] for facts in runs if name in facts) for name in names}
-    rows = [f"| {name} | {'; '.join(facts)} |" for name, facts in told.items()]
+    told = {name: list(dict.fromkeys(facts[name] for facts in runs if name in facts)) for name in names}
+    rows = [f"| {name} | {_listed(facts)} |" for name, facts in told.items()]
     return "\n".join(["| | |", "| --- | --- |", *rows])
 
 
@@ -74,6 +74,10 @@ def _service(facts: dict[str, str], found: Iterable[Outcome]) -> str:
     """What HTTP costs, when and on what it was measured."""
     told = ", ".join(facts[name] for name in ("date", "CPU") if name in facts)
     return f"{outcomes.markdown(found)}\n\nMeasured with Ithaca {facts['ithaca']}: {told}."
+
+
+def _listed(facts: Sequence[str]) -> str:
+    return "; ".join(facts) if len(facts) <= 3 else f"{facts[0]} … {facts[-1]}"
 
 
 def _results(found: Iterable[Outcome]) -> str:

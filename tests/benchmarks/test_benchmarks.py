@@ -40,7 +40,7 @@ def test_a_result_says_all_that_it_should(run: Path) -> None:
 
 
 def test_the_machine_and_the_versions_are_told(run: Path) -> None:
-    told = {"date", "ithaca", "Python", "SQLite", "apsw", "psycopg", "CPU", "file system", "kernel"}
+    told = {"date", "ithaca", "Python", "SQLite", "apsw", "psycopg", "CPU", "file system", "kernel", "load"}
 
     assert told | {"sizes"} == found(run)["machine"].keys()
 
