@@ -1,6 +1,19 @@
-"""A clock for tests."""
+"""A clock for tests, and patience."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def before_long(look: Callable[[], T], expected: T) -> T:
+    """What is seen once it is as expected, or after ten seconds: a server does some things after it has answered."""
+    end = time.monotonic() + 10
+    while (seen := look()) != expected and time.monotonic() < end:
+        time.sleep(0.01)
+    return seen
 
 
 class FakeClock:
