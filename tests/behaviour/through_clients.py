@@ -44,10 +44,6 @@ LEFT_OUT = {
     "test_endpoints.py::test_all_secrets_are_sealed_anew_under_the_first_key": "it reads headers",
     "test_owners.py::test_anothers_things_are_like_things_that_do_not_exist": "it tries `once`, which no client has",
     "test_watch.py::test_an_erased_owner_is_told_to_whom_it_concerns": "a server's seconds pass while nobody asks",
-    # What a server does a little later than it answers.
-    "test_times.py::test_reading_is_noted_at_most_once_an_hour_and_nothing_else_moves": "it is noted a little later",
-    "test_times.py::test_each_way_of_reading_is_noted": "it is noted a little later",
-    "test_attachments.py::test_a_stream_that_breaks_off_leaves_nothing": "it is given up a little later",
     # What is done to the database, or within the manager, past the calls.
     "test_attachments.py::test_references_are_read_without_the_bytes": "lost bytes are lost for the whole response",
     "test_attachments.py::test_a_reader_never_meets_a_message_without_its_bytes": "it changes what a manager does",
