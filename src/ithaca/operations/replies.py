@@ -8,12 +8,12 @@ A reply becomes a message, and a record of what it used, in the transaction that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ithaca.columns import from_json, from_text, to_json, to_text
+from ithaca.columns import to_json, to_text
 from ithaca.connection import Connection, Engine, one_statement, repeatable
-from ithaca.content import MOST, Draft, draft
+from ithaca.content import Draft
 from ithaca.context.window import set_aside
 from ithaca.errors import (
     ContextTooSmall,
@@ -27,10 +27,11 @@ from ithaca.errors import (
     SessionNotFound,
 )
 from ithaca.models import ChatMessage
-from ithaca.operations import context, messages, usage, versions
+from ithaca.operations import context, messages, usage
 from ithaca.operations.backward import backward
 from ithaca.operations.changes import record
 from ithaca.operations.context import Ask
+from ithaca.operations.reply_messages import keep, put_together
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, lock
 from ithaca.reply import Reply, ReplyKind, ReplyState, Run
@@ -318,8 +319,8 @@ _END = f"""
 
 async def _end(conn: Connection, scope: Scope, head: Head, reply: Reply, outcome: Outcome) -> Reply:
     await conn.run_many(_PUT, [_piece(reply.owner, reply.id, run) for run in outcome.rest])
-    said = await _said(conn, reply, outcome)
-    message_id = await _keep(conn, scope, reply, said) if said else None
+    said = await put_together(conn, reply, outcome.state, outcome.invalid_calls, outcome.error)
+    message_id = await keep(conn, scope, reply, said) if said else None
     now = scope.clock()
     reads, writes, cost = outcome.used or ((reply.input_tokens, said.tokens(scope), 0) if said else (0, 0, 0))
     ended = {
@@ -341,97 +342,6 @@ def _usage(reply: Reply, message_id: str | None, used: tuple[int, int, int], now
         "id": reply.id, "model": reply.model, "message_id": message_id, "input_tokens": reads,
         "output_tokens": writes, "cost": cost, "day": now // MICROSECONDS_PER_DAY, "created_at": now,
     }  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Said:
-    """What a reply says, put together."""
-
-    state: ReplyState
-    model: str
-    size: int = 0
-    text: str = ""
-    reasoning: str = ""
-    calls: list[Any] = field(default_factory=list)
-    invalid_calls: Sequence[dict[str, Any]] = ()
-    error: dict[str, Any] | None = None
-
-    def __bool__(self) -> bool:
-        """Whether a message comes of it: where it ended early before it said anything, none does."""
-        return bool(self.size or self.invalid_calls or self.state == "complete")
-
-    def tokens(self, scope: Scope) -> int:
-        calls = to_json(self.calls) if self.calls else ""
-        return sum(map(scope.count_tokens, filter(None, (self.text, self.reasoning, calls))))
-
-    def metadata(self) -> dict[str, Any]:
-        """What the message tells of its making; its state only where it isn't complete."""
-        told = {
-            "model": self.model,
-            "reasoning": self.reasoning,
-            "invalid_tool_calls": list(self.invalid_calls),
-            "state": "" if self.state == "complete" else self.state,
-            "error": self.error,
-        }
-        return {name: value for name, value in told.items() if value}
-
-
-async def _said(conn: Connection, reply: Reply, outcome: Outcome) -> _Said:
-    rows = await conn.rows(
-        "SELECT kind, text, stop FROM reply_pieces WHERE owner = :owner AND reply_id = :id ORDER BY stop",
-        {"owner": reply.owner, "id": reply.id},
-    )
-    said = _Said(outcome.state, reply.model, invalid_calls=outcome.invalid_calls, error=outcome.error)
-    said.size = rows[-1][2] if rows else 0
-    said.text = "".join(from_text(text) for kind, text, _ in rows if kind == "text")
-    said.reasoning = "".join(from_text(text) for kind, text, _ in rows if kind == "reasoning")
-    said.calls = [from_json(from_text(text)) for kind, text, _ in rows if kind == "tool_call"]
-    return said
-
-
-async def _keep(conn: Connection, scope: Scope, reply: Reply, said: _Said) -> str:
-    """Makes the message of it; the id of that."""
-    target = None
-    if reply.target_id is not None:
-        found = await messages.by_id(conn, reply.owner, reply.session_id, [reply.target_id])
-        target = found.get(reply.target_id)
-    if target is not None and reply.kind == "continue":
-        return await _go_on(conn, scope, reply, target, said)
-    content = said.text if said.text or not said.calls else None
-    message = ChatMessage("assistant", content, said.metadata(), tool_calls=said.calls or None, id=reply.id)
-    new = draft(message, _unlimited(scope), scope.count_tokens, scope.clock())
-    if target is not None:
-        await versions.add_version(conn, scope, reply.session_id, str(target.id), new, None)
-    else:
-        await messages.append(conn, scope, reply.session_id, [new], [reply.id], None)
-    return reply.id
-
-
-async def _go_on(conn: Connection, scope: Scope, reply: Reply, target: ChatMessage, said: _Said) -> str:
-    """Adds it to the end of the message that it continues."""
-    content: Any = target.content
-    if isinstance(content, list):
-        content = [*content, {"type": "text", "text": said.text}] if said.text else content
-    else:
-        content = (content or "") + said.text
-    old = {name: value for name, value in target.metadata.items() if name not in ("state", "error")}
-    told = said.metadata()
-    if both := "".join((old.get("reasoning", ""), said.reasoning)):
-        told["reasoning"] = both
-    calls = [*(target.tool_calls or ()), *said.calls] or None
-    message = ChatMessage("assistant", content, {**old, **told}, tool_calls=calls)
-    columns = draft(message, _unlimited(scope), scope.count_tokens, scope.clock())
-    changes = {name: columns[name] for name in _EDITED}
-    await messages.edit(conn, scope, reply.session_id, str(target.id), changes, None)
-    return str(target.id)
-
-
-_EDITED = ("text", "blocks", "tool_calls", "tokens", "attachments", "metadata")
-
-
-def _unlimited(scope: Scope) -> Any:
-    """What a model has said is kept, however long it is."""
-    return replace(scope.limits, max_message_bytes=MOST, max_metadata_bytes=MOST, max_name_length=MOST)
 
 
 async def tell(conn: Connection, head: Head, kind: str, now: int) -> None:
