@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folders of the longest tests come first: none of them is what everybody waits for in the end."""
-    items.sort(key=lambda item: item.path.parent.name not in ("processes", "stateful"))
+    items.sort(key=lambda item: item.path.parent.name not in ("processes", "stateful", "web"))
 
 
 def pytest_collection_finish() -> None:
