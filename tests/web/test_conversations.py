@@ -124,7 +124,7 @@ def test_several_are_moved_and_deleted_at_once_and_come_back(person: Person) -> 
 
 
 def test_what_is_looked_for_is_found_while_typing_and_opens_at_its_place(person: Person) -> None:
-    id = talk(person.manager, "Long talk", *(f"word{number} 😀 and more" for number in range(300)))
+    id = talk(person.manager, "Long talk", *(f"{'😀 and more ' * 12}word{number} and more" for number in range(300)))
     talk(person.manager, "The word77 itself", "no")
     page = person.open()
     page.keyboard.press("Control+k")
@@ -132,6 +132,11 @@ def test_what_is_looked_for_is_found_while_typing_and_opens_at_its_place(person:
     page.keyboard.type("word77")
     expect(page.locator(".hits .name")).to_have_text(["The word77 itself"])
     expect(page.locator(".hits mark")).to_have_text(["word77"])
+    lines, found = page.locator(".hits p").bounding_box(), page.locator(".hits mark").bounding_box()
+    assert lines is not None
+    assert found is not None
+    # What comes before it doesn't push it out of the few lines that are shown.
+    assert found["y"] + found["height"] <= lines["y"] + lines["height"]
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

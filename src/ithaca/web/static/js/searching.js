@@ -10,6 +10,9 @@ import { attempt } from "./toasts.js";
 
 const PAUSE = 160;
 
+/** Letters of a snippet before the first that was found. */
+const MOST_BEFORE = 40;
+
 export class Searching {
   /** @param {HTMLElement} place @param {HTMLElement} pane the list, in whose place hits are shown */
   constructor(place, pane) {
@@ -126,11 +129,21 @@ export class Searching {
 /** The snippet with what was found marked. Its places are counted in characters, as Python counts. @param {Hit} hit */
 function marked(hit) {
   const letters = Array.from(hit.snippet);
-  const parts = [];
-  let shown = 0;
+  let shown = beginning(letters, hit.highlights[0]?.[0] ?? 0);
+  const parts = shown ? ["…"] : [];
   for (const [start, end] of hit.highlights) {
     parts.push(letters.slice(shown, start).join(""), h("mark", {}, letters.slice(start, end).join("")));
     shown = end;
   }
   return [...parts, letters.slice(shown).join("")];
+}
+
+/**
+ * Where to begin, so that what was found stands in the first of the few lines that a hit has: with a word, soon before it.
+ * @param {string[]} letters @param {number} found
+ */
+function beginning(letters, found) {
+  if (found <= MOST_BEFORE) return 0;
+  const space = letters.indexOf(" ", found - MOST_BEFORE);
+  return space >= 0 && space < found ? space + 1 : found - MOST_BEFORE;
 }
