@@ -86,12 +86,29 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in fields if v is not None)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as JSON has it: times as ISO 8601 in UTC with `Z`; secrets are not among them."""
+        """Every field as JSON has it: times as ISO 8601 in UTC with `Z`; secrets are not among them.
+
+        A field of which something else than Ithaca has made what is no JSON is None, and named in `unreadable`.
+        """
         try:
             row = self._row
         except AttributeError:  # made by hand
             return {name: _plain(getattr(self, name)) for name in self._readers}
-        return {name: read(row) for name, read in self._json_readers.items()}
+        try:
+            return {name: read(row) for name, read in self._json_readers.items()}
+        except ValueError:
+            return self._what_can_be_read(row)
+
+    def _what_can_be_read(self, row: Row) -> dict[str, Any]:
+        plain: dict[str, Any] = {}
+        unreadable: list[str] = []
+        for name, read in self._json_readers.items():
+            try:
+                plain[name] = read(row)
+            except ValueError:
+                plain[name] = None
+                unreadable.append(name)
+        return plain | {"unreadable": unreadable}
 
 
 _new = object.__new__

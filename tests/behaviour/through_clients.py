@@ -47,7 +47,6 @@ LEFT_OUT = {
     # What is done to the database, or within the manager, past the calls.
     "test_attachments.py::test_references_are_read_without_the_bytes": "lost bytes are lost for the whole response",
     "test_attachments.py::test_a_reader_never_meets_a_message_without_its_bytes": "it changes what a manager does",
-    "test_never.py::test_never_07_one_malformed_value_makes_a_whole_session_unreadable": "a response is read whole",
     "test_never.py::test_never_13_a_read_that_writes_an_add_that_commits_twice": "it counts statements in this process",
     "test_opening.py::test_an_empty_database_gets_its_tables": "it opens managers of its own",
 }

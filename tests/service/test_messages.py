@@ -10,6 +10,7 @@ import pytest
 from ithaca import SessionManager
 from tests.service.test_sessions import make, say
 from tests.support.files import data_url, image_message, made
+from tests.support.managers import execute
 
 M = "/api/sessions/s/messages"
 
@@ -165,3 +166,16 @@ def test_a_history_of_images_is_streamed(alice: httpx.Client, stored: SessionMan
     with alice.stream("GET", M, headers={"accept": "application/jsonl"}) as response:
         contents = [json.loads(line)["content"][1]["image_url"]["url"] for line in response.iter_lines()]
     assert contents == [data_url(made(seed=n)) for n in range(20)]
+
+
+def test_one_damaged_value_takes_nothing_else_along(
+    alice: httpx.Client, stored: SessionManager, database_url: str
+) -> None:
+    say(alice, "s", "one", "two")
+    execute(database_url, f"UPDATE messages SET metadata = '{{broken' WHERE owner = '{stored.owner}' AND seq = 1")
+    try:
+        damaged, whole = alice.get(M).json()["items"]
+        assert (damaged["content"], damaged["metadata"], damaged["unreadable"]) == ("one", None, ["metadata"])
+        assert ("unreadable" in whole, alice.get("/api/sessions/s").status_code) == (False, 200)
+    finally:
+        execute(database_url, f"UPDATE messages SET metadata = NULL WHERE owner = '{stored.owner}'")

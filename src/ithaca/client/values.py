@@ -67,10 +67,12 @@ def message(plain: dict[str, Any]) -> ChatMessage:
     if isinstance(content, list):
         column = _taken_out(content, plain["attachments"])
         content, blocks = None, to_json(content)
+    damaged = dict.fromkeys(plain.get("unreadable", ()), "")  # no JSON here either: who looks at it is told
     calls = plain["tool_calls"]
     row: Row = (
-        plain["seq"], plain["id"], plain["role"], None if content is None else to_text(content), blocks,
-        None if calls is None else to_json(calls), plain["tool_call_id"], plain["name"], to_json(plain["metadata"]),
+        plain["seq"], plain["id"], plain["role"], None if content is None else to_text(content),
+        damaged.get("content", blocks), damaged.get("tool_calls", None if calls is None else to_json(calls)),
+        plain["tool_call_id"], plain["name"], damaged.get("metadata", to_json(plain["metadata"])),
         plain["tokens"], _column(plain["created_at"]), _column(plain["edited_at"]), plain["version_group"], column,
     )  # fmt: skip
     return ChatMessage.from_row(row)

@@ -54,9 +54,15 @@ def _plain(hint: Any) -> Any:
     return str if hint is Decimal else hint
 
 
-MessageShape = shape("Message", ChatMessage, attachments=(list[Place], ...))
+#: What a message or a session has only if somebody else damaged it in the database.
+_UNREADABLE: Any = (
+    list[str],
+    Field([], description="Fields that are null since they are damaged in the database; else left out."),
+)
+
+MessageShape = shape("Message", ChatMessage, attachments=(list[Place], ...), unreadable=_UNREADABLE)
 RenderedShape = create_model("RenderedMessage", __base__=MessageShape, html=_list(str | None))
-SessionShape = shape("Session", Session, incognito=(bool, ...))
+SessionShape = shape("Session", Session, incognito=(bool, ...), unreadable=_UNREADABLE)
 SessionWithHistoryShape = create_model("SessionWithHistory", __base__=SessionShape, history=_list(MessageShape))
 FolderShape = shape("Folder", ithaca.Folder)
 DocumentShape = shape("Document", ithaca.Document)
@@ -185,7 +191,8 @@ class CleanedUp(Shape):
 
 def message_json(message: ChatMessage) -> MessageJson:
     """A message; `attachments` tells where in its content bytes stand, or references to them."""
-    return message.to_dict() | {"attachments": _places(message)}
+    plain = message.to_dict()
+    return plain | {"attachments": [] if "unreadable" in plain else _places(message)}
 
 
 def _places(message: ChatMessage) -> list[dict[str, Any]]:
