@@ -5,7 +5,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ithaca import AttachmentReference, Limits
@@ -46,6 +46,11 @@ blocks = st.lists(
 )
 
 
+#: On a machine that does much else, making up an example may take long.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@unhurried
 @given(blocks)
 def test_what_is_taken_out_is_put_back(content: list[Any]) -> None:
     before = deepcopy(content)
@@ -59,6 +64,7 @@ def test_what_is_taken_out_is_put_back(content: list[Any]) -> None:
         assert repr(content) == repr(put_back(stored, attached))
 
 
+@unhurried
 @given(blocks)
 def test_as_references_it_says_the_same(content: list[Any]) -> None:
     rest, attached = split(content, SMALL, checked=False)

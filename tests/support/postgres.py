@@ -133,7 +133,7 @@ def running_server(version: str, durable_in: Path | None = None) -> Iterator[Ser
 
     With `durable_in`, its data lies in a directory there, and each commit is flushed to that disk.
     """
-    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(durable_in or quick_disk()) as data:
+    with _own_directory(Path(tempfile.gettempdir())) as directory, _own_directory(_data_folder(durable_in)) as data:
         account = _account(directory, data)
         programs = _find_programs(version, directory, account)
         settings = _SETTINGS if durable_in else _SETTINGS | _QUICK
@@ -145,6 +145,14 @@ def running_server(version: str, durable_in: Path | None = None) -> Iterator[Ser
         finally:
             process.send_signal(signal.SIGQUIT)  # the quickest stop: the data is thrown away anyway
             process.wait()
+
+
+def _data_folder(durable_in: Path | None) -> Path:
+    """Where its data lies; not in a folder that its account may not enter, such as one in /root."""
+    if durable_in is None:
+        return quick_disk()
+    enters = subprocess.run(["test", "-x", durable_in], check=False, **_account()).returncode == 0
+    return durable_in if enters else Path(tempfile.gettempdir())
 
 
 @contextmanager
