@@ -141,7 +141,12 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
         assert (
             len(asked_too_often(server.client(None), "/api/login")[0]) < BURST
         )  # counted with the others of its address
+        for path in ("/readyz", "/link/a-guess"):
+            assert 429 in [server.client(None).post(path).status_code for _ in range(5)]
         assert ben.get("/api/me").status_code == 200
+        root = server.client("root", "read,admin")
+        on_behalf = [root.get("/api/me", headers={"ithaca-owner": f"{number}"}) for number in range(3 * BURST)]
+        assert 429 in [answer.status_code for answer in on_behalf]  # all of them are his
         _, refused = asked_too_often(ann, "/v1/conversations/x")
         assert (refused.headers["retry-after"], refused.json()["error"]["type"]) == ("1", "rate_limit_error")
         assert ann.get("/healthz").status_code == 200

@@ -109,6 +109,10 @@ def test_where_a_request_is_from_is_what_proxies_say(browser: Callable[..., http
         log_in(client, ann, "a guess", **{"x-forwarded-for": f"2001:db8::{number}"})
     assert log_in(client, ann, **{"x-forwarded-for": "2001:db8::ffff:1"}).status_code == 429
     assert log_in(client, ann, **{"x-forwarded-for": "2001:db8:0:1::1"}).status_code == 200
+    for number in range(MOST_TOGETHER):  # a proxy that adds a line of its own, below what anybody wrote
+        lines = [("x-forwarded-for", f"192.0.2.{100 + number}"), ("x-forwarded-for", "192.0.2.88")]
+        client.post("/api/login", json={"name": ann, "password": "a guess"}, headers=lines)
+    assert log_in(client, ann, **{"x-forwarded-for": "192.0.2.88"}).status_code == 429
 
 
 def test_who_is_not_known_sends_no_more_than_a_password(browser: Callable[..., httpx.Client]) -> None:
@@ -238,12 +242,46 @@ def test_a_proxy_that_is_named_says_who_the_user_is(
     assert "; Secure" in secure
 
 
+@pytest.mark.parametrize(
+    ("names", "owner"),
+    [([b""], None), ([b"root", b"ann"], None), (["josé".encode()], "josé"), ([b"jos\xe9"], None)],
+    ids=["empty", "two", "UTF-8", "not UTF-8"],
+)
+def test_a_proxy_names_one_user(asking: Served, names: list[bytes], owner: str | None) -> None:
+    """Where it leaves what the browser wrote beside its own word, either could be the other's."""
+    answer = asking.client(None).get("/api/me", headers=[(b"x-user", name) for name in names])
+    assert (answer.status_code, answer.json().get("owner")) == (401 if owner is None else 200, owner)
+
+
 @pytest.mark.parametrize("settings", [{"user_header": "X-User"}, {"trusted_proxies": "127.0.0.1"}])
 def test_nobody_else_is_believed(settings: dict[str, Any], tmp_path: Any) -> None:
     service = ServiceSettings(port=0, **settings)
     with served(f"sqlite:///{tmp_path}/a.db", service=service, access=lambda m: SignedIn(m, service)) as server:
         client = server.client(None, **{"x-user": "ann", "x-owner": "ann", "remote-user": "ann"})
         assert client.get("/api/me").status_code == 401
+
+
+def test_an_administrator_logs_himself_out_on_whosever_behalf_he_asks(
+    browser: Callable[..., httpx.Client], ann: str, trusted: SessionManager
+) -> None:
+    trusted.update_user(ann, is_admin=True)
+    here, same = browser(), browser(**{"ithaca-owner": "bob"})
+    log_in(here, ann)
+    same.cookies = here.cookies
+    assert same.get("/api/me").json()["owner"] == "bob"
+    assert same.post("/api/logout").status_code == 204
+    assert here.get("/api/me").status_code == 401
+
+
+def test_who_logs_out_everywhere_ends_the_links_too(
+    browser: Callable[..., httpx.Client], ann: str, trusted: SessionManager
+) -> None:
+    opened, unopened, others = (trusted.create_link(owner=owner) for owner in (ann, ann, f"{ann}-other"))
+    here = browser()
+    assert here.post(f"/link/{opened}").status_code == 303
+    assert here.post("/api/logout", json={"everywhere": True}).status_code == 204
+    assert browser().post(f"/link/{unopened}").status_code == 401
+    assert browser().post(f"/link/{others}").status_code == 303
 
 
 def test_who_is_logged_out_hears_no_more(

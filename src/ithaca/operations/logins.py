@@ -185,7 +185,10 @@ async def open_link(conn: Connection, scope: Scope, link: str, digest: str, toke
 
 
 async def end(conn: Connection, scope: Scope, digest: str, everywhere: bool) -> int:
-    """Ends a log-in; with `everywhere`, also the others of its user, or of whoever opened links to the same data."""
+    """Ends a log-in; with `everywhere`, also the others of its user, or of whoever opened links to the same data.
+
+    Such links that nobody has opened yet end with them, uncounted.
+    """
     row = await conn.row(
         f"DELETE FROM logins WHERE {mine(scope)}digest = :digest AND kind <> 'link' RETURNING owner, user_name",
         {"scope": scope.owner, "digest": digest},
@@ -195,8 +198,9 @@ async def end(conn: Connection, scope: Scope, digest: str, everywhere: bool) -> 
     owner, user = row
     if user is not None:
         return 1 + await log_out_all(conn, owner, user)
-    others = "DELETE FROM logins WHERE owner = :owner AND user_name IS NULL AND kind = 'opened'"
-    return 1 + await conn.run(others, {"owner": owner})
+    others = "DELETE FROM logins WHERE owner = :owner AND user_name IS NULL AND kind = "
+    await conn.run(f"{others}'link'", {"owner": owner})  # nor does one that lies about unopened log in anybody anew
+    return 1 + await conn.run(f"{others}'opened'", {"owner": owner})
 
 
 @one_statement

@@ -1,10 +1,11 @@
 """Who is asking, and which manager the request gets.
 
-A route asks for `Owned`: a manager that is confined to the owner who asks. Only the routes for administrators ask
-for `Trusted`, which is not confined. There is no third way from a request to a manager.
+A route asks for `Owned`: a manager that is confined to the owner who asks, or to whom an administrator asks for.
+`AtHome` is confined to the owner who asks in either case: for what concerns his own log-in. Only the routes for
+administrators ask for `Trusted`, which is not confined. There is no other way from a request to a manager.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
@@ -49,6 +50,18 @@ class Visitor:
     name: str | None = None
     #: The SHA-256 of what he showed, by which it can be asked whether that opens something still.
     proof: str | None = field(default=None, repr=False)
+    #: For an administrator who asks on another's behalf, his own owner.
+    on_behalf_by: str | None = None
+
+    @property
+    def own(self) -> str:
+        """The owner to whom what he showed belongs, on whosever behalf he asks."""
+        return self.owner if self.on_behalf_by is None else self.on_behalf_by
+
+    @property
+    def counted(self) -> Hashable:
+        """By what his requests are counted: the key, or the user."""
+        return (self.by, self.own, self.name, self.proof if self.by == "key" else None)
 
 
 class Access(Protocol):
@@ -132,7 +145,7 @@ async def _let_in(connection: HTTPConnection) -> Visitor:
         return found
     if "admin" not in found.rights:
         raise NotAllowed("admin")
-    return replace(found, owner=on_behalf)
+    return replace(found, owner=on_behalf, on_behalf_by=found.owner)
 
 
 async def visitor(
@@ -167,5 +180,11 @@ def guarded(service: Service, visitor: Visitor) -> AsyncSessionManager:
     return service.manager.guarded(unregistered=settings.unregistered_endpoints, private=private)
 
 
+async def at_home(request: Request, visitor: Asking) -> AsyncSessionManager:
+    """A manager confined to the owner whose the log-in is, on whosever behalf he asks."""
+    return guarded(service_of(request), visitor).for_owner(visitor.own)
+
+
 Owned = Annotated[AsyncSessionManager, Depends(owned)]
+AtHome = Annotated[AsyncSessionManager, Depends(at_home)]
 Trusted = Annotated[AsyncSessionManager, Depends(trusted)]

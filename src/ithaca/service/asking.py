@@ -15,6 +15,9 @@ _CLOSED = ("/api/", "/v1/")
 #: But for these.
 OPEN = ("/api/openapi.json", "/api/login")
 
+#: Open to everybody, but counted: the database is asked for them.
+_COUNTED = ("/link/", "/readyz")
+
 
 class AskFirst:
     """Answers who isn't known, or may not do what he asks for, without reading more than the headers."""
@@ -23,7 +26,7 @@ class AskFirst:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and route_path(scope).startswith(_CLOSED):
+        if scope["type"] == "http" and route_path(scope).startswith(_CLOSED + _COUNTED):
             try:
                 await _ask(HTTPConnection(scope))
             except IthacaError as error:
@@ -42,7 +45,7 @@ async def _ask(connection: HTTPConnection) -> None:
         rates.spend(_where(connection))
         return
     try:
-        rates.spend(await visitor_of(connection))
+        rates.spend((await visitor_of(connection)).counted)
     except AccessError:
         rates.spend(_where(connection))
         raise

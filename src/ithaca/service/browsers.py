@@ -107,7 +107,8 @@ class Proxies:
     def _client(self, connection: HTTPConnection) -> str:
         """The nearest address that is no proxy's; each proxy adds who asked it at the end."""
         client = connection.client.host if connection.client else ""
-        passed = [part.strip() for part in connection.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+        lines = ",".join(connection.headers.getlist("x-forwarded-for"))  # a proxy may add a line of its own
+        passed = [part.strip() for part in lines.split(",") if part.strip()]
         while self._is_one(client) and passed:
             client = passed.pop()
         return client

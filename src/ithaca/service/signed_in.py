@@ -98,14 +98,26 @@ class SignedIn:
 
     async def _by_proxy(self, connection: HTTPConnection) -> Visitor | None:
         """Whom a trusted proxy names. One who is no user yet has what is under his name."""
-        name = connection.headers.get(self._user_header) if self._user_header else None
-        if not name or not self._proxies.is_behind(connection):
+        names = connection.headers.getlist(self._user_header) if self._user_header else []
+        if not names or not self._proxies.is_behind(connection):
             return None
+        name = _only(names)
         try:
             user = await self._manager.get_user(name)
         except UserNotFound:
             return Visitor(name, frozenset(("read", "write")), "proxy", name)
         return Visitor(user.owner, frozenset(user.rights), "proxy", name)
+
+
+def _only(names: list[str]) -> str:
+    """The one name that a header has, in UTF-8. Raises `NotSignedIn`: of two names, somebody else wrote one."""
+    try:
+        name = "" if len(names) > 1 else names[0].encode("latin-1").decode()
+    except UnicodeDecodeError as error:
+        raise NotSignedIn from error
+    if not name:
+        raise NotSignedIn
+    return name
 
 
 def _logged_in(login: Login, token: str) -> Visitor:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ithaca.errors import NotSignedIn
-from ithaca.service.access import Asking, Owned, service_of
+from ithaca.service.access import Asking, AtHome, service_of
 from ithaca.service.answers import NO_CONTENT
 from ithaca.service.problems import Refused
 from ithaca.service.routes.me import Me, me_answer
@@ -40,7 +40,7 @@ async def log_in(request: Request, body: Credentials) -> Response:
 
 
 @router.post("/logout", status_code=204)
-async def log_out(request: Request, manager: Owned, body: LogOut | None = None) -> Response:
+async def log_out(request: Request, manager: AtHome, body: LogOut | None = None) -> Response:
     """Log out this browser; with `everywhere`, all others too."""
     access = signed_in(request)
     token = access.cookie(request)
@@ -50,7 +50,7 @@ async def log_out(request: Request, manager: Owned, body: LogOut | None = None) 
 
 
 @router.post("/me/password", status_code=204)
-async def change_password(request: Request, manager: Owned, visitor: Asking, body: PasswordChange) -> Response:
+async def change_password(request: Request, manager: AtHome, visitor: Asking, body: PasswordChange) -> Response:
     """Change your password, which you say once more; every other browser is logged out."""
     access = signed_in(request)
     if visitor.by != "login" or visitor.name is None:
