@@ -7,6 +7,13 @@ from hypothesis import strategies as st
 #: As they come from the Responses API or go to it; each with all that its type has to have.
 ITEMS: dict[str, dict[str, Any]] = {
     "message of a user": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "When?"}]},
+    "message of a user who says nothing": {
+        "type": "message", "role": "user", "content": [{"type": "input_text", "text": ""}],
+    },
+    "message of an assistant who says nothing": {
+        "type": "message", "role": "assistant",
+        "content": [{"type": "output_text", "text": "", "annotations": [], "logprobs": []}],
+    },
     "message of an assistant": {
         "type": "message",
         "id": "msg_given",

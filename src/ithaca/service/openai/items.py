@@ -93,7 +93,8 @@ def _said(item: Item) -> ChatMessage:
     text = _plain_text(role, content)
     if text is None:
         return ChatMessage(role, content, {KEY: rest})
-    return ChatMessage(role, text, None if rest == {"type": "message"} else {KEY: rest})
+    # An empty text says nothing about how it was given: its item is remembered, as without one it would have no parts.
+    return ChatMessage(role, text, None if text and rest == {"type": "message"} else {KEY: rest})
 
 
 def _plain_text(role: str, content: Any) -> str | None:
