@@ -34,7 +34,8 @@ class Relay:
     def __init__(self, lines: Lines, target: Target, request: RelayRequest, accept: str | None) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
-        self._target, self._request, self._accept = target, request, accept or "*/*"
+        self._target, self._request = target, request
+        self._accept = accept if accept and accept.isascii() else "*/*"  # no header may say anything else
         self._client = lines.to(target)
         self._reading: asyncio.Task[None] | None = None
         self._failure: IthacaError | None = None

@@ -241,6 +241,15 @@ def test_a_session_of_anothers_is_ones_own(
     assert trusted.for_owner(names[1]).get_session("s-1").history == []
 
 
+def test_whatever_a_client_accepts_it_is_answered(
+    keyed: Served, who: dict[str, str], model: ModelServer, endpoint: str
+) -> None:
+    model.say("Yes.")
+    body = {"model": "small", "messages": [user("?")]}
+    headers: Any = {**who, "accept": "application/café".encode()}
+    assert httpx.post(f"{keyed.address}/v1/chat/completions", json=body, headers=headers).status_code == 200
+
+
 def test_what_is_no_request_is_refused(post: Callable[..., httpx.Response], endpoint: str) -> None:
     for given in ({"messages": 1}, {"messages": ["x"]}, {"messages": [{}]}, {"model": 1}):
         refused = post(**({"session": "s-4"} | given))
