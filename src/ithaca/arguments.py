@@ -34,7 +34,7 @@ from ithaca.content import (
     headers as checked_headers,
 )
 from ithaca.context import PROVIDERS
-from ithaca.endpoints import Outgoing, endpoint_columns, endpoint_name
+from ithaca.endpoints import Outgoing, bare_url, endpoint_columns, endpoint_name, session_endpoint
 from ithaca.endpoints import headers as endpoint_headers
 from ithaca.endpoints import key as endpoint_key
 from ithaca.errors import (
@@ -261,7 +261,7 @@ class Door:
         limits = self._limits
         checks: dict[str, Callable[[Any], Any]] = {
             "name": lambda v: label("name", v, limits, InvalidSession, empty=True),
-            "endpoint_url": lambda v: label("endpoint_url", v, limits, InvalidSession, empty=True),
+            "endpoint_url": lambda v: session_endpoint(v, limits),
             "model": lambda v: label("model", v, limits, InvalidSession, empty=True),
             "rag": lambda v: flag("rag", v, InvalidSession),
             "archived": lambda v: flag("archived", v, InvalidSession),
@@ -662,9 +662,11 @@ class Door:
         times = _times(conversation, messages, self.scope.clock())
         said_at = times["last_message_at"]
         active_at = times["created_at"] or 0 if said_at is None else said_at
+        url: Any = conversation.endpoint_url
         columns = self.session_columns(
-            **{field: getattr(conversation, field) for field in ("name", "endpoint_url", "model", "rag", "archived",
-                                                                "is_important", "folder", "mode", "extra")}
+            endpoint_url=bare_url(url) if isinstance(url, str) else url,  # elsewhere, it may hold secrets
+            **{field: getattr(conversation, field) for field in ("name", "model", "rag", "archived", "is_important",
+                                                                "folder", "mode", "extra")}
         )  # fmt: skip
         session = {
             "owner": owner_name(conversation.owner, limits) if self.scope.owner is None else self.scope.owner,

@@ -19,6 +19,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: What a header's value may consist of (RFC 9110, 5.5); a key has no spaces either.
 _KEY = re.compile(r"[\x21-\x7e]{1,10000}")
 
+#: What a header of an endpoint may consist of (RFC 9110, 5.1 and 5.5): its name, and what it says.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
+
+#: A URL: its scheme, its user, what else it says, and its query and fragment.
+_URL = re.compile(r"(\s*[A-Za-z][A-Za-z0-9+.-]*://)([^/?#\\]*@)?([^?#]*)([?#].*)?", re.DOTALL)
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -157,6 +164,21 @@ def normal_url(text: str) -> str | None:
     return urlunsplit(SplitResult(parts.scheme, netloc, path, "", ""))
 
 
+def session_endpoint(value: object, limits: Limits) -> str:
+    """A session's `endpoint_url`; it is shown wherever the session is, so none that could hold a secret."""
+    text = label("endpoint_url", value, limits, InvalidSession, empty=True)
+    if bare_url(text) != text:
+        shown = Described("a URL with a user, a query or a fragment")
+        raise InvalidSession("endpoint_url", shown, "a URL without these, or an endpoint's name; secrets go in headers")
+    return text
+
+
+def bare_url(text: str) -> str:
+    """The URL without user, query and fragment, where secrets stand; what is no URL, as it is."""
+    found = _URL.fullmatch(text)
+    return text if found is None else found[1] + found[3]
+
+
 def key(value: object) -> str | None:
     """A key, or None; what was given instead is not repeated."""
     if value is None or value == "":
@@ -169,9 +191,13 @@ def key(value: object) -> str | None:
 def headers(value: Mapping[str, str] | None, limits: Limits) -> dict[str, str]:
     """Headers, as a session has them."""
     try:
-        return {} if value is None else checked_headers(value, limits)
+        given = {} if value is None else checked_headers(value, limits)
     except InvalidSession as error:
         raise InvalidEndpoint(error.field, Described(error.given), error.allowed) from None
+    for name, text in given.items():
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(text)):
+            raise InvalidEndpoint("headers", Described(f"a bad value for {name!r}"), "made of visible ASCII")
+    return given
 
 
 def _tokens(field: str, value: object) -> int | None:

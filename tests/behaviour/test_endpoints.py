@@ -103,6 +103,15 @@ def test_bad_ones_are_refused(name: str, url: str, field: str) -> None:
         assert (error.value.field, manager.list_endpoints()) == (field, [])
 
 
+@pytest.mark.parametrize("headers", [{"X-Team": "café"}, {"X-Ναῦς": "one"}, {"X Team": "one"}, {"X-Team": "a\x7f"}])
+def test_headers_that_no_request_can_have_are_refused(headers: dict[str, str]) -> None:
+    with SessionManager(":memory:") as manager:
+        with pytest.raises(InvalidEndpoint) as error:
+            manager.create_endpoint("x", URL, headers=headers)
+        assert (error.value.field, manager.list_endpoints()) == ("headers", [])
+        manager.create_endpoint("x", URL, headers={"X-Team": "one\ttwo three"})
+
+
 def test_everybody_uses_what_is_shared_and_trusted_code_changes_it(manager: SessionManager) -> None:
     ann, bob = manager.for_owner("ann"), manager.for_owner("bob")
     shared = manager.create_endpoint("local", URL, key=KEY, shared=True)

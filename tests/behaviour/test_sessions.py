@@ -10,6 +10,7 @@ import pytest
 
 from ithaca import (
     ChatMessage,
+    Conversation,
     InvalidArgument,
     InvalidSession,
     RevisionConflict,
@@ -140,6 +141,10 @@ BAD_FIELDS: list[tuple[str, object]] = [
     ("extra", {1: "key"}),
     ("extra", {"x": float("nan")}),
     ("extra", {"x": "\ud800"}),
+    ("endpoint_url", "https://user:sk-planted@host/v1"),
+    ("endpoint_url", "https://sk-planted@host"),
+    ("endpoint_url", "https://host/v1?key=sk-planted"),
+    ("endpoint_url", "https://host/v1#sk-planted"),
     ("headers", {"X-Key": 5}),
     ("headers", {"X-Key": "a\r\nX-Other: b"}),
     ("headers", ["X-Key"]),
@@ -152,6 +157,7 @@ def test_bad_fields_of_a_new_session_are_refused_by_name(manager: SessionManager
         with pytest.raises(InvalidSession) as error:
             manager.create_session(**{field: value})
         assert field.removeprefix("session_") == error.value.field
+        assert "sk-planted" not in str(error.value)
     assert manager.count_sessions() == 0
 
 
@@ -386,3 +392,13 @@ def test_an_update_of_nothing_is_refused(manager: SessionManager) -> None:
     with pytest.raises(InvalidArgument, match="nothing"):
         manager.update_session(session.id)
     assert manager.get_session(session.id).revision == session.revision
+
+
+def test_an_import_leaves_out_what_could_be_a_secret_in_a_url(manager: SessionManager) -> None:
+    for url, kept in (
+        ("https://u:sk-planted@host/v1?key=sk-planted", "https://host/v1"),
+        ("http://h:1/v1", "http://h:1/v1"),
+        ("local@home?", "local@home?"),
+    ):
+        manager.import_conversations([Conversation(kept, "x", [], endpoint_url=url)])
+        assert manager.get_session(kept).endpoint_url == kept

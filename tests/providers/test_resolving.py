@@ -8,6 +8,7 @@ import pytest
 
 from ithaca import EndpointRefused, FoundServer, InvalidSession, ProviderError, SessionManager, Settings
 from ithaca.providers import Target, local_servers, resolve
+from ithaca.providers.resolving import _resolved
 from tests.support.model_server import ModelServer, model_server
 
 URL = "http://127.0.0.1:9/v1"
@@ -83,8 +84,16 @@ def test_how_long_is_waited_is_a_setting() -> None:
             assert (limits.first_token, limits.gap, limits.whole) == (1, 2, 3)
 
 
+def test_a_secret_that_an_older_session_has_in_its_url_is_not_repeated(manager: SessionManager) -> None:
+    session = manager.create_session(model="m")
+    object.__setattr__(session, "endpoint_url", "http://user:sk-planted@host/v1?key=sk-planted")
+    with pytest.raises(EndpointRefused, match="'http://host/v1'") as error:
+        _resolved(manager._door.scope, [], session, None)
+    assert "sk-planted" not in str(error.value)
+
+
 def test_what_names_no_place_or_no_model_is_refused(manager: SessionManager) -> None:
-    for url in ("", "nowhere", "ftp://x/", "http://user:pw@host/v1"):
+    for url in ("", "nowhere", "ftp://x/", "http://ho st/v1"):
         with pytest.raises(EndpointRefused):
             target(manager, endpoint_url=url, model="m")
     with pytest.raises(InvalidSession, match="model"):

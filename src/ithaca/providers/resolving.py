@@ -8,7 +8,7 @@ of the session, and those and the key that are registered for that very URL, whe
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ithaca.endpoints import Outgoing, normal_url
+from ithaca.endpoints import Outgoing, bare_url, normal_url
 from ithaca.errors import EndpointNotFound, EndpointRefused, InvalidArgument, InvalidSession
 from ithaca.models import Session
 from ithaca.operations import endpoints
@@ -86,8 +86,8 @@ def target_of(
 def _unregistered(outgoing: Outgoing, session: Session, model: str | None) -> Target:
     url = normal_url(session.endpoint_url)
     if url is None:
-        reason = "it is no http or https URL, and no endpoint of that name is registered"
-        raise EndpointRefused(repr(session.endpoint_url), reason)
+        reason = "it is no http or https URL without user and query, and no endpoint of that name is registered"
+        raise EndpointRefused(repr(bare_url(session.endpoint_url)), reason)
     if not outgoing.unregistered:
         raise EndpointRefused(url, "it is not registered")
     return Target(
