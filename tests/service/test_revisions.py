@@ -55,6 +55,34 @@ def test_another_condition_is_refused(alice: httpx.Client, given: str) -> None:
     assert (refused.status_code, refused.json()["field"]) == (422, "If-Match")
 
 
+def test_so_it_is_with_conversations(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    say(alice, "s", "1")
+    item = {"type": "message", "role": "user", "content": "2"}
+    for method, path, json in (
+        ("DELETE", "", None), ("POST", "", {"metadata": {"a": "b"}}), ("POST", "/items", {"items": [item]}),
+    ):  # fmt: skip
+        asked = alice.build_request(method, "/v1/conversations/s" + path, json=json, headers={"if-match": '"1"'})
+        refused = alice.send(asked)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "revision_conflict"), (method, path)
+    seen = {"if-match": alice.get("/api/sessions/s").headers["etag"]}
+    assert alice.post("/v1/conversations/s", json={"metadata": {"a": "b"}}, headers=seen).status_code == 200
+
+
+def test_a_condition_that_nobody_would_look_at_is_refused(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    for method, path, json in (
+        ("POST", "/api/sessions/s/forks", {"new_id": "t"}), ("PATCH", "/api/endpoints/e", {"model": "m"}),
+        ("POST", "/api/sessions", {"id": "t"}), ("POST", "/v1/chat/completions", {"model": "m", "messages": []}),
+    ):  # fmt: skip
+        refused = alice.request(method, path, json=json, headers={"if-match": '"99"'})
+        assert refused.status_code in (400, 422), path
+        assert "no revision is compared" in refused.text, path
+    assert alice.get("/api/sessions/t").status_code == 404
+    assert alice.get("/api/sessions/s", headers={"if-match": '"99"'}).status_code == 200
+    assert alice.post("/api/sessions/s/forks", json={"new_id": "t"}, headers={"if-match": "*"}).status_code == 201
+
+
 def test_any_revision_will_do(alice: httpx.Client) -> None:
     make(alice, id="s")
     assert alice.patch("/api/sessions/s", json={"name": "A"}, headers={"if-match": "*"}).status_code == 200

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from ithaca import AsyncSessionManager, __version__
@@ -20,6 +20,7 @@ from ithaca.service.openai.errors import PREFIX as OPENAI
 from ithaca.service.openai.errors import OpenAIErrors
 from ithaca.service.paths import WholeSegments
 from ithaca.service.rates import Rates
+from ithaca.service.revisions import no_other_condition
 from ithaca.service.routes import ROUTERS
 from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """Keeps conversations between people and language models.
 
-Whatever is changed takes `If-Match` with the `ETag` of what you have seen, and every POST an `Idempotency-Key`.
+A change of what has an `ETag` takes it as `If-Match`; nearly every POST takes an `Idempotency-Key`.
 What went wrong is a problem response (RFC 9457).
 """
 
@@ -98,7 +99,9 @@ def create_app(
     )
     app.state.ithaca = service
     problems.add_handlers(app)
-    for router in (*ROUTERS, *([PAGE] if page else []), *routers):
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(no_other_condition)])
+    for router in (*([PAGE] if page else []), *routers):
         app.include_router(router)
     return app
 

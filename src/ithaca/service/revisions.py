@@ -1,14 +1,18 @@
 """Revisions over HTTP: a response's `ETag` is the revision, and `If-Match` the expected one.
 
-Nobody has to send `If-Match`; who does, changes only what he has seen (RFC 9110, 13.1.1).
+Nobody has to send `If-Match`; who does, changes only what he has seen (RFC 9110, 13.1.1). Where no revision is
+compared, it is refused: a condition that nobody looks at would seem to have been met.
 """
 
 import re
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from ithaca.errors import InvalidArgument
+from ithaca.service.access import READING
 
 _ETAG = re.compile(r'"(\d{1,18})"')
 
@@ -30,6 +34,20 @@ def expected_revision(request: Request) -> int | None:
 
 
 Expected = Annotated[int | None, Depends(expected_revision)]
+
+
+async def no_other_condition(request: Request) -> None:
+    """Refuses an `If-Match` that the request's route would not look at."""
+    if "if-match" not in request.headers or request.method in READING:
+        return
+    route: APIRoute = request.scope["route"]
+    if not _asks_for_revision(route.dependant) and expected_revision(request) is not None:
+        allowed = "left out here, where no revision is compared"
+        raise InvalidArgument("If-Match", request.headers["if-match"], allowed)
+
+
+def _asks_for_revision(dependant: Dependant) -> bool:
+    return dependant.call is expected_revision or any(map(_asks_for_revision, dependant.dependencies))
 
 
 def is_known(request: Request, revision: int) -> bool:

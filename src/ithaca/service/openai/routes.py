@@ -35,6 +35,7 @@ from ithaca.service.openai.wire import (
 )
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
+from ithaca.service.revisions import Expected
 
 router = APIRouter(
     prefix=PREFIX,
@@ -68,12 +69,13 @@ async def retrieve_conversation(manager: Owned, conversation_id: Id) -> Response
 
 @router.post("/conversations/{conversation_id}", response_model=ConversationShape)
 async def update_conversation(
-    manager: Owned, once: Repeatable, conversation_id: Id, body: ConversationChanges
+    manager: Owned, once: Repeatable, conversation_id: Id, expected: Expected, body: ConversationChanges
 ) -> Response:
     """Give a conversation other metadata."""
     for attempt in range(_ATTEMPTS):
         session = await manager.get_session(conversation_id, last=0)
-        extra, seen = with_metadata(session.extra, body.metadata), session.revision
+        extra = with_metadata(session.extra, body.metadata)
+        seen = session.revision if expected is None else expected
 
         async def update(m: AsyncSessionManager, extra: dict[str, Any] = extra, seen: int = seen) -> Any:
             return await m.update_session(conversation_id, extra=extra, expected_revision=seen)
@@ -81,15 +83,15 @@ async def update_conversation(
         try:
             return await once.of(manager, update, lambda changed: Answer.of(conversation_json(changed)))
         except RevisionConflict:
-            if attempt == _ATTEMPTS - 1:
+            if expected is not None or attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
 
 
 @router.delete("/conversations/{conversation_id}", response_model=DeletedShape)
-async def delete_conversation(manager: Owned, conversation_id: Id) -> Response:
+async def delete_conversation(manager: Owned, conversation_id: Id, expected: Expected) -> Response:
     """Move a conversation with its items to the trash."""
-    await manager.delete_session(conversation_id)
+    await manager.delete_session(conversation_id, expected_revision=expected)
     return Answer.of({"id": conversation_id, "object": "conversation.deleted", "deleted": True}).response()
 
 
@@ -98,13 +100,16 @@ async def create_items(
     manager: Owned,
     once: Repeatable,
     conversation_id: Id,
+    expected: Expected,
     body: NewItems,
     include: Include = [],  # noqa: B006, FastAPI copies it
     include_in_brackets: IncludeInBrackets = [],  # noqa: B006
 ) -> Response:
     """Add items at the end, all of them or none. One that brings an id can be sent again, and is stored once."""
     messages = messages_of(body.items)
-    return await once.of(manager, lambda m: m.add_messages(conversation_id, messages), _listed)
+    return await once.of(
+        manager, lambda m: m.add_messages(conversation_id, messages, expected_revision=expected), _listed
+    )
 
 
 def _listed(messages: list[ChatMessage]) -> Answer:
