@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ithaca import ImportFailed, SessionManager
-from ithaca.interchange.odysseus import import_database, inspect, read
+from ithaca.interchange.odysseus import BATCH, import_database, inspect, read
 from tests.interchange.legacy import TABLES, message, session
 
 Legacy = Callable[..., Path]
@@ -117,6 +117,13 @@ def sqlite_with(sql: str) -> Callable[[Path], None]:
     return make
 
 
+#: A view that looks like the messages, and has no end.
+ENDLESS = """
+    CREATE VIEW chat_messages (rowid, id, session_id, role, content, timestamp) AS
+    WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT x, x, 'a', 'user', x, x FROM r WHERE x < 0
+"""
+
+
 def ithaca_database(path: Path) -> None:
     SessionManager(path).close()
 
@@ -130,6 +137,10 @@ def ithaca_database(path: Path) -> None:
         (lambda path: path.write_text("hello\n" * 1000), "not a SQLite file"),
         (sqlite_with("CREATE TABLE notes (id)"), "as Odysseus writes them"),
         (sqlite_with("CREATE TABLE sessions (id); CREATE TABLE messages (id)"), "as Odysseus writes them"),
+        (sqlite_with("CREATE TABLE chat_messages (session_id); CREATE VIEW sessions (id) AS SELECT 1"), "as Odysseus"),
+        (sqlite_with(f"CREATE TABLE sessions (id); {ENDLESS}"), "as Odysseus writes them"),
+        (sqlite_with("CREATE TABLE sessions (id, rowid); CREATE TABLE chat_messages (session_id)"), "as Odysseus"),
+        (sqlite_with("CREATE TABLE sessions (x, id AS (x)); CREATE TABLE chat_messages (session_id)"), "as Odysseus"),
         (ithaca_database, "as Odysseus writes them"),
     ],
 )
@@ -139,6 +150,28 @@ def test_other_files_are_refused(folder: Path, make: Callable[[Path], None], rea
     with pytest.raises(ImportFailed, match=reason) as failed:
         read(path)
     assert str(path) == failed.value.source
+
+
+def test_documents_that_are_no_table_are_left_out(folder: Path) -> None:
+    make = sqlite_with("CREATE TABLE sessions (id); CREATE TABLE chat_messages (session_id, timestamp); "
+                       "CREATE VIEW documents (id) AS SELECT 1")  # fmt: skip
+    make(folder / "app.db")
+    report = inspect(folder / "app.db")
+    assert report.documents == 0
+    assert report.oddities == ["What is called documents is no ordinary table and was left out."]
+
+
+def test_reading_ends_when_it_shall_stop(manager: SessionManager, legacy: Legacy) -> None:
+    path = legacy(sessions=[session()], messages=(message(f"m{i}") for i in range(30_000)))
+    with pytest.raises(ImportFailed, match="stopped"):
+        read(path, stop=lambda: True)  # within the first statement that takes long
+
+
+def test_an_import_ends_after_a_batch_when_it_shall_stop(manager: SessionManager, legacy: Legacy) -> None:
+    path = legacy(sessions=[session(f"s{i}") for i in range(BATCH + 1)])
+    with pytest.raises(ImportFailed, match="stopped"):
+        import_database(manager, path, stop=lambda: manager.count_sessions() > 0)
+    assert manager.count_sessions() == BATCH
 
 
 def test_a_damaged_file_fails_and_what_came_before_stays(manager: SessionManager, legacy: Legacy) -> None:

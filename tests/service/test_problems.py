@@ -74,6 +74,7 @@ def test_problems_from_the_framework(alice: httpx.Client) -> None:
         ("POST", "/api/sessions", b"[" * 100_000, 400, "BadRequest", None),
         ("POST", "/api/sessions", b"[]", 422, "InvalidInput", "body"),
         ("POST", "/api/sessions", b"", 422, "InvalidInput", "body"),
+        ("POST", "/api/markdown", b'{"text":"\\ud800"}', 422, "InvalidArgument", "text"),
         ("GET", "/api/sessions?limit=x", None, 422, "InvalidInput", "limit"),
         ("GET", "/api/sessions?limit=0", None, 422, "InvalidInput", "limit"),
         ("GET", "/api/sessions?limit=1001", None, 422, "InvalidArgument", "limit"),

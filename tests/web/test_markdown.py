@@ -88,6 +88,27 @@ def test_a_text_that_is_too_long_for_it_is_shown_as_it_is() -> None:
     assert "*&lt;b&gt;**&lt;b&gt;*" in html
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        ("|a" * 250 + "|\n" + "|-" * 250 + "|\n" + "a\n" * 250 + "\n") * 4,
+        "|a" * 16_000 + "|\n" + "|-" * 16_000 + "|\n" + "a\n" * 15_000,
+        "".join(f"> {line}\n" for line in ["|a" * 200, "|-" * 200, *"b" * 400]),
+        "[a]: http://" + "x" * 10_000 + "\n\n" + "[a]" * 5_000,
+        "[a]: http://" + "x" * 10_000 + "\n\n" + "![a]" * 5_000,
+    ],
+)
+def test_a_text_of_which_too_much_would_be_made_is_shown_as_it_is(text: str) -> None:
+    html = rendered(text)
+    assert Seen(html).tags == [("pre", {"class": "plain", "tabindex": "0"})]
+    assert len(html) < 2 * len(text)
+
+
+def test_a_table_of_some_size_is_one() -> None:
+    html = rendered("|a|b|\n|-|-|\n" + "|c|d|\n" * 5_000)
+    assert html.count("<td") == 10_000
+
+
 def test_what_was_made_is_remembered_within_bounds() -> None:
     markdown = Markdown(cache_bytes=2_000)
     for number in range(20):

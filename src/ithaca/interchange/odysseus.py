@@ -42,6 +42,9 @@ BATCH, BATCH_MESSAGES = 200, 5_000
 #: Messages that are fetched at once.
 _FETCH = 500
 
+#: Steps of SQLite, far less than a tenth of a second's, after which it is asked whether to stop.
+_STEPS = 100_000
+
 _LIMITS = Limits()
 # For asking whether something can be stored at all; how large it may be is for the importing manager to say.
 _ANY_SIZE = Limits(max_message_bytes=1 << 40, max_metadata_bytes=1 << 40)
@@ -76,20 +79,32 @@ _LOST_HOMES = """
 """
 
 
-def read(path: str | os.PathLike[str]) -> "LegacyDatabase":
-    """A legacy database, opened for reading only. Raises `ImportFailed` if the file is no such database."""
-    return LegacyDatabase(Path(path))
+def _never() -> bool:
+    return False
+
+
+def read(path: str | os.PathLike[str], *, stop: Callable[[], bool] = _never) -> "LegacyDatabase":
+    """A legacy database, opened for reading only. Raises `ImportFailed` if the file is no such database.
+
+    `stop` is asked often while the file is read; when it says True, that ends with `ImportFailed`.
+    """
+    return LegacyDatabase(Path(path), stop)
 
 
 def import_database(
-    manager: SessionManager, path: str | os.PathLike[str], *, progress: Callable[[int], None] | None = None
+    manager: SessionManager,
+    path: str | os.PathLike[str],
+    *,
+    progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = _never,
 ) -> ImportReport:
     """Brings in everything of a legacy database that `manager` lacks; returns what came in.
 
-    `progress` is told how many messages are done. A manager that is confined to an owner makes everything that
-    owner's. Raises `ImportFailed`; what came in before that stays, and importing again goes on from there.
+    `progress` is told how many messages are done, and `stop` asked whether to go no further. A manager that is
+    confined to an owner makes everything that owner's. Raises `ImportFailed`; what came in before that stays, and
+    importing again goes on from there.
     """
-    with read(path) as legacy:
+    with read(path, stop=stop) as legacy:
         carrier = _Carrier()
         done = 0
         for conversations in _batches(legacy.conversations()):
@@ -97,9 +112,11 @@ def import_database(
             done += sum(len(conversation.messages) for conversation in conversations)
             if progress is not None:
                 progress(done)
+            legacy.check()
         documents = legacy.documents()
         while batch := list(islice(documents, BATCH)):
             carrier.bring(manager.import_documents, "Document", batch)
+            legacy.check()
         return replace(carrier.report, oddities=legacy.oddities + carrier.refusals)
 
 
@@ -121,8 +138,8 @@ class LegacyDatabase:
     A context manager. It shows one state of the file, even while the old program goes on writing to it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, stop: Callable[[], bool] = _never) -> None:
+        self.path, self._stop = path, stop
         #: A sentence for each thing that is not as the format says.
         self.oddities: list[str] = []
         self._copy: TemporaryDirectory[str] | None = None
@@ -132,6 +149,7 @@ class LegacyDatabase:
             self._db = self._open(path.resolve())
         try:
             with self._failing():
+                self._db.set_progress_handler(stop, _STEPS)
                 self._survey()
         except BaseException:
             self.close()
@@ -148,6 +166,11 @@ class LegacyDatabase:
         self._db.close()
         if self._copy is not None:
             self._copy.cleanup()
+
+    def check(self) -> None:
+        """Raises `ImportFailed` if reading shall stop."""
+        if self._stop():
+            raise ImportFailed(str(self.path), _STOPPED)
 
     def counts(self) -> tuple[int, int, int]:
         """How many sessions, messages and documents the file holds."""
@@ -224,8 +247,17 @@ class LegacyDatabase:
         self._db.execute(_GATHER.format(name=name, table=table, home=home, place=place or "NULL"))
 
     def _table(self, name: str) -> "_Table":
-        columns = [row[0] for row in self._db.execute("SELECT name FROM pragma_table_info(?)", (name,))]
+        found = self._db.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (name,)).fetchall()
+        columns = [str(column) for column, _ in found]
+        if found and not self._is_stored(name, columns, any(hidden for _, hidden in found)):
+            self.oddities.append(f"What is called {name} is no ordinary table and was left out.")
+            columns = []
         return _Table(tuple(column.lower() for column in columns), ", ".join(map(self._raw, map(_quoted, columns))))
+
+    def _is_stored(self, name: str, columns: list[str], computed: bool) -> bool:
+        """Whether its rows are those that lie in the file: what is computed may have no end."""
+        kinds = self._db.execute("SELECT type FROM pragma_table_list(?) WHERE schema = 'main'", (name,)).fetchall()
+        return kinds == [("table",)] and not computed and "rowid" not in map(str.lower, columns)
 
     def _raw(self, column: str) -> str:
         """What reads a column so that no value of it can fail to be fetched."""
@@ -254,10 +286,11 @@ class LegacyDatabase:
         wanted = _id_of(fields, notes)
         id = _unique(wanted, taken)
         conversation = _conversation(id, fields, notes)
-        line = self._line(_AT_HOME.format(homes="sessions"), at, conversation.created_at, notes)
-        if id != wanted:
+        line: _Line = []
+        if id == wanted:
+            line = self._line(_AT_HOME.format(homes="sessions"), at, conversation.created_at, notes)
+        else:
             notes.add(f"another session has the id {wanted!r} too; its messages are with the first one")
-            line = []
         if _number(fields, "message_count", notes) != len(line) and fields.get("message_count") is not None:
             notes.add(f"counted {fields['message_count']} messages, holds {len(line)}")
         yield from self._in_parts(conversation, line, notes)
@@ -487,12 +520,17 @@ def _is_wal(path: Path) -> bool:
         return file.read(20)[18:] == b"\x02\x02"  # https://sqlite.org/fileformat.html#file_format_version_numbers
 
 
+_STOPPED = "it was stopped before its end"
+
+
 def _reason(error: apsw.Error | OSError) -> str:
+    if isinstance(error, apsw.InterruptError):
+        return _STOPPED
     if isinstance(error, apsw.NotADBError):
         return "it is not a SQLite file"
     if isinstance(error, apsw.CorruptError):
         return "the file is damaged"
-    return str(error)
+    return str(error if isinstance(error, apsw.Error) else error.strerror or error)
 
 
 def _quoted(name: str) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import table as tables
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from pygments import highlight
@@ -29,6 +31,10 @@ from pygments.util import ClassNotFound
 #: Characters beyond which a text is shown as it is, and a piece of code without colours: nobody waits for a server
 #: that reads a novel.
 MOST_CHARACTERS, MOST_CODE = 100_000, 50_000
+
+#: Cells of its tables, and characters of its links' addresses, beyond which a text is shown as it is, too. A line of
+#: one character is a row of all columns, and an address that has a name is written again wherever that stands.
+MOST_CELLS, MOST_ADDRESSES = 20_000, 1_000_000
 
 #: Bytes of HTML that are remembered.
 CACHE_BYTES = 16 * 1024 * 1024
@@ -122,21 +128,40 @@ def _size(html: str) -> int:
 
 def rendered(text: str, *, lines: bool = False) -> str:
     """The text as clean HTML."""
-    if len(text) > MOST_CHARACTERS:
-        made = f'<pre class="plain">{escapeHtml(text)}</pre>'
-    else:
-        made = _PARSERS[lines, _LONG_WORD.search(text) is None].render(text)
-    return _CLEANER.clean(made)
+    return _CLEANER.clean(_plain(text) if len(text) > MOST_CHARACTERS else _parsed(text, lines))
+
+
+def _parsed(text: str, lines: bool) -> str:
+    try:
+        return str(_PARSERS[lines, _LONG_WORD.search(text) is None].render(text))
+    except _TooMuch:
+        return _plain(text)
+
+
+def _plain(text: str) -> str:
+    return f'<pre class="plain">{escapeHtml(text)}</pre>'
+
+
+class _TooMuch(Exception):
+    """More would be made of a text than anybody reads."""
+
+
+def _spend(environment: "Environment", what: str, number: int, most: int) -> None:
+    environment[what] = environment.get(what, 0) + number
+    if environment[what] > most:
+        raise _TooMuch
 
 
 def _parser(lines: bool, linkify: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": linkify, "breaks": lines})
     parser.enable(["table", "strikethrough", "linkify"])
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     parser.inline.ruler.before("escape", "math", _math)
     rules: dict[str, Any] = {
         "fence": _fence,
         "code_block": _fence,
         "image": _image,
+        "link_open": _link,
         "math": _formula,
         "table_open": lambda *_: '<div class="table"><table>',
         "table_close": lambda *_: "</table></div>",
@@ -171,9 +196,28 @@ def _coloured(code: str, language: str) -> str:
     return str(highlight(code, lexer, _FORMATTER))
 
 
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A table, of which no more rows are made than there may be cells."""
+    if silent or start + 2 > end:
+        return tables(state, start, end, silent)
+    columns = state.src[state.bMarks[start + 1] : state.eMarks[start + 1]].strip(" \t|").count("|") + 1
+    found = tables(state, start, min(end, start + 3 + MOST_CELLS // columns), silent)
+    if found:
+        _spend(state.env, "cells", columns * (state.line - start - 1), MOST_CELLS)
+    return found
+
+
+def _link(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    token = tokens[index]
+    _spend(environment, "addresses", sum(len(str(value)) for value in token.attrs.values()), MOST_ADDRESSES)
+    given = "".join(f' {name}="{escapeHtml(str(value))}"' for name, value in token.attrs.items())
+    return f"<a{given}>"
+
+
 def _image(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
     token = tokens[index]
     address = str(token.attrGet("src") or "")
+    _spend(environment, "addresses", len(address), MOST_ADDRESSES)
     words = escapeHtml(token.content or "image")
     return f'<a class="remote-image" href="{escapeHtml(address)}">{words}</a>'
 

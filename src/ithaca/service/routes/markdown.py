@@ -5,6 +5,8 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from ithaca.content import text_size
+from ithaca.errors import InvalidArgument
 from ithaca.service.access import Asking, service_of
 from ithaca.service.answers import Answer
 from ithaca.service.wire.base import Body
@@ -29,5 +31,6 @@ class Html(Shape):
 @router.post("/markdown", response_model=Html)
 async def render(request: Request, _: Asking, body: Text) -> Response:
     """A text as clean HTML, as messages have theirs."""
+    text_size("text", body.text, InvalidArgument)
     markdown = service_of(request).markdown
     return Answer.of({"html": await asyncio.to_thread(markdown.html, body.text, lines=body.lines)}).response()

@@ -3,16 +3,20 @@
 import asyncio
 import re
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import quote
 
+import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from ithaca import AsyncSessionManager, ChatMessage, ImportReport, IthacaError, Session, SessionManager
+from ithaca import AsyncSessionManager, ChatMessage, ImportFailed, ImportReport, IthacaError, Session, SessionManager
 from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import JSON, JSON_LINES, written
 from ithaca.service.paths import Id
@@ -27,6 +31,9 @@ _FORMAT = Annotated[
     Query(description="`json` is what `POST /api/conversations:import` takes."),
 ]
 _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {kind.partition(";")[0]: {} for kind, _ in KINDS.values()}}}
+
+#: Threads that import, apart from all others: what is slow to read keeps only other imports waiting.
+_IMPORTERS = ThreadPoolExecutor(2, thread_name_prefix="ithaca-import")
 
 #: What an import does not take of a session.
 _NOT_IMPORTED = ("owner", "message_count", "revision", "forked_from", "forked_at", "incognito")
@@ -106,11 +113,13 @@ async def import_odysseus(manager: Owned, request: Request) -> Response:
     except BaseException:
         folder.cleanup()
         raise
-    return StreamingResponse(_told(manager, file, folder), media_type=JSON_LINES)
+    return StreamingResponse(
+        _told(manager, file, folder, service_of(request).settings.slow_seconds), media_type=JSON_LINES
+    )
 
 
 async def _told(
-    manager: AsyncSessionManager, file: Path, folder: "tempfile.TemporaryDirectory[str]"
+    manager: AsyncSessionManager, file: Path, folder: "tempfile.TemporaryDirectory[str]", patience: float
 ) -> AsyncIterator[bytes]:
     """How far the import is, and what came of it."""
     loop, lines = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any] | None]()
@@ -118,27 +127,53 @@ async def _told(
     def tell(line: dict[str, Any] | None) -> None:
         loop.call_soon_threadsafe(lines.put_nowait, line)
 
-    work = asyncio.create_task(asyncio.to_thread(_import, Across(manager, loop), file, tell))
+    watch = Watch(patience)
+    job = _IMPORTERS.submit(copy_context().run, _import, Across(manager, loop), file, tell, watch)
+    work = asyncio.wrap_future(job)
     try:
         while (line := await lines.get()) is not None:
             yield written(line) + b"\n"
         await work
     finally:
-        await asyncio.wait([work])  # what was begun is ended: a batch is whole or not there
+        watch.ended = True  # who asked has gone, or the server ends
+        job.cancel()  # if it has not begun
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([work])  # what was begun is ended: a batch is whole or not there
         folder.cleanup()
 
 
-def _import(manager: "Across", file: Path, tell: Any) -> None:
+class Watch:
+    """Whether an import shall stop: nobody waits for it any more, or it gets no further."""
+
+    def __init__(self, patience: float) -> None:
+        self.ended, self._patience = False, patience
+        self.begin()
+
+    def begin(self) -> None:
+        """Counts the seconds anew: it got further."""
+        self._began = time.monotonic()
+
+    def over(self) -> bool:
+        """Whether to stop."""
+        return self.ended or time.monotonic() - self._began > self._patience
+
+
+def _import(manager: "Across", file: Path, tell: Any, watch: Watch) -> None:
     from ithaca.interchange.odysseus import import_database, read
 
+    def further(done: int) -> None:
+        watch.begin()
+        tell({"done": done, "of": total})
+
     try:
-        with read(file) as legacy:
+        watch.begin()  # it may have waited for a thread
+        with read(file, stop=watch.over) as legacy:
             total = legacy.counts()[1]
-        tell({"done": 0, "of": total})
-        report = import_database(
-            cast(SessionManager, manager), file, progress=lambda done: tell({"done": done, "of": total})
-        )
+        further(0)
+        report = import_database(cast(SessionManager, manager), file, progress=further, stop=watch.over)
         tell({"report": asdict(report)})
+    except ImportFailed as error:  # where the server put the file is not for others to know
+        tell({"problem": problem_of(ImportFailed("The file", error.reason)).value})
     except IthacaError as error:
         tell({"problem": problem_of(error).value})
     finally:
