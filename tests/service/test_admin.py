@@ -57,6 +57,22 @@ def test_imports_are_for_whom_they_name(root: httpx.Client, alice: httpx.Client,
     assert root.post("/api/admin/documents:import", json={"documents": []}).json()["documents"] == 0
 
 
+def test_a_user_is_made_once_whatever_his_password(root: httpx.Client, names: tuple[str, str]) -> None:
+    key, user = {"idempotency-key": "u-" + names[0]}, {"name": "u-" + names[0], "password": "a long one"}
+    first, again, other = (
+        root.post("/api/admin/users", json=user | more, headers=key)
+        for more in ({}, {"password": "another one"}, {"is_admin": True})
+    )
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (other.status_code, other.json()["error"]) == (422, "KeyReused")
+    assert root.post("/api/admin/users", json=user).status_code == 409
+    for _ in range(2):
+        done = root.post(f"/api/admin/users/{user['name']}/logout", headers={"idempotency-key": "o-" + names[0]})
+        assert done.json() == {"count": 0}
+    assert done.headers["idempotency-replayed"] == "true"
+
+
 @pytest.mark.parametrize("call", ["sessions:cleanup", "retention:apply", "attachments:collect"])
 def test_upkeep_can_be_tried_out(root: httpx.Client, call: str) -> None:
     assert root.post(f"/api/admin/{call}", json={"dry_run": True}).status_code == 200

@@ -46,7 +46,10 @@ Endpoint = Annotated[str | None, Header(alias="Ithaca-Endpoint", description="Th
     responses={200: {"content": {"application/json": {}, "text/event-stream": {}}}},
 )
 async def relay(manager: Owned, request: Request, session: Session = None, endpoint: Endpoint = None) -> Response:
-    """Pass a request on to an endpoint, byte for byte, and record it in a session."""
+    """Pass a request on to an endpoint, byte for byte, and record it in a session.
+
+    It takes no `Idempotency-Key`: sent again, it is asked again, and the other answer is kept as a version.
+    """
     accept = request.headers.get("accept")
     passed = await manager.relay(await request.body(), session_id=session, endpoint=endpoint, accept=accept)
     return StreamingResponse(cast(AsyncIterator[bytes], passed.body), passed.status, dict(passed.headers))

@@ -6,6 +6,7 @@ from ithaca.service.access import Trusted
 from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.parameters import Owner
 from ithaca.service.paths import Id
+from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.shapes import Count, UserShape, items_of
 from ithaca.service.wire.users import NewUser, UserChanges
 
@@ -19,9 +20,11 @@ async def list_users(manager: Trusted, owner: Owner = None) -> Response:
 
 
 @router.post("", response_model=UserShape, status_code=201)
-async def create_user(manager: Trusted, body: NewUser) -> Response:
-    """Make a user; sent again, it finds that he is there."""
-    return Answer.of((await manager.create_user(**body.given())).to_dict(), 201).response()
+async def create_user(manager: Trusted, once: Repeatable, body: NewUser) -> Response:
+    """Make a user. Sent again with its key, it is the same request though its password be another, which is not set."""
+    given = body.given()
+    once = once.known_by("create_user", sorted(body.model_dump(exclude={"password"}).items()))
+    return await once.of(manager, lambda m: m.create_user(**given), lambda user: Answer.of(user.to_dict(), 201))
 
 
 @router.get("/{name}", response_model=UserShape)
@@ -44,6 +47,6 @@ async def remove_user(manager: Trusted, name: Id) -> Response:
 
 
 @router.post("/{name}/logout", response_model=Count)
-async def log_out_user(manager: Trusted, name: Id) -> Response:
+async def log_out_user(manager: Trusted, once: Repeatable, name: Id) -> Response:
     """Log a user out everywhere; `count` says from how many browsers."""
-    return Answer.of({"count": await manager.log_out_user(name)}).response()
+    return await once.of(manager, lambda m: m.log_out_user(name), lambda count: Answer.of({"count": count}))
