@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ithaca.errors import ManagerClosed
@@ -22,7 +24,9 @@ class EngineThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ithaca-replies", daemon=True)
         self._thread.start()
+        self._lock = threading.Lock()
         self._closed = False
+        self._closing = set[asyncio.Task[None]]()
 
     def ask(self, question: Callable[[Engine], Coroutine[Any, Any, T]]) -> T:
         """What the engine answers."""
@@ -43,30 +47,55 @@ class EngineThread:
                 yield self._wait_for(anext(items))
         except (StopAsyncIteration, ManagerClosed):
             return
-        finally:
-            if not self._closed:
-                self._wait_for(_closed(items))
+        finally:  # on any thread, the loop's too, and as late as when the interpreter ends: nothing may wait here
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._close_items, items)
+
+    def _close_items(self, items: AsyncGenerator[Any, None]) -> None:
+        if not self._closed:
+            task = self._loop.create_task(_closed(items))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _wait_for(self, awaitable: Awaitable[T]) -> T:
-        if self._closed:
-            raise ManagerClosed
-        future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), self._loop)
+        with self._lock:  # what is begun before the end is known there
+            if self._closed:
+                if asyncio.iscoroutine(awaitable):
+                    awaitable.close()
+                raise ManagerClosed
+            future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), self._loop)
         try:
             return future.result()
+        except CancelledError:
+            if self._closed:
+                raise ManagerClosed from None
+            raise
         except BaseException:  # interrupted, perhaps: nobody waits for it any more
             future.cancel()
             raise
 
     def close(self) -> None:
-        """Ends what is generated as interrupted."""
-        if self._closed:
-            return
-        self._wait_for(self.engine.close())
-        self._closed = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self.store.close()
+        """Ends what is generated as interrupted; whoever still waits for an answer gets `ManagerClosed`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self.store.close()
+
+    async def _end(self) -> None:
+        try:
+            await self.engine.close()
+        finally:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:
