@@ -1,8 +1,8 @@
 """Which addresses may be called: never those that only attacks name, and private ones only where that is allowed.
 
 Never: link-local ones, where clouds keep their machines' credentials (169.254.169.254 and its kin), multicast,
-unspecified and reserved ones. An IPv4 address within an IPv6 one (mapped, compatible, 6to4, Teredo, NAT64) is judged
-as well, as the packets may end there. From the IANA's special-purpose address registries (RFC 6890).
+unspecified and reserved ones. An IPv4 address within an IPv6 one (mapped, compatible, translated, 6to4, Teredo, NAT64)
+is judged as well, as the packets may end there. From the IANA's special-purpose address registries (RFC 6890).
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,17 @@ from ithaca.providers.target import Reach
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
-#: Clouds' metadata that lies outside of the link-local networks: AWS, Alibaba, Azure, Oracle.
-_METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")))
+#: Clouds' metadata that lies outside of the link-local networks: AWS (machines, pods), Google, Scaleway, ...
+_METADATA_6 = ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42")
+#: ... Alibaba, Azure, Oracle.
+_METADATA_4 = ("100.100.100.200", "168.63.129.16", "192.0.0.192")
+_METADATA = frozenset(map(ip_address, _METADATA_6 + _METADATA_4))
 
 _THIS_NETWORK = ip_network("0.0.0.0/8")  # Linux connects 0.0.0.0 to this machine
 
-#: Networks whose last 32 bits are an IPv4 address: compatible (the past), and NAT64 (RFC 6052, RFC 8215).
-_WITHIN = tuple(map(IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+#: Networks whose last 32 bits are an IPv4 address: compatible (the past), translated (RFC 2765), and NAT64 (RFC 6052,
+#: RFC 8215).
+_WITHIN = tuple(map(IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
 
 
 def refusal(address: str, reach: Reach) -> str | None:

@@ -19,9 +19,9 @@ class Chunks:
         self._calls: dict[int, str] = {}
 
     def pieces(self, chunk: Any) -> Iterator[Piece]:
-        """What a chunk says; of several choices, the first."""
+        """What a chunk says of the first choice: the others are other answers."""
         self.usage = _usage(getattr(chunk, "usage", None)) or self.usage
-        for choice in (getattr(chunk, "choices", None) or ())[:1]:
+        for choice in _firsts(getattr(chunk, "choices", None)):
             if choice.delta is not None:
                 yield from _thoughts(choice.delta)
                 yield from _content(choice.delta.content)
@@ -43,6 +43,11 @@ class Chunks:
             index = known.get(call.id, max(self._calls) + 1)
             self._calls[index] = call.id
         return index
+
+
+def _firsts(choices: Any) -> list[Any]:
+    """A chunk's first choice, by the number that servers give it, or don't."""
+    return [choice for choice in choices or () if not getattr(choice, "index", None)][:1]
 
 
 def _thoughts(delta: Any) -> Iterator[Piece]:

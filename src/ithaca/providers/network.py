@@ -63,8 +63,9 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         return addresses
 
 
-#: Headers that a client of OpenAI's makes of the environment, for an account there: no other is to get them.
-_OF_AN_ACCOUNT = ("authorization", "openai-organization", "openai-project")
+#: Beginnings of the headers that a client of OpenAI's sends to anybody. It makes others of the environment, for an
+#: account there (`OPENAI_ORG_ID`, `OPENAI_CUSTOM_HEADERS`): nobody else is to get them.
+_OF_ANY_CLIENT = ("host", "connection", "content-", "transfer-encoding", "accept", "user-agent", "x-stainless-")
 
 
 class OneHost(httpx2.AsyncHTTPTransport):
@@ -95,8 +96,8 @@ class Transport(OneHost):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The response."""
-        for name in _OF_AN_ACCOUNT:
-            request.headers.pop(name, None)
+        for name in [name for name in request.headers if not name.startswith(_OF_ANY_CLIENT)]:
+            del request.headers[name]
         request.headers.update(self._headers)
         return await super().handle_async_request(request)
 

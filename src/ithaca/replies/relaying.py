@@ -17,7 +17,7 @@ from openai.types.chat import ChatCompletionChunk
 from ithaca.errors import IthacaError, ProviderError
 from ithaca.providers import Finished, Piece, Target
 from ithaca.providers.chunks import Chunks
-from ithaca.providers.failures import failure_of, failure_of_response, scrubbed_bytes, words_of
+from ithaca.providers.failures import failure_of, failure_of_response, scrubbed, scrubbed_bytes, words_of
 from ithaca.providers.network import Lines, headers_of
 from ithaca.relay import RelayRequest
 
@@ -126,11 +126,11 @@ class Relay:
                     parts.append(part)
                     continue
                 *lines, buffer = (buffer + part).split(b"\n")
-                for piece in chain.from_iterable(_said(chunks, _data(line)) for line in lines):
+                for piece in chain.from_iterable(_said(chunks, _data(line), self._target) for line in lines):
                     self._finished = self._finished or isinstance(piece, Finished)
                     yield piece
             self._finished = True
-            for piece in _said(chunks, _whole(b"".join(parts))):
+            for piece in _said(chunks, _whole(b"".join(parts)), self._target):
                 yield piece
             if chunks.usage is not None:
                 yield chunks.usage
@@ -145,12 +145,19 @@ class Relay:
         return self.headers.get("content-type", "").startswith("text/event-stream")
 
 
-def _said(chunks: Chunks, value: Any) -> Iterator[Piece]:
+def _said(chunks: Chunks, value: Any, target: Target) -> Iterator[Piece]:
     if not isinstance(value, dict):
         return
     if value.get("error"):
-        raise ProviderError(None, words_of(value["error"]) or "an error in the midst of the answer")
-    yield from chunks.pieces(ChatCompletionChunk.construct(**value))
+        raise ProviderError(None, scrubbed(words_of(value["error"]) or "an error in the midst of the answer", target))
+    yield from chunks.pieces(ChatCompletionChunk.construct(**value | {"choices": _choices(value)}))
+
+
+def _choices(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """What can be read as choices."""
+    given = value.get("choices")
+    choices = [choice for choice in given if isinstance(choice, dict)] if isinstance(given, list) else []
+    return [choice | {"delta": it if isinstance(it := choice.get("delta"), dict) else None} for choice in choices]
 
 
 def _data(line: bytes) -> Any:

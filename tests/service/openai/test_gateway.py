@@ -13,7 +13,7 @@ import pytest
 
 from ithaca import ChatMessage, ProviderError, SessionManager
 from ithaca.operations.relayed import Aligned, aligned
-from tests.support.model_server import CUT, ModelServer, event, model_server, said
+from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
 from tests.support.serving import Served
 
 KEY = "sk-planted-marker"
@@ -281,12 +281,12 @@ def test_what_is_new_comes_after_what_is_stored() -> None:
 def test_events_in_the_midst_that_tell_of_an_error(
     post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
 ) -> None:
-    broken = b'data: {"error": {"message": "the model fell over"}}\n\n'
+    broken = f'data: {{"error": {{"message": "the model fell over with {KEY}"}}}}\n\n'.encode()
     model.answer(event(delta={"content": "On"}), broken, content_type="text/event-stream")
     assert post(user("?")).content.endswith(broken)
     assert history(stored) == [("user", "?"), ("assistant", "On")]
     (reply,) = stored.list_replies("s-1")
-    assert (reply.state, (reply.error or {})["words"]) == ("failed", "the model fell over")
+    assert (reply.state, (reply.error or {})["words"]) == ("failed", "the model fell over with [hidden]")
 
 
 def test_a_slow_client_gets_all_though_the_reply_has_ended(model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,6 +305,18 @@ def test_a_slow_client_gets_all_though_the_reply_has_ended(model: ModelServer, m
         assert b"".join(parts) == b"".join(whole)
         assert manager.wait_for_replies(5)
         assert manager.get_session("s-1").history[-1].content == "abcdefgh"
+
+
+def test_of_several_answers_the_first_is_recorded(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    parts = [
+        sent({"choices": [{"index": at, "delta": {"content": text}}]}) for at, text in enumerate(("Hello", "Salut"))
+    ]
+    ends = [sent({"choices": [{"index": at, "delta": {}, "finish_reason": "stop"}]}) for at in (1, 0)]
+    model.answer(*parts, ends[0], parts[0], ends[1], content_type="text/event-stream")
+    post(user("?"), n=2)
+    assert history(stored) == [("user", "?"), ("assistant", "HelloHello")]
 
 
 def test_a_reply_that_is_stopped_elsewhere_ends_for_the_client(model: ModelServer) -> None:
