@@ -14,7 +14,7 @@ from ithaca.later import note
 from ithaca.later_async import Rung
 from ithaca.operations import replies
 from ithaca.operations.replies import INTERRUPTED, STOPPED, Begun
-from ithaca.operations.reply_reading import Key, Look, Standing, lapsed, look, standings
+from ithaca.operations.reply_reading import Key, Look, Standing, lapsed, look, runs_after, standings
 from ithaca.operations.scope import Scope
 from ithaca.providers import Limits, Piece
 from ithaca.replies.log import Log
@@ -165,12 +165,19 @@ class Engine:
             yield ReplyEvent.ended(reply)
             return
         with self._log_of(scope, found.key, offset) as log:
-            async for event in _told(log, offset):
+            if offset < log.start:  # somebody began to follow it later than this one looked
+                for run in await self._store.read(runs_after, scope, found.key, offset):
+                    yield ReplyEvent.of(run, offset)
+                    offset = run.stop
+            async for event in _told(log, max(offset, log.start)):
                 yield event
 
     @contextmanager
     def _log_of(self, scope: Scope, key: Key, start: int) -> Iterator[Log]:
-        """What is known here of a reply, from a place that is stored; followed as long as anybody wants it."""
+        """What is known here of a reply, from a place that is stored, or a later one if others follow it already.
+
+        It is followed as long as anybody wants it.
+        """
         if key in self._produced:
             yield self._produced[key].log
             return
@@ -181,8 +188,8 @@ class Engine:
             yield log
         finally:
             log.watchers -= 1
-            if not log.watchers:
-                self._followed.pop(key, None)
+            if not log.watchers and self._followed.get(key) is log:
+                del self._followed[key]
 
     def _see_to_lookout(self, scope: Scope) -> None:
         if self._lookout is None and not self._closed:

@@ -11,8 +11,8 @@ class Log:
     """Grows while a reply does; any number of watchers read it, each from its own place."""
 
     def __init__(self, start: int = 0) -> None:
-        #: Up to where the reply is known; it is whole from where it began to be known.
-        self.stop = start
+        #: From where and up to where the reply is known: between the two, all of it is.
+        self.start = self.stop = start
         self.ended: Reply | None = None
         self.error: BaseException | None = None
         self.watchers = 0

@@ -1,5 +1,6 @@
 """Whoever watches a reply hears all of it, exactly once, from wherever he left off."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -116,3 +117,20 @@ def test_who_leaves_is_not_followed_for(alone: SessionManager, model: ModelServe
         wait_until(lambda: engine._lookout is None)
     held.go_on()
     assert alone.wait_for_replies(20)
+
+
+def test_who_paused_hears_what_others_began_to_follow_later(alone: SessionManager, model: ModelServer) -> None:
+    first, second = threading.Event(), threading.Event()
+    parts = said("Sing, ", "O goddess, ", "the anger.")
+    speak(model, parts[0], first, parts[1], second, *parts[2:])
+    reply = alone.start_reply(make_asked(alone, model).id, "Sing!")
+    wait_for_size(alone, reply, 6)
+    with SessionManager(alone.info().database) as other, ThreadPoolExecutor() as pool:
+        paused = other.reply_events(reply.id)
+        next(paused)
+        first.set()
+        wait_for_size(alone, reply, 17)
+        later = pool.submit(listen, other, reply.id)
+        wait_until(lambda: other._engines.all and other._engines.all[0].engine._followed)
+        second.set()
+        assert text(paused) == later.result(20) == "Sing, O goddess, the anger."
