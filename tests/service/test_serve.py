@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ithaca import SessionManager
+from ithaca import AsyncSessionManager, ManagerClosed, SessionManager
 from ithaca.service import ServiceSettings
-from ithaca.service.running import listen
+from ithaca.service.running import keep_sweeping, listen
 from tests.cli.running import PROGRAM
 from tests.service.test_sessions import make
 
@@ -279,6 +279,23 @@ def test_what_is_small_is_sent_at_once() -> None:
         return delayed
 
     assert asyncio.run(of_a_connection()) != 0
+
+
+def test_lost_replies_are_looked_for_again_after_any_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    async def sweep() -> int:
+        looks.append(len(looks))
+        raise ManagerClosed if len(looks) == 3 else TypeError("nobody thought of it")
+
+    async def keep() -> None:
+        async with AsyncSessionManager(tmp_path / "a.db") as manager:
+            monkeypatch.setattr(manager, "sweep_replies", sweep)
+            await asyncio.wait_for(keep_sweeping(manager), 20)
+
+    monkeypatch.setattr("ithaca.service.running.SWEEP", 0.01)
+    asyncio.run(keep())
+    assert looks == [0, 1, 2]
 
 
 def test_what_libraries_warn_of_is_in_the_log_without_words_of_exceptions() -> None:

@@ -94,8 +94,9 @@ async def _go_on(conn: Connection, scope: Scope, reply: Reply, target: ChatMessa
         content = (content or "") + said.text
     old = {name: value for name, value in target.metadata.items() if name not in ("state", "error")}
     told = said.metadata()
-    if both := "".join((old.get("reasoning", ""), said.reasoning)):
-        told["reasoning"] = both
+    before = old.get("reasoning")
+    if isinstance(before, str):  # whoever wrote the message may have put anything there
+        told["reasoning"] = before + said.reasoning
     calls = [*(target.tool_calls or ()), *said.calls] or None
     message = ChatMessage("assistant", content, {**old, **told}, tool_calls=calls)
     columns = draft(message, _unlimited(scope), scope.count_tokens, scope.clock())

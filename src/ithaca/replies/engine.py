@@ -5,6 +5,7 @@ lookout for all of them, which looks when the bell rings: so any number of watch
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ithaca.providers.network import Lines
 
 T = TypeVar("T")
+
+_log = logging.getLogger("ithaca")
 
 #: Seconds after which the lookout looks though no bell rang: a process that died rings none.
 LOOK_AGAIN = 1.0
@@ -140,10 +143,20 @@ class Engine:
 
     async def sweep(self, scope: Scope) -> int:
         """Ends replies whose process has died; how many."""
-        lost = await self._store.read(lapsed, scope, SWEPT)
-        for key in lost:
+        return sum([await self._swept(scope, key) for key in await self._store.read(lapsed, scope, SWEPT)])
+
+    async def _swept(self, scope: Scope, key: Key) -> bool:
+        """Whether it is ended. One that is damaged doesn't keep the others from it."""
+        try:
             await self._interrupt(scope, key)
-        return len(lost)
+        except StorageError:
+            raise
+        except ReplyNotFound:  # deleted meanwhile
+            return False
+        except Exception:  # noqa: BLE001, the log says what
+            _log.exception("a reply whose process has died can't be ended: %s", key.id)
+            return False
+        return True
 
     # Telling
 
@@ -228,8 +241,10 @@ class Engine:
         elif standing.size > log.stop or standing.lapsed or not standing.running:
             try:
                 found = await self._look(scope, key.id, log.stop)
-            except ReplyNotFound as gone:
-                log.fail(gone)
+            except StorageError:
+                raise
+            except Exception as error:  # noqa: BLE001, it is handed to those whom it concerns
+                log.fail(error)
                 return
             for run in found.runs:
                 log.add(run)

@@ -91,6 +91,8 @@ async def keep_sweeping(manager: AsyncSessionManager) -> None:
             return
         except IthacaError as error:
             _log.warning("Lost replies could not be looked for: %s", type(error).__name__)
+        except Exception:  # noqa: BLE001, the next look may go well
+            _log.exception("Lost replies could not be looked for")
         await asyncio.sleep(SWEEP)
 
 

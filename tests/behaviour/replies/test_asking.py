@@ -146,6 +146,21 @@ def test_a_cut_answer_goes_on_in_the_same_message(
     assert history(manager, session.id) == ["Sing!", "Tell me"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("Hm, ", "Hm, well."), (None, "well."), ({}, "well."), (["Hm"], "well.")]
+)
+def test_going_on_with_whatever_a_message_has_for_reasoning(
+    before: object, after: str, alone: SessionManager, model: ModelServer
+) -> None:
+    session = make_asked(alone, model)
+    half = ChatMessage("assistant", "Tell me", {"reasoning": before})
+    alone.add_messages(session.id, [ChatMessage("user", "Sing!"), half])
+    speak(model, event(delta={"reasoning": "well."}), *said(", O Muse."))
+    assert last(alone.continue_reply(session.id)).state == "complete"
+    message = alone.get_session(session.id).history[-1]
+    assert (message.content, message.metadata["reasoning"]) == ("Tell me, O Muse.", after)
+
+
 def test_incognito(manager: SessionManager, model: ModelServer) -> None:
     model.say(*WORDS)
     session = make_asked(manager, model, incognito=True)

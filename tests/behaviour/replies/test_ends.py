@@ -160,6 +160,26 @@ def test_a_lost_reply_is_found_by_whoever_looks(
     assert history(alone, session.id)[:2] == ["Sing!", sent]
 
 
+def begin_lost(url: str, session: Session, reply_id: str) -> None:
+    """A reply whose process died before it said anything."""
+    execute(
+        url,
+        "INSERT INTO replies (owner, id, session_id, kind, state, lease_until, model, through, created_at)"
+        f" VALUES ('{session.owner}', '{reply_id}', '{session.id}', 'answer', 'running', 1, 'muse', 0, 1)",
+    )
+
+
+def test_a_lost_reply_that_is_damaged_keeps_no_other_from_its_end(alone: SessionManager, model: ModelServer) -> None:
+    database = f"sqlite:///{alone.info().database}"
+    for owner in ("ann", "zoe"):
+        begin_lost(database, make_asked(alone, model, owner=owner), f"of-{owner}")
+    execute(database, "INSERT INTO reply_pieces VALUES ('ann', 'of-ann', 1, 'tool_call', '{')")
+    assert alone.sweep_replies() == 1
+    assert execute(database, "SELECT owner FROM replies WHERE state = 'running'") == [("ann",)]
+    execute(database, "DELETE FROM reply_pieces")
+    assert alone.sweep_replies() == 1
+
+
 def test_a_lost_reply_is_ended_at_the_expected_revision(alone: SessionManager, model: ModelServer) -> None:
     session = make_asked(alone, model)
     held = Held(model)
