@@ -39,8 +39,10 @@ class Relay:
         self._client = lines.to(target)
         self._reading: asyncio.Task[None] | None = None
         self._failure: IthacaError | None = None
-        #: Whether all was read from the endpoint, and whether the model has finished, which may be sooner.
+        #: Whether all was read from the endpoint, and whether all that is recorded has come, which may be sooner.
         self._read_all = self._finished = False
+        #: Whether the reply still reads what comes.
+        self._recorded = True
         self._for_client: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
         self._for_reply: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -82,7 +84,8 @@ class Relay:
     async def _read(self, response: httpx2.Response) -> None:
         try:
             async for part in response.aiter_raw():
-                self._for_reply.put_nowait(part)
+                if self._recorded:
+                    self._for_reply.put_nowait(part)
                 await self._for_client.put(part)
             self._read_all = True
         except (httpx2.HTTPError, httpx2.StreamError) as error:
@@ -117,7 +120,10 @@ class Relay:
         return await self._for_client.get()
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
-        """What the response says, for the reply that records it; if that is stopped, nothing more is read."""
+        """What the response says, for the reply that records it; if that is stopped, nothing more is read.
+
+        Where it says what can't be recorded, the client gets the rest nevertheless.
+        """
         chunks = Chunks()
         try:
             parts, buffer = [], b""
@@ -136,7 +142,12 @@ class Relay:
                 yield chunks.usage
             if self._failure is not None and self._reading is None:
                 raise self._failure
+        except Exception:
+            self._finished = True
+            raise
         finally:
+            self._recorded = False
+            self._for_reply = asyncio.Queue()
             if not self._finished:  # a slow client may not have all of it yet
                 await self.hang_up()
 

@@ -307,6 +307,23 @@ def test_a_slow_client_gets_all_though_the_reply_has_ended(model: ModelServer, m
         assert manager.get_session("s-1").history[-1].content == "abcdefgh"
 
 
+def test_the_client_gets_all_where_it_cannot_be_recorded(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    strange = [event(delta="weird"), sent({"choices": [None]}), sent({"choices": 1}), sent({"choices": None})]
+    first, *rest = said("On ", "Ogygia")
+    for number, (midst, told, state) in enumerate((
+        (strange, "On Ogygia", "complete"),
+        ([sent({"error": {"message": "a warning"}})], "On ", "failed"),
+        ([event(delta={"tool_calls": ["strange"]})], "On ", "failed"),
+    )):  # fmt: skip
+        model.forget()
+        model.answer(first, *midst, 0.2, *rest, content_type="text/event-stream")
+        assert post(user("?"), session=f"s-{number}").content == b"".join([first, *midst, *rest])
+        assert history(stored, f"s-{number}") == [("user", "?"), ("assistant", told)]
+        assert stored.list_replies(f"s-{number}")[0].state == state
+
+
 def test_of_several_answers_the_first_is_recorded(
     post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
 ) -> None:
