@@ -120,6 +120,29 @@ def test_other_rights_begin_with_another_log_in(manager: SessionManager) -> None
     assert "admin" not in manager.log_in("ann", PASSWORD).login.rights
 
 
+def test_keys_to_everything_end_with_the_administrator(manager: SessionManager) -> None:
+    for name in ("ann", "bea"):
+        manager.create_user(name, PASSWORD, owner="house", is_admin=True)
+    manager.create_user("cid", PASSWORD, owner="house")
+    every, usual = manager.create_key("x", owner="house", scopes=["admin"]), manager.create_key("y", owner="house")
+    others = manager.create_key("z", scopes=["read", "admin"])
+    manager.update_user("bea", is_admin=False)
+    manager.update_user("cid", is_admin=False)
+    assert manager.identify_key(every.token).scopes == ["admin"]  # ann's still
+    manager.remove_user("ann")
+    with pytest.raises(NotSignedIn):
+        manager.identify_key(every.token)
+    assert [manager.identify_key(key.token).name for key in (usual, others)] == ["y", "z"]
+    admins = manager.create_key("x", owner="house", scopes=["read", "admin"]).token  # by trusted code
+    manager.update_user("bea", is_admin=True)
+    manager.update_user("bea", password=f"{PASSWORD} too")
+    manager.update_user("cid", is_admin=False)
+    assert manager.identify_key(admins).name == "x"
+    manager.update_user("bea", is_admin=False)
+    with pytest.raises(NotSignedIn):
+        manager.identify_key(admins)
+
+
 def test_that_there_is_no_such_user_takes_as_long_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 

@@ -46,6 +46,9 @@ def test_nobody_gives_away_more_than_he_has(
 ) -> None:
     refused = alice.post("/api/keys", json={**NEW, "scopes": ["read", "admin"]})
     assert (refused.status_code, refused.json()["right"]) == (403, "admin")
+    elsewhere = root.post("/api/keys", json={**NEW, "scopes": ["read", "admin"]})
+    assert (elsewhere.status_code, elsewhere.json()["right"]) == (403, "admin")
+    assert "/api/admin/keys" in elsewhere.json()["detail"]
     reader = server.client(names[0], "read")
     assert reader.post("/api/keys", json={**NEW, "scopes": ["read"]}).status_code == 403
     key = alice.post("/api/keys", json=NEW).json()

@@ -186,6 +186,17 @@ def test_erasing_an_owner_erases_the_keys(
     assert execute(database_url, f"SELECT count(*) FROM repeats WHERE owner = '{names[0]}'") == [(0,)]
 
 
+def test_administrators_keys_are_not_nobodys(root: httpx.Client, names: tuple[str, str]) -> None:
+    key = {"idempotency-key": f"{names[0]} ".ljust(200, "k")}
+    body = {"name": "x", "owner": names[0]}
+    assert root.post("/api/admin/keys", json=body, headers=key).status_code == 201
+    again = root.post("/api/admin/keys", json=body | {"name": "y"}, headers=key)
+    assert (again.status_code, again.json()["key"]) == (422, key["idempotency-key"])
+    root.post("/api/admin/keys", json=body, headers={"idempotency-key": names[0]})
+    nobodys = {"ithaca-owner": "", "idempotency-key": f"admin {names[0]}"}
+    assert root.post("/api/sessions", json={"name": "x"}, headers=nobodys).status_code == 201
+
+
 @pytest.mark.parametrize("key", ["", "x" * 201])
 def test_a_key_has_its_bounds(alice: httpx.Client, key: str) -> None:
     refused = alice.post("/api/sessions", json={}, headers={"idempotency-key": key})

@@ -37,6 +37,7 @@ class Users(Base):
     def update_user(self, name: str, *, password: str | Unset = UNSET, is_admin: bool | Unset = UNSET) -> User:
         """Gives a user another password or other rights, which logs him out everywhere.
 
+        Where it leaves his owner without an administrator, it ends the owner's keys with the right "admin".
         Raises `UserNotFound`, `InvalidArgument`; `NotAllowed` if a manager that is confined to an owner is to say who
         is an administrator.
         """
@@ -45,7 +46,10 @@ class Users(Base):
         return self._storage.write(users.update, self._door.scope, known, _hashed(changes))
 
     def remove_user(self, name: str) -> None:
-        """Removes a user, and logs him out; the data stays its owner's. Raises `UserNotFound`."""
+        """Removes a user, and logs him out; the data stays its owner's. Raises `UserNotFound`.
+
+        Where he was its last administrator, the owner's keys with the right "admin" end.
+        """
         self._storage.write(users.remove, self._door.scope, people.user_name(self._door, name))
 
     def log_out_user(self, name: str) -> int:

@@ -140,4 +140,5 @@ async def _note(conn: Connection, scope: Scope, key: str, answer: bytes) -> None
 
 
 def _named(scope: Scope, key: str) -> dict[str, str]:
-    return {"owner": scope.owner or "", "key": key}
+    """The note's columns. Trusted code's keys are told from those of nobody's data by what no header can hold."""
+    return {"owner": scope.owner or "", "key": f"admin\n{key}" if scope.owner is None else key}

@@ -43,6 +43,7 @@ async def list_users(conn: Connection, scope: Scope, owner: str | None) -> list[
 
 async def update(conn: Connection, scope: Scope, name: str, changes: dict[str, Any]) -> User:
     """Changes a user. Whoever is logged in as him is logged out: he begins anew with what holds now."""
+    was_admin = (await get(conn, scope, name)).is_admin
     now = {"password_at": scope.clock()} if "password" in changes else {}
     sets = ", ".join(f"{column} = :{column}" for column in {**changes, **now})
     row = await conn.row(
@@ -53,13 +54,27 @@ async def update(conn: Connection, scope: Scope, name: str, changes: dict[str, A
         raise UserNotFound(name)
     user = User.from_row(row)
     await log_out_all(conn, user.owner, name)
+    if was_admin and not user.is_admin:
+        await _end_admin_keys(conn, user.owner)
     return user
 
 
 async def remove(conn: Connection, scope: Scope, name: str) -> None:
     """Removes a user, who is logged out by it. The data stays its owner's."""
+    user = await get(conn, scope, name)
     if not await conn.run(f"DELETE FROM users WHERE {mine(scope)}name = :name", named(scope, name)):
         raise UserNotFound(name)
+    if user.is_admin:
+        await _end_admin_keys(conn, user.owner)
+
+
+async def _end_admin_keys(conn: Connection, owner: str) -> None:
+    """Ends an owner's keys that open everybody's data, unless another of his users is an administrator."""
+    await conn.run(
+        "DELETE FROM access_keys WHERE owner = :owner AND scopes LIKE '%admin%'"
+        " AND NOT EXISTS (SELECT 1 FROM users WHERE owner = :owner AND is_admin)",
+        {"owner": owner},
+    )
 
 
 async def log_out(conn: Connection, scope: Scope, name: str) -> int:

@@ -38,7 +38,7 @@ class Once:
 
     async def of(self, manager: AsyncSessionManager, call: Call[T], render: Render[T]) -> Response:
         """The answer to a change that is one call on the manager, and there one transaction."""
-        if (key := self._key(manager)) is None:
+        if (key := self.key) is None:
             return render(await call(manager)).response()
         made: list[Answer] = []
 
@@ -55,7 +55,7 @@ class Once:
 
     async def of_many(self, manager: AsyncSessionManager, call: Call[T], render: Render[T]) -> Response:
         """The answer to what takes several transactions and may begin anew after it was interrupted."""
-        if (key := self._key(manager)) is None:
+        if (key := self.key) is None:
             return render(await call(manager)).response()
         try:
             async with self._under_way(manager, key):
@@ -68,10 +68,6 @@ class Once:
     def known_by(self, *parts: object) -> "Once":
         """The same, told from others by these parts alone: a password in a body shall not be guessed from its hash."""
         return replace(self, fingerprint=hashlib.sha256(repr(parts).encode()).hexdigest())
-
-    def _key(self, manager: AsyncSessionManager) -> str | None:
-        """Administrators' keys, which belong to no owner, are kept apart from those of nobody's data."""
-        return f"admin {self.key}" if self.key is not None and manager.owner is None else self.key
 
     @asynccontextmanager
     async def _under_way(self, manager: AsyncSessionManager, key: str) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from ithaca.service.access import Asking, Owned, Trusted, Visitor
 from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.parameters import Owner
 from ithaca.service.paths import Id
+from ithaca.service.problems import Refused
 from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.keys import AnyNewKey, NewKey
 from ithaca.service.wire.shapes import AccessKeyShape, NewAccessKeyShape, items_of
@@ -43,6 +44,9 @@ async def create_key(manager: Owned, visitor: Person, once: Repeatable, body: Ne
     for scope in body.scopes:
         if scope not in visitor.rights:
             raise NotAllowed(scope)
+    if "admin" in body.scopes:
+        detail = "A key with the right 'admin' opens everybody's data: make it at /api/admin/keys."
+        raise Refused(403, "NotAllowed", detail, right="admin")
     shown = Shown()
     return shown.first(await once.of(manager, lambda m: m.create_key(**body.given()), shown.kept))
 
