@@ -6,20 +6,22 @@ wait if he is slow, and one for the reply, which is read as pieces and saved as 
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from openai.types.chat import ChatCompletionChunk
 
-from ithaca.errors import IthacaError, ProviderError
+from ithaca.errors import IthacaError, ProviderError, ProviderTimeout
 from ithaca.providers import Finished, Piece, Target
 from ithaca.providers.chunks import Chunks
 from ithaca.providers.failures import failure_of, failure_of_response, scrubbed, scrubbed_bytes, words_of
 from ithaca.providers.network import Lines, headers_of
 from ithaca.relay import RelayRequest
+
+T = TypeVar("T")
 
 #: Parts of a body that wait for a client until the endpoint has to wait.
 AHEAD = 64
@@ -37,6 +39,8 @@ class Relay:
         self._target, self._request = target, request
         self._accept = accept if accept and accept.isascii() else "*/*"  # no header may say anything else
         self._client = lines.to(target)
+        self._limits = target.limits
+        self._ends = asyncio.get_running_loop().time() + target.limits.whole
         self._reading: asyncio.Task[None] | None = None
         self._failure: IthacaError | None = None
         #: Whether all was read from the endpoint, and whether all that is recorded has come, which may be sooner.
@@ -49,9 +53,9 @@ class Relay:
     async def send(self) -> None:
         """Sends the request, and reads the head of the response. Raises `ProviderError`, `EndpointRefused`."""
         try:
-            response = await self._ask()
+            response = await self._within("the first token", self._limits.first_token, self._ask())
             if response.is_error:
-                await self._take_error(response)
+                await self._within("the answer", self._limits.gap, self._take_error(response))
             else:
                 self._reading = asyncio.create_task(self._read(response))
         except (IthacaError, httpx2.HTTPError) as error:
@@ -59,13 +63,15 @@ class Relay:
         finally:
             if self._reading is None:
                 self._for_reply.put_nowait(None)
+                self._end_for_client()
         if not self.status and self._failure is not None:
             raise self._failure
 
     async def _ask(self) -> httpx2.Response:
         headers = {"content-type": "application/json", "accept": self._accept, **headers_of(self._target)}
         url = f"{self._target.base_url}/chat/completions"
-        request = self._client.build_request("POST", url, headers=headers, content=self._request.body)
+        patience = httpx2.Timeout(None, connect=self._limits.connect)  # the rest of it is measured here
+        request = self._client.build_request("POST", url, headers=headers, content=self._request.body, timeout=patience)
         response = await self._client.send(request, stream=True)
         self.headers = {name: value for name, value in response.headers.items() if name.startswith(PASSED_ON)}
         self.status = response.status_code
@@ -79,21 +85,36 @@ class Relay:
         self.headers.pop("content-encoding", None)  # it was read as what it says
         self._failure = failure_of_response(response, body, self._target)
         self._for_client.put_nowait(scrubbed_bytes(body, self._target))
-        self._for_client.put_nowait(None)
 
     async def _read(self, response: httpx2.Response) -> None:
+        parts = response.aiter_raw()
+        what, seconds = "the first token", self._limits.first_token
         try:
-            async for part in response.aiter_raw():
+            while (part := await self._within(what, seconds, anext(parts, None))) is not None:
                 if self._recorded:
                     self._for_reply.put_nowait(part)
-                await self._for_client.put(part)
+                await self._within("the end", self._limits.whole, self._for_client.put(part))
+                what, seconds = "the next token", self._limits.gap
             self._read_all = True
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            self._failure = failure_of(error, self._target)
+        except (IthacaError, httpx2.HTTPError, httpx2.StreamError) as error:
+            self._failure = error if isinstance(error, IthacaError) else failure_of(error, self._target)
         finally:
             self._for_reply.put_nowait(None)
             await response.aclose()
-        await self._for_client.put(None)
+        if self._read_all:
+            await self._for_client.put(None)
+        else:
+            self._end_for_client()
+
+    async def _within(self, what: str, seconds: float, step: Awaitable[T]) -> T:
+        """What a step gives. Raises `ProviderTimeout` after so many seconds, or when the whole takes too long."""
+        left = self._ends - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(0.0, min(seconds, left))):
+                return await step
+        except TimeoutError:
+            pass
+        raise ProviderTimeout("the end", self._limits.whole) if left <= seconds else ProviderTimeout(what, seconds)
 
     async def hang_up(self) -> None:
         """Reads no more from the endpoint."""
@@ -101,10 +122,23 @@ class Relay:
             self._reading.cancel()
             with suppress(asyncio.CancelledError):
                 await self._reading
-            with suppress(asyncio.QueueFull):  # then there is something to read, and the end is found after it
-                self._for_client.put_nowait(None)
+            self._end_for_client()
 
-    async def body(self) -> AsyncGenerator[bytes, None]:
+    def _end_for_client(self) -> None:
+        with suppress(asyncio.QueueFull):  # then there is something to read, and the end is found after it
+            self._for_client.put_nowait(None)
+
+    def body(self) -> "Body":
+        """The bytes as they come, once."""
+        return Body(self, self.parts())
+
+    def abandon(self) -> None:
+        """Hangs up, from whichever thread, without waiting."""
+        if self._reading is not None and not self._reading.done():
+            with suppress(RuntimeError):  # the loop is closed
+                self._reading.get_loop().call_soon_threadsafe(self._reading.cancel)
+
+    async def parts(self) -> AsyncGenerator[bytes, None]:
         """The bytes as they come. A connection that broke at the endpoint breaks here."""
         try:
             while (part := await self._next()) is not None:
@@ -140,7 +174,7 @@ class Relay:
                 yield piece
             if chunks.usage is not None:
                 yield chunks.usage
-            if self._failure is not None and self._reading is None:
+            if self._failure is not None and (self._reading is None or isinstance(self._failure, ProviderTimeout)):
                 raise self._failure
         except Exception:
             self._finished = True
@@ -154,6 +188,26 @@ class Relay:
     @property
     def _streams(self) -> bool:
         return self.headers.get("content-type", "").startswith("text/event-stream")
+
+
+class Body:
+    """What a client reads of a relay. He hangs up by closing it or letting go of it, though he never began to read."""
+
+    def __init__(self, relay: Relay, parts: AsyncGenerator[bytes, None]) -> None:
+        self._relay, self._parts = relay, parts
+
+    def __aiter__(self) -> "Body":
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        return anext(self._parts)
+
+    async def aclose(self) -> None:
+        await self._parts.aclose()
+        await self._relay.hang_up()
+
+    def __del__(self) -> None:
+        self._relay.abandon()
 
 
 def _said(chunks: Chunks, value: Any, target: Target) -> Iterator[Piece]:

@@ -5,13 +5,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from ithaca import ChatMessage, ProviderError, SessionManager
+from ithaca import ChatMessage, ProviderError, ProviderTimeout, SessionManager
 from ithaca.operations.relayed import Aligned, aligned
 from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
 from tests.support.serving import Served
@@ -322,6 +323,39 @@ def test_the_client_gets_all_where_it_cannot_be_recorded(
         assert post(user("?"), session=f"s-{number}").content == b"".join([first, *midst, *rest])
         assert history(stored, f"s-{number}") == [("user", "?"), ("assistant", told)]
         assert stored.list_replies(f"s-{number}")[0].state == state
+
+
+def ask_of(manager: SessionManager) -> Any:
+    return manager.relay(json.dumps({"messages": [user("?")]}).encode(), session_id="s-1")
+
+
+def test_a_body_that_nobody_reads_is_hung_up(model: ModelServer) -> None:
+    gate = threading.Event()
+    model.answer(*said("On ")[:1], gate, content_type="text/event-stream")
+    with SessionManager(":memory:") as manager:
+        manager.create_endpoint("e", model.url, model="small")
+        manager.create_session("s-1", "named")
+        ask_of(manager).body.close()
+        assert manager.wait_for_replies(5)
+        ask_of(manager)
+        assert manager.wait_for_replies(5)
+        assert [reply.state for reply in manager.list_replies("s-1")] == ["interrupted"] * 2
+    gate.set()
+
+
+def test_an_endpoint_that_says_no_more_is_not_waited_for(model: ModelServer) -> None:
+    gate = threading.Event()
+    model.answer(*said("On ")[:1], gate, content_type="text/event-stream")
+    with SessionManager(":memory:") as manager:
+        manager._door = manager._door.guarded(replace(manager._door.scope.outgoing, gap=0.2))
+        manager.create_endpoint("e", model.url, model="small")
+        manager.create_session("s-1", "named")
+        with pytest.raises(ProviderTimeout, match="the next token"):
+            list(ask_of(manager).body)
+        assert manager.wait_for_replies(5)
+        (reply,) = manager.list_replies("s-1")
+        assert (reply.state, reply.size, (reply.error or {})["error"]) == ("failed", 3, "ProviderTimeout")
+    gate.set()
 
 
 def test_of_several_answers_the_first_is_recorded(
