@@ -6,6 +6,7 @@ from typing import Any
 
 from ithaca.content import new_id
 from ithaca.providers.pieces import ToolCallPart
+from ithaca.replies.characters import whole
 
 
 @dataclass(slots=True)
@@ -15,8 +16,8 @@ class _Call:
     arguments: str = ""
 
     def whole(self) -> dict[str, Any]:
-        function = {"name": self.name, "arguments": self.arguments or "{}"}
-        return {"id": self.id or f"call_{new_id()}", "type": "function", "function": function}
+        function = {"name": whole(self.name), "arguments": whole(self.arguments) or "{}"}
+        return {"id": whole(self.id) or f"call_{new_id()}", "type": "function", "function": function}
 
     @property
     def is_valid(self) -> bool:

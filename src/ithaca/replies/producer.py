@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from decimal import Decimal
 from typing import Any
 
 from ithaca.columns import to_json
@@ -22,9 +23,11 @@ from ithaca.operations.reply_reading import Key, look
 from ithaca.operations.scope import Scope
 from ithaca.providers.pieces import Piece, Reasoning, Text, ToolCallPart, UsagePiece
 from ithaca.replies.calls import Calls
+from ithaca.replies.characters import whole, whole_characters
 from ithaca.replies.log import Log
 from ithaca.replies.store import Store
 from ithaca.reply import PieceKind, Reply, ReplyState, Run
+from ithaca.usage import MOST_COST, MOST_TOKENS
 
 _log = logging.getLogger("ithaca")
 
@@ -60,6 +63,7 @@ class Producer:
         self._pieces = pieces
         self._waiting = Waiting()
         self._calls = Calls()
+        self._rest: list[Run] = []
         self._pause = SOON
         self._saved_at = float("-inf")
         self._finish_reason: str | None = None
@@ -82,6 +86,8 @@ class Producer:
             note(error)
             self.log.fail(error)
             return None
+        except Exception as error:  # noqa: BLE001, the log says what
+            return await self._fail(error)
         finally:
             await self._stop_reading()
 
@@ -117,10 +123,9 @@ class Producer:
             self._calls.add(piece)
             self._count(len(piece.name) + len(piece.arguments))
         elif isinstance(piece, UsagePiece):
-            cost = 0 if piece.cost is None else round(piece.cost * 1_000_000)
-            self._used = (max(0, piece.input_tokens), max(0, piece.output_tokens), max(0, cost))
+            self._used = _used(piece)
         else:
-            self._finish_reason = piece.reason
+            self._finish_reason = whole(str(piece.reason)).replace("\0", "")
             self._waiting.wake()
 
     def _count(self, size: int) -> None:
@@ -134,7 +139,9 @@ class Producer:
         await self._save_while(reading)
         if self._lost:
             raise LeaseLost(self._key.id)
-        outcome = self._outcome(reading)
+        return await self._end(self._outcome(reading))
+
+    async def _end(self, outcome: Outcome) -> Reply:
         reply: Reply = await self._keep_trying(replies.end, outcome, fence=self._fence)
         for run in outcome.rest:
             self.log.add(run)
@@ -157,8 +164,9 @@ class Producer:
         if run is None:
             await self._keep_trying(replies.renew, self._fence, self.log.stop)
             return
-        began = time.monotonic()
+        began, self._rest = time.monotonic(), [run]
         await self._keep_trying(replies.save, self._fence, run)
+        self._rest = []
         self._saved_at = time.monotonic()
         self._pause = min(LATE, max(SOON, SHARE * (self._saved_at - began)))
         self.log.add(run)
@@ -179,28 +187,47 @@ class Producer:
     # Ending
 
     def _outcome(self, reading: asyncio.Task[None]) -> Outcome:
-        rest, stop = list[Run](), self.log.stop
-        self._waiting.finish()
-        while (run := self._waiting.take(stop)) is not None:
-            rest.append(run)
-            stop = run.stop
+        rest = self._take_rest()
         if self._finish_reason is None or self._finish_reason == "error":
             error = _error_of(reading)
             cut = error is None or error["error"] == "StreamCut"
             state: ReplyState = "interrupted" if cut and self._finish_reason is None else "failed"
             return Outcome(state, self._finish_reason, error, rest, used=self._used)
         good, bad = self._calls.sorted()
+        stop = rest[-1].stop if rest else self.log.stop
         for text in map(to_json, good):
             rest.append(Run("tool_call", text, stop := stop + len(text)))
         return Outcome("complete", self._finish_reason, None, rest, bad, self._used)
 
+    def _take_rest(self) -> list[Run]:
+        """What has come and isn't saved yet, in runs. They are there still when it is asked for again."""
+        self._waiting.finish()
+        stop = self._rest[-1].stop if self._rest else self.log.stop
+        while (run := self._waiting.take(stop)) is not None:
+            self._rest.append(run)
+            stop = run.stop
+        return list(self._rest)
+
+    async def _fail(self, error: Exception) -> Reply | None:
+        """Ends it as failed, with all that can be stored of it."""
+        await self._stop_reading()
+        try:
+            return await self._end(Outcome("failed", None, _unexpected(error), self._take_rest()))
+        except LeaseLost:
+            return await self._see_the_end()
+        except Exception as another:  # noqa: BLE001, it is handed to those who watch
+            self.log.fail(another)
+            return None
+
     async def _see_the_end(self) -> Reply | None:
         """How somebody else has ended it."""
         try:
-            found = await self._store.read(look, self._scope, self._key.id, None)
+            found = await self._store.read(look, self._scope, self._key.id, self.log.stop)
         except (NotFound, StorageError) as error:
             self.log.fail(error)
             return None
+        for run in found.runs:  # stored here, if only the answer to that was lost
+            self.log.add(run)
         self.log.end(found.reply)
         return None
 
@@ -275,20 +302,11 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
             await event.wait()
 
 
-def whole_characters(text: str) -> tuple[str, str]:
-    """The text without half characters, and one at its end, of which the other half may be yet to come.
-
-    Some servers cut a character beyond U+FFFF in two, which no database stores. A half that stays alone is U+FFFD.
-    """
-    if text.isascii():
-        return text, ""
-    half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
-    body = text[: len(text) - len(half)]
-    try:
-        body.encode()
-    except UnicodeEncodeError:
-        body = body.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return body, half
+def _used(piece: UsagePiece) -> tuple[int, int, int]:
+    """Tokens read and written, and their cost in millionths; what no reply can have used is cut down to the most."""
+    reads, writes = (min(max(0, count), MOST_TOKENS) for count in (piece.input_tokens, piece.output_tokens))
+    cost = piece.cost if piece.cost is not None and piece.cost.is_finite() else Decimal(0)
+    return reads, writes, round(min(max(Decimal(0), cost), Decimal(MOST_COST)) * 1_000_000)
 
 
 def _error_of(reading: asyncio.Task[None]) -> dict[str, Any] | None:
@@ -299,8 +317,12 @@ def _error_of(reading: asyncio.Task[None]) -> dict[str, Any] | None:
     if error is None:
         return {"error": "StreamCut", "words": "the stream ended before the model had finished"}
     if not isinstance(error, IthacaError):
-        _log.error("a reply failed, which nobody thought of", exc_info=error)
-        return {"error": type(error).__name__, "words": "something that nobody thought of; the log says what"}
+        return _unexpected(error)
     words = getattr(error, "words", str(error))
-    told = {"error": type(error).__name__, "words": words[:WORDS], "status": getattr(error, "status", None)}
+    told = {"error": type(error).__name__, "words": whole(words[:WORDS]), "status": getattr(error, "status", None)}
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _unexpected(error: BaseException) -> dict[str, Any]:
+    _log.error("a reply failed, which nobody thought of", exc_info=error)
+    return {"error": type(error).__name__, "words": "something that nobody thought of; the log says what"}

@@ -2,14 +2,16 @@
 
 import random
 import time
+from typing import Any
 
 import pytest
 
-from ithaca import ManagerClosed, Reply, ReplyNotFound, RevisionConflict, Session, SessionManager
+from ithaca import DatabaseUnavailable, ManagerClosed, Reply, ReplyNotFound, RevisionConflict, Session, SessionManager
+from ithaca.operations import replies
 from tests.behaviour.replies.given import ALL, WORDS, Held, call_parts, last, make_asked, speak, text, wait_for_size
 from tests.support.factories import history
 from tests.support.managers import Opener, execute
-from tests.support.model_server import CUT, ModelServer, event, said
+from tests.support.model_server import CUT, ModelServer, event, said, sent
 from tests.support.processes import rounds
 
 EVENTS = said(*WORDS, usage=(12, 7))
@@ -300,6 +302,76 @@ def test_half_a_character_waits_for_the_other(alone: SessionManager, model: Mode
     events = list(alone.reply(session.id, "Sing!"))
     assert text(events) == "a🏛 b\ufffdc\ufffd"
     assert history(alone, session.id)[-1] == text(events)
+
+
+def test_halves_of_characters_in_calls(alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    speak(model, *call_parts(0, "look", '{"a":"', "\ud83c", "\udfdb", '\ud83c"}'), *said())
+    assert last(alone.reply(session.id, "Look!")).state == "complete"
+    (call,) = alone.get_session(session.id).history[-1].tool_calls or ()
+    assert call["function"]["arguments"] == '{"a":"🏛\ufffd"}'
+
+
+@pytest.mark.parametrize("where", ["finish", "usage", "error"])
+def test_what_no_database_stores(where: str, alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    counted = {"prompt_tokens": 10**30, "completion_tokens": -1, "cost": 1e300}
+    finish, usage, error = (
+        event(delta={}, finish_reason="st\ud83c\0op"),
+        sent({"choices": [], "usage": counted}),
+        sent({"error": {"message": "cut \ud83c here"}}),
+    )
+    end = {"finish": [finish], "usage": [said()[0], usage], "error": [error]}[where]
+    speak(model, event(delta={"content": "Tell me"}), *end)
+    events = list(alone.reply(session.id, "Sing!"))
+    reply = last(events)
+    assert text(events) == history(alone, session.id)[-1] == "Tell me"
+    if where == "finish":
+        assert reply.finish_reason == "st\ufffdop"
+    elif where == "usage":
+        assert (reply.input_tokens, reply.output_tokens) == (1_000_000_000, 0)
+    else:
+        assert reply.error is not None
+        assert "cut \ufffd here" in reply.error["words"]
+
+
+def losing(manager: SessionManager, monkeypatch: pytest.MonkeyPatch, op: Any, error: Exception, done: bool) -> None:
+    """Once, an operation fails, before or after it was done."""
+    storage, failures = manager._storage, [error]
+    write = storage.write
+
+    def failing(asked: Any, *args: Any, **named: Any) -> Any:
+        if asked is not op or not failures:
+            return write(asked, *args, **named)
+        if done:
+            write(asked, *args, **named)
+        raise failures.pop()
+
+    monkeypatch.setattr(storage, "write", failing, raising=False)
+
+
+@pytest.mark.parametrize("op", [replies.save, replies.end])
+def test_a_failure_nobody_thought_of_ends_it_with_all_that_came(
+    op: Any, alone: SessionManager, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_asked(alone, model)
+    speak(model, said("Tell me")[0], 0.2, *said())
+    losing(alone, monkeypatch, op, TypeError("nobody thought of it"), done=False)
+    events = list(alone.reply(session.id, "Sing!"))
+    reply = last(events)
+    assert (reply.state, reply.error and reply.error["error"]) == ("failed", "TypeError")
+    assert text(events) == history(alone, session.id)[-1] == "Tell me"
+
+
+def test_an_end_whose_answer_is_lost_is_told_whole(
+    alone: SessionManager, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_asked(alone, model)
+    speak(model, event(delta={"content": "Tell me, "}), *call_parts(0, "look"), event(delta={"content": "O"}), *said())
+    losing(alone, monkeypatch, replies.end, DatabaseUnavailable("the answer was lost"), done=True)
+    events = list(alone.reply(session.id, "Sing!"))
+    assert (last(events).state, text(events)) == ("complete", "Tell me, O")
+    assert [event.kind for event in events][-2:] == ["tool_call", "end"]
 
 
 def test_nul_is_kept(manager: SessionManager, session: Session, model: ModelServer) -> None:
