@@ -19,9 +19,13 @@ class _Call:
         function = {"name": whole(self.name), "arguments": whole(self.arguments) or "{}"}
         return {"id": whole(self.id) or f"call_{new_id()}", "type": "function", "function": function}
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether a provider would take it back: it names a function, and its arguments are an object of JSON."""
+    def is_valid(self, cut: bool) -> bool:
+        """Whether a provider would take it back: it names a function, and its arguments are an object of JSON.
+
+        Where the model was cut off, a call without arguments may lack them, and half of its name.
+        """
+        if cut and not self.arguments:
+            return False
         try:
             return bool(self.name) and isinstance(json.loads(self.arguments or "{}"), dict)
         except (ValueError, RecursionError):
@@ -40,7 +44,8 @@ class Calls:
         call.name += part.name
         call.arguments += part.arguments
 
-    def sorted(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def sorted(self, cut: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Those that can be sent back to a provider, and those that can't; each in the order of its index."""
         calls = [call for _, call in sorted(self._calls.items())]
-        return [call.whole() for call in calls if call.is_valid], [call.whole() for call in calls if not call.is_valid]
+        good = [call.whole() for call in calls if call.is_valid(cut)]
+        return good, [call.whole() for call in calls if not call.is_valid(cut)]

@@ -193,7 +193,7 @@ class Producer:
             cut = error is None or error["error"] == "StreamCut"
             state: ReplyState = "interrupted" if cut and self._finish_reason is None else "failed"
             return Outcome(state, self._finish_reason, error, rest, used=self._used)
-        good, bad = self._calls.sorted()
+        good, bad = self._calls.sorted(self._finish_reason == "length")
         stop = rest[-1].stop if rest else self.log.stop
         for text in map(to_json, good):
             rest.append(Run("tool_call", text, stop := stop + len(text)))

@@ -46,6 +46,16 @@ def test_calls_that_are_cut_are_not_kept(alone: SessionManager, model: ModelServ
     assert all("tool_calls" not in message for message in sent)
 
 
+@pytest.mark.parametrize("finish", ["length", "tool_calls"])
+def test_a_call_that_is_cut_in_its_name_is_not_kept(finish: str, alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    speak(model, *call_parts(0, "look", "{}"), *call_parts(1, "get_wea", id="c2"), *said(finish=finish))
+    assert last(alone.reply(session.id, "Look!")).state == "complete"
+    calls = alone.get_session(session.id).history[-1].tool_calls or []
+    names = [call["function"]["name"] for call in calls]
+    assert names == (["look"] if finish == "length" else ["look", "get_wea"])
+
+
 @pytest.mark.parametrize("status", [401, 404, 429, 500])
 def test_the_providers_words_are_kept(alone: SessionManager, model: ModelServer, status: int) -> None:
     session = make_asked(alone, model)
