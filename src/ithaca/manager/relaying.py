@@ -45,7 +45,8 @@ class Passing(Asking):
         if session is not None and session.owner != self._whose():  # trusted code, which found it by its id
             known = await main.read(endpoints.seen, self._door.scope, session.owner)
         target = destination(self._door.scope, known, request.model, endpoint, session)
-        relay = relaying.Relay(engine.lines, target, request.to(target.model), accept)
+        recorded = session_id is not None
+        relay = relaying.Relay(engine.lines, target, request.to(target.model), accept, recorded=recorded)
         if session_id is None:
             await relay.send()
             return Relayed(relay.status, relay.headers, relay.body())

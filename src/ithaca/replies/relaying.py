@@ -33,7 +33,9 @@ PASSED_ON = ("content-type", "content-encoding", "retry-after", "x-should-retry"
 class Relay:
     """One request on its way. `status` and `headers` are the response's, when it was `sent`."""
 
-    def __init__(self, lines: Lines, target: Target, request: RelayRequest, accept: str | None) -> None:
+    def __init__(
+        self, lines: Lines, target: Target, request: RelayRequest, accept: str | None, *, recorded: bool
+    ) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self._target, self._request = target, request
@@ -45,8 +47,8 @@ class Relay:
         self._failure: IthacaError | None = None
         #: Whether all was read from the endpoint, and whether all that is recorded has come, which may be sooner.
         self._read_all = self._finished = False
-        #: Whether the reply still reads what comes.
-        self._recorded = True
+        #: Whether a reply reads what comes, or still does.
+        self._recorded = recorded
         self._for_client: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
         self._for_reply: asyncio.Queue[bytes | None] = asyncio.Queue()
 
