@@ -5,6 +5,7 @@ import pty
 import select
 import signal
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 
@@ -163,6 +164,7 @@ def _type(database: str, home: Path, *keys: bytes) -> tuple[int, str]:
         seen = b""
         for key in keys:
             seen += _until_prompt(ours)
+            _until_asleep(process.pid)
             os.write(ours, key)
         while more := _read(ours):
             seen += more
@@ -186,6 +188,13 @@ def _until_prompt(terminal: int) -> bytes:
         assert more, seen
         seen += more
     return seen
+
+
+def _until_asleep(pid: int) -> None:
+    """Waits until it waits for keys: a Ctrl-C between its prompt and that, Python hears with the next key only."""
+    stat = Path(f"/proc/{pid}/stat")  # where there is one
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "S":
+        time.sleep(0.005)
 
 
 def _read(terminal: int) -> bytes:
