@@ -44,7 +44,7 @@ def test_never_01_a_text_that_looks_like_json_makes_a_session_unopenable(
 
 def test_never_02_a_failed_write_is_swallowed(open_manager: Opener, database_url: str) -> None:
     """A failed write (locked database, wrong type, datetime, lone surrogate) is logged and swallowed."""
-    manager = open_manager(settings=Settings(database_url, busy_timeout=0.05))
+    manager = open_manager(settings=Settings(database_url, busy_timeout=0.5))  # a connection has to come within it, too
     before = make_session(manager, 2)
     for bad in (5, {"when": datetime.now(UTC)}, "\ud800", [{"x": object()}]):
         message = ChatMessage("user", "x", bad) if isinstance(bad, dict) else ChatMessage("user", bad)

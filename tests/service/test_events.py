@@ -250,7 +250,9 @@ def test_what_nobody_thought_of_ends_the_streams_and_no_more(
         monkeypatch.undo()
     assert "RuntimeError" in caplog.text
     with listening(alice, headers={"last-event-id": last}) as stream:
-        assert next(stream).what == ("s", "messages added", 2)
+        told = next(stream).what
+        # While any transaction is under way, a cursor of PostgreSQL's is before what was committed meanwhile.
+        assert (next(stream).what if told == ("s", "created", 1) else told) == ("s", "messages added", 2)
         say(alice, "s", "y")
         assert [next(stream).name, next(stream).what] == ["ready", ("s", "messages added", 3)]
 
