@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: every POST can be sent again, and happens once.
+"""`Idempotency-Key`: a POST that changes what is kept can be sent again, and happens once.
 
     same key, same request          the answer that was given before, with `Idempotency-Replayed: true`
     same key, another request       422
