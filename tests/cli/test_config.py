@@ -16,6 +16,7 @@ def test_every_setting_is_shown_with_its_source(
     file.chmod(0o600)
     monkeypatch.setenv("ITHACA_CONFIG", str(file))
     monkeypatch.setenv("ITHACA_TRASH_DAYS", "5")
+    monkeypatch.setenv("ITHACA_SUMMARIES", "off")
     assert main(["config", "--json"]) == 0
     said = capsys.readouterr().out
     shown = json.loads(said)
@@ -24,6 +25,7 @@ def test_every_setting_is_shown_with_its_source(
     assert settings["ITHACA_DATABASE_URL"] == ("postgresql://me:***@localhost/x", str(file))
     assert settings["ITHACA_SECRET_KEY"] == ("***", str(file))
     assert settings["ITHACA_TRASH_DAYS"] == (5.0, "environment")
+    assert (settings["ITHACA_TITLES"], settings["ITHACA_SUMMARIES"]) == (("on", "default"), ("off", "environment"))
     assert settings["ITHACA_PORT"] == (99, str(file))
     assert settings["ITHACA_MAX_PAGE"] == (1000, "default")
     assert main(["config", "--json", "--database", "other.db"]) == 0

@@ -60,6 +60,8 @@ def _all(here: Here, sources: "Sources") -> Iterator[Setting]:
 def _shown(field: str, value: Any) -> Any:
     if field == "secret_key":
         return None if value is None else "***"
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return str(value) if field == "secret_key_file" and value is not None else value
 
 
