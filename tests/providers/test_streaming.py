@@ -13,7 +13,18 @@ import pytest
 
 from ithaca import EndpointRefused
 from ithaca.errors import ProviderError, ProviderTimeout
-from ithaca.providers import Finished, Limits, Piece, Reasoning, Target, Text, ToolCallPart, UsagePiece, stream
+from ithaca.providers import (
+    Finished,
+    Limits,
+    Piece,
+    Reasoning,
+    Target,
+    Text,
+    ToolCallPart,
+    UsagePiece,
+    models_of,
+    stream,
+)
 from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
 
 QUESTION = [{"role": "user", "content": "Where is Odysseus?"}]
@@ -235,14 +246,22 @@ def test_the_environment_gives_no_provider_anything(
 ) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, KEY)
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"x-account: {KEY}")
+    any_clients = ("Host", "Connection", "Content-Type", "Content-Length", "Accept", "User-Agent", "X-Stainless-OS")
+    named = [f"{name}: {KEY}" for name in ("x-account", "Authorization", "Transfer-Encoding", "X-é", *any_clients)]
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "\n".join([*named, "Content-Type: multipart/form-data"]))
     with model_server() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         server.say("here")
         assert text_of(ask(target)) == "here"
-    assert "authorization" not in server.requests[0].headers
-    assert KEY not in str(server.requests[0])
+        server.answer(b'{"data": [{"id": "muse"}]}')
+        server._answers.pop(0)
+        assert asyncio.run(models_of(target)) == ["muse"]
+    assert server.requests[0].json["messages"] == QUESTION
+    for asked in server.requests:
+        assert asked.headers["host"] == f"127.0.0.1:{server.port}"
+        assert "authorization" not in asked.headers
+        assert KEY not in str(asked)
 
 
 def test_own_headers_win(server: ModelServer, target: Target) -> None:

@@ -47,15 +47,12 @@ async def stream(
 
 def client_for(target: Target, limits: Limits) -> "openai.AsyncOpenAI":
     try:
-        import openai
-
+        from ithaca.providers.client import Client
         from ithaca.providers.network import client_of
     except ModuleNotFoundError as error:
         raise ConfigurationError("replies", f"they need {error.name}: pip install 'ithaca[replies]'") from error
     # What opens the door is put in by the transport: here it would be in the client's log.
-    return openai.AsyncOpenAI(
-        base_url=target.base_url, api_key="none", http_client=client_of(target, limits), max_retries=0
-    )
+    return Client(base_url=target.base_url, api_key="none", http_client=client_of(target, limits), max_retries=0)
 
 
 def client_errors() -> tuple[type[Exception], ...]:
