@@ -2,11 +2,13 @@
 
 import asyncio
 from itertools import islice
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 
 from ithaca import AsyncClient, ChatMessage, Client, NotSignedIn, SessionManager
+from ithaca.client import waiting
 from tests.client.conftest import AsOwner
 from tests.support.serving import Served
 from tests.support.unreliable import Answer, Cut, Unreliable
@@ -38,10 +40,13 @@ def test_a_broken_connection_loses_and_doubles_nothing(
     network.close()
 
 
-def test_it_ends_when_there_is_nothing_new_for_so_long(alice: Client) -> None:
+def test_it_ends_when_there_is_nothing_new_for_so_long(alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     id = alice.create_session().id
     alice.add_message(id, ChatMessage("user", "x"))
+    pauses: list[float] = []
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=pauses.append))
     assert [change.kind for change in alice.watch(session=id, after=1, timeout=0.3)] == ["messages added"]
+    assert pauses == [0]  # it is over, and nobody has to come back
 
 
 def test_whose_news_are_heard(root: Client, asks_as: AsOwner, name: str, trusted: SessionManager) -> None:

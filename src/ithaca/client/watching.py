@@ -72,4 +72,4 @@ class News(Events[Change]):
             self.over = json.loads(data)["reason"] == "timeout"
 
     def ended(self) -> float:
-        return self._come_back
+        return 0 if self.over else self._come_back
