@@ -28,6 +28,7 @@ def refused_by_openai(messages: Sequence[Message]) -> list[str]:
             pending = []
         faults += [f"{number}: {fault}" for fault in _openai_faults(message)]
         pending += [call["id"] for call in message.get("tool_calls", ())]
+        faults += [f"{number}: the ids {pending} are not unique"] if len(set(pending)) < len(pending) else []
     return faults + ([f"the calls {pending} are not answered"] if pending else [])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -10,7 +11,7 @@ from ithaca.errors import ProviderError
 from ithaca.operations import context
 from ithaca.operations.context import Ask
 from ithaca.operations.scope import Scope
-from ithaca.providers import Finished, Piece, Target, Text, stream
+from ithaca.providers import Finished, Piece, Target, Text, ToolCallPart, stream
 from ithaca.replies.store import Store
 
 
@@ -26,9 +27,15 @@ async def generate(
     """What a model says to a session."""
     await prepare()
     found = await store.read(context.context, scope, session_id, ask)
+    indexes: dict[str, int] = {}
     async with aclosing(stream(target, found.to_openai(), options=options)) as pieces:
         async for piece in pieces:
-            yield piece
+            yield _with_own_id(piece, indexes) if isinstance(piece, ToolCallPart) else piece
+
+
+def _with_own_id(part: ToolCallPart, indexes: dict[str, int]) -> ToolCallPart:
+    """Without an id that another call has: then it is given one, so that each can be answered."""
+    return replace(part, id="") if part.id and indexes.setdefault(part.id, part.index) != part.index else part
 
 
 async def ask_aside(target: Target, messages: Sequence[Mapping[str, Any]], *, most: int | None = None) -> str:

@@ -16,9 +16,22 @@ from ithaca import (
     SessionManager,
     SessionNotFound,
 )
-from tests.behaviour.replies.given import ALL, WORDS, Held, call_parts, last, make_asked, speak, text, wait_until
+from ithaca.reply import ReplyKind
+from tests.behaviour.replies.given import (
+    ALL,
+    WORDS,
+    Held,
+    call_parts,
+    last,
+    make_asked,
+    speak,
+    text,
+    wait_for_size,
+    wait_until,
+)
 from tests.support.factories import history
 from tests.support.model_server import ModelServer, event, said
+from tests.support.providers import refused_by_anthropic, refused_by_openai
 
 
 def test_an_answer_is_told_and_becomes_a_message(manager: SessionManager, session: Session, model: ModelServer) -> None:
@@ -78,6 +91,38 @@ def test_a_call_that_is_no_json_is_kept_apart(alone: SessionManager, model: Mode
     assert message.tool_calls is None
     assert message.metadata["invalid_tool_calls"][0]["function"]["arguments"] == '{"where": '
     assert [m["role"] for m in alone.context(session.id, max_tokens=1_000).to_openai()] == ["user"]
+
+
+def test_calls_with_one_id_are_each_answered(alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    speak(model, *call_parts(0, "look", '{"at": ', '"sea"}'), *call_parts(1, "look", "{}"), *said(finish="tool_calls"))
+    model.say("Blue.")
+    events = [event.tool_call or {} for event in alone.reply(session.id, "Look!") if event.kind == "tool_call"]
+    assert [call["function"]["arguments"] for call in events] == ['{"at": "sea"}', "{}"]
+    assert events == alone.get_session(session.id).history[-1].tool_calls
+    assert (events[0]["id"], events[1]["id"] == "c1") == ("c1", False)
+    for call in events:
+        alone.add_message(session.id, ChatMessage("tool", "wine-dark", tool_call_id=call["id"]))
+    assert text(alone.reply(session.id)) == "Blue."
+    sent = model.requests[1].json["messages"]
+    assert ([message["role"] for message in sent], refused_by_openai(sent)) == (
+        ["user", "assistant", "tool", "tool"],
+        [],
+    )
+
+
+def test_stored_calls_with_one_id_are_sent_once(alone: SessionManager, model: ModelServer) -> None:
+    """Somebody else has stored them: of two results, nobody knows which is whose."""
+    session = make_asked(alone, model)
+    calls = [{"id": "c1", "type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("a", "b")]
+    results = [ChatMessage("tool", text, tool_call_id="c1") for text in ("one", "two")]
+    alone.add_messages(session.id, [ChatMessage("assistant", None, tool_calls=calls), *results])
+    last(alone.reply(session.id, "Well?"))
+    asked, answered, _ = sent = model.requests[0].json["messages"]
+    assert ([call["function"]["name"] for call in asked["tool_calls"]], answered["content"]) == (["a"], "one")
+    assert refused_by_openai(sent) == []
+    assert refused_by_anthropic(*alone.context(session.id, max_tokens=1_000).to_anthropic()) == []
+    assert alone.get_session(session.id).history[0].tool_calls == calls
 
 
 def test_one_reply_at_a_time(manager: SessionManager, session: Session, model: ModelServer) -> None:
@@ -204,6 +249,28 @@ def test_only_what_can_be_continued_is(alone: SessionManager, model: ModelServer
     for message_id in ("a", "u", None):
         with pytest.raises(InvalidArgument, match="the last message"):
             alone.start_reply(session.id, kind="continue", message_id=message_id)
+    alone.delete_messages(session.id, ["a"])
+    with pytest.raises(MessageNotFound, match="a"):
+        alone.continue_reply(session.id, "a")
+    alone.truncate_messages(session.id, 0)
+    with pytest.raises(InvalidArgument, match="the last message"):
+        alone.continue_reply(session.id)
+    assert (model.requests, alone.list_replies(session.id)) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["continue", "regenerate"])
+def test_what_it_is_about_is_deleted_meanwhile(kind: ReplyKind, alone: SessionManager, model: ModelServer) -> None:
+    """What was said is kept, in a message of its own: nothing that was deleted comes back, and nothing is lost."""
+    session = make_asked(alone, model)
+    alone.add_messages(session.id, [ChatMessage("user", "Sing!", id="u"), ChatMessage("assistant", "Tell me", id="a")])
+    held = Held(model, *said(", O ", "Muse."), after=1)
+    reply = alone.start_reply(session.id, kind=kind, message_id="a")
+    wait_for_size(alone, reply, 1)
+    alone.delete_messages(session.id, ["a"])
+    held.go_on()
+    ended = last(alone.reply_events(reply.id))
+    assert (ended.state, ended.target_id, ended.message_id) == ("complete", "a", reply.id)
+    assert history(alone, session.id) == ["Sing!", ", O Muse."]
 
 
 def test_watchers_hear_of_replies(manager: SessionManager, session: Session, model: ModelServer) -> None:
