@@ -7,6 +7,7 @@ from typing import Any
 
 from ithaca.errors import Described, InvalidArgument
 from ithaca.models import ChatMessage
+from ithaca.tokens import TOKENS_PER_MESSAGE, count_message, estimate_tokens
 
 #: What a message's own fields hold.
 _OWN = ("role", "content", "tool_calls", "tool_call_id", "name")
@@ -66,6 +67,21 @@ class RelayRequest:
     def messages(self) -> list[ChatMessage]:
         """What is said, as messages; what they say besides is kept in the metadata. Raises `InvalidArgument`."""
         return [_message(number, value) for number, value in enumerate(self.value["messages"])]
+
+    def tokens(self) -> int:
+        """About how many tokens the messages are, whatever they say: they needn't be such that can be stored.
+
+        Raises `InvalidArgument` for what is nested too deeply to be looked at.
+        """
+        try:
+            return sum(TOKENS_PER_MESSAGE + _tokens(message.content, message.tool_calls) for message in self.messages)
+        except RecursionError:
+            raise InvalidArgument("messages", Described("something nested deeply"), "less deeply nested") from None
+
+
+def _tokens(content: Any, tool_calls: Any) -> int:
+    said = content if isinstance(content, (str, list)) else None
+    return count_message(said, tool_calls, estimate_tokens)
 
 
 def _message(number: int, value: Any) -> ChatMessage:

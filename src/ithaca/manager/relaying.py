@@ -52,7 +52,7 @@ class Passing(Asking):
             return Relayed(relay.status, relay.headers, relay.body())
         sending = asyncio.create_task(relay.send())
         try:
-            reply = await self._record(store, session_id, session, target, said)
+            reply = await self._record(store, session_id, session, target, request, said)
         except BaseException:
             sending.cancel()
             await asyncio.wait([sending])
@@ -79,14 +79,16 @@ class Passing(Asking):
         return self._door.owner(None)
 
     async def _record(
-        self, store: "Store", session_id: str, session: Session | None, target: "Target", said: Aligned
-    ) -> Reply:
+        self, store: "Store", session_id: str, session: Session | None, target: "Target", request: RelayRequest,
+        said: Aligned,
+    ) -> Reply:  # fmt: skip
         """Stores what the client says anew, and begins the reply to it."""
         door, place = self._door, target.endpoint or target.base_url
         made = None if session else door.new_session(session_id, "New chat", place, target.model, False, None)
         kind: ReplyKind = "answer" if said.again is None else "regenerate"
         drafts = door.drafts(said.new, checked=False)
-        new = NewReply(new_id(), kind, said.again, target.model, target.endpoint, None, drafts)
+        reads = request.tokens()
+        new = NewReply(new_id(), kind, said.again, target.model, target.endpoint, None, drafts, input_tokens=reads)
         reply: Reply = await store.write(relayed.begin, door.scope, session_id, made, new)
         self._has_begun(reply)
         return reply

@@ -34,11 +34,15 @@ class Aligned:
 async def look(
     conn: Connection, scope: Scope, session_id: str, given: Sequence[ChatMessage]
 ) -> tuple[Session | None, Aligned]:
-    """The session, if it is there, and what a client's messages say that is not stored in it."""
+    """The session, if it is there, and what a client's messages say that is not stored in it.
+
+    Raises `ReplyRunning`; `begin` does too, but by then the endpoint is being asked.
+    """
     try:
         session = await sessions.get_bare(conn, scope, session_id)
     except SessionNotFound:
         return None, Aligned(given)
+    await replies.refuse_running(conn, session.owner, session_id)
     return session, await align(conn, scope.of(session.owner), session_id, given)
 
 

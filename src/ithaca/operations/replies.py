@@ -75,6 +75,8 @@ class NewReply:
     #: The user's message that is to be stored first, and its id if it brings one.
     drafts: Sequence[Draft] = ()
     given_ids: Sequence[str] = ()
+    #: What the model is shown, in tokens, where `ask` doesn't say it.
+    input_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ async def begin(conn: Connection, scope: Scope, session_id: str, new: NewReply, 
     if new.drafts:
         await messages.appending(new.drafts)(conn, scope, session_id, new.drafts, new.given_ids, None)
     kind, target, upto = await _about(conn, scope, session_id, new)
-    needed = 0 if new.ask is None else await _needed(conn, scope, session_id, replace(new.ask, upto=upto))
+    needed = await _needed(conn, scope, session_id, new, upto)
     now = scope.clock()
     row = await conn.row(
         _BEGIN.format(clock=CLOCK[conn.engine]),
@@ -143,8 +145,11 @@ async def begin(conn: Connection, scope: Scope, session_id: str, new: NewReply, 
     return Reply.from_row(row or ())
 
 
-async def _needed(conn: Connection, scope: Scope, session_id: str, ask: Ask) -> int:
+async def _needed(conn: Connection, scope: Scope, session_id: str, new: NewReply, upto: int) -> int:
     """The tokens that the model is shown. Raises `ContextTooSmall` if that is too many."""
+    if new.ask is None:
+        return new.input_tokens
+    ask = replace(new.ask, upto=upto)
     needed = await context.context_info(conn, scope, session_id, ask)
     if not needed.used:
         raise InvalidArgument("content", Described("nothing"), "given: the session says nothing that could be answered")
@@ -322,7 +327,9 @@ async def _end(conn: Connection, scope: Scope, head: Head, reply: Reply, outcome
     said = await put_together(conn, reply, outcome.state, outcome.invalid_calls, outcome.error)
     message_id = await keep(conn, scope, reply, said) if said else None
     now = scope.clock()
-    reads, writes, cost = outcome.used or ((reply.input_tokens, said.tokens(scope), 0) if said else (0, 0, 0))
+    reads, writes, cost = outcome.used or (0, 0, 0)
+    if said:  # the provider counted nothing, or forgot to: nobody is answered for having said nothing
+        reads, writes = reads or reply.input_tokens, writes or said.tokens(scope)
     ended = {
         "owner": reply.owner, "id": reply.id, "state": outcome.state, "size": said.size, "message_id": message_id,
         "finish_reason": outcome.finish_reason, "error": None if outcome.error is None else to_json(outcome.error),

@@ -12,8 +12,10 @@ import httpx
 import openai
 import pytest
 
-from ithaca import ChatMessage, ProviderError, ProviderTimeout, SessionManager
+from ithaca import ChatMessage, InvalidArgument, ProviderError, ProviderTimeout, SessionManager
 from ithaca.operations.relayed import Aligned, aligned
+from ithaca.relay import RelayRequest
+from ithaca.tokens import TOKENS_PER_MESSAGE, estimate_tokens
 from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
 from tests.support.serving import Served
 
@@ -62,6 +64,11 @@ def user(text: str) -> dict[str, Any]:
 
 def assistant(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
+
+
+def tokens(text: str) -> int:
+    """What a message counts, where the endpoint doesn't."""
+    return estimate_tokens(text) + TOKENS_PER_MESSAGE
 
 
 def history(stored: SessionManager, session: str = "s-1") -> list[tuple[str, Any]]:
@@ -175,7 +182,9 @@ def test_a_stream_that_breaks_there_breaks_here_and_is_kept(
     with pytest.raises(httpx.RemoteProtocolError):
         post(user("Where is he?"))
     assert history(stored) == [("user", "Where is he?"), ("assistant", "On Ogygia")]
-    assert stored.list_replies("s-1")[0].state == "interrupted"
+    (reply,) = stored.list_replies("s-1")
+    assert (reply.state, reply.input_tokens) == ("interrupted", tokens("Where is he?"))
+    assert stored.get_session("s-1").total_input_tokens == tokens("Where is he?")
 
 
 def test_a_client_that_hangs_up_hangs_up_there_and_what_came_is_kept(
@@ -191,6 +200,7 @@ def test_a_client_that_hangs_up_hangs_up_there_and_what_came_is_kept(
             assert b"On " in next(parts)
             running = client.post(f"{keyed.address}/v1/chat/completions", json=body, headers=headers)
             assert (running.status_code, running.json()["error"]["code"]) == (409, "reply_running")
+            assert len(model.requests) == 1
         assert history(stored)[1][1].startswith("On")
     gate.set()
     assert stored.list_replies("s-1")[0].state == "interrupted"
@@ -277,6 +287,21 @@ def test_what_is_new_comes_after_what_is_stored() -> None:
         assert aligned(stored, given) == expected, (stored, given)
     image = [{"type": "image_url", "image_url": {"url": "data:,x"}}]
     assert aligned([message("user", image)], [message("user", image)]) == Aligned([])
+
+
+def test_whatever_a_request_says_is_counted() -> None:
+    def counted(*messages: dict[str, Any]) -> int:
+        return RelayRequest.of(json.dumps({"messages": messages}).encode()).tokens()
+
+    image = {"type": "image_url", "image_url": {"url": "data:," + "x" * 9_000}}
+    assert counted(user("Where is he?"), user([image])) == tokens("Where is he?") + TOKENS_PER_MESSAGE + 1_600  # type: ignore[arg-type]
+    assert counted({"role": "assistant", "tool_calls": [{"id": "c"}]}) > TOKENS_PER_MESSAGE
+    assert counted({"role": "user", "content": 5}, {"role": "user", "content": [5, None, "\ud800"]}) == 9
+    deep: Any = []
+    for _ in range(350):
+        deep = [{"type": "tool_result", "content": deep}]
+    with pytest.raises(InvalidArgument, match="nested"):
+        counted({"role": "user", "content": deep})
 
 
 def test_events_in_the_midst_that_tell_of_an_error(
@@ -379,7 +404,8 @@ def test_a_reply_that_is_stopped_elsewhere_ends_for_the_client(model: ModelServe
         passed = manager.relay(json.dumps({"messages": [user("?")]}).encode(), session_id="s-1")
         parts = iter(passed.body)
         next(parts)
-        assert manager.stop_reply(str(passed.reply_id)).state == "stopped"
+        stopped = manager.stop_reply(str(passed.reply_id))
+        assert (stopped.state, stopped.input_tokens) == ("stopped", tokens("?"))
         with pytest.raises(ProviderError, match="stopped"):
             list(parts)
         gate.set()
