@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import apsw
 import pytest
 
 from ithaca import ChatMessage, Conversation, Session, SessionManager
@@ -78,6 +79,14 @@ def test_the_steps_of_a_call_do_not_grow_with_what_is_stored(metered: SessionMan
 
 def steps_of_calls(manager: SessionManager, meter: SQLiteMeter, session: Session) -> dict[str, int]:
     return {name: meter.steps_of(partial(call, manager, session)) for name, call in CALLS.items()}
+
+
+def test_no_statement_is_planned_anew_for_each_number(metered: SessionManager, meter: SQLiteMeter) -> None:
+    metered.create_session()
+    metered.list_sessions()
+    settings = [db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) for db in meter.connections]
+    assert len(settings) > 1
+    assert all(settings)
 
 
 def test_no_call_reads_a_whole_history_on_postgresql(postgres_url: str) -> None:

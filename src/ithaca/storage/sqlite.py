@@ -204,6 +204,7 @@ class SQLiteStorage:
             raise DatabaseUnavailable(f"{self._path}: {error}") from error
         try:
             db.set_busy_timeout(int(self._settings.busy_timeout * 1000))
+            db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # else a new number in a LIMIT is a new plan
             db.execute(self._set_up(reads_only)).fetchall()
         except apsw.Error as error:
             db.close()
