@@ -271,6 +271,18 @@ def test_own_headers_win(server: ModelServer, target: Target) -> None:
     assert (headers["authorization"], headers["user-agent"]) == ("Basic abc", "me")
 
 
+def test_headers_in_any_letters_are_sent_and_what_is_no_header_is_not(server: ModelServer, target: Target) -> None:
+    server.say("here")
+    ask(replace(target, headers={"X-Who": " Ὀδυσσεύς\t", "x-empty": ""}))
+    headers = server.requests[0].headers
+    assert (headers["x-who"], headers["x-empty"]) == ("Ὀδυσσεύς", "")
+    for name, value in (("x y", KEY), ("ὤ", KEY), ("x", KEY + "\x01"), ("x", KEY + "\n"), ("", KEY)):
+        with pytest.raises(EndpointRefused, match="cannot be sent") as refused:
+            ask(replace(target, headers={name: value}))
+        assert KEY not in str(refused.value)
+    assert len(server.requests) == 1
+
+
 def test_redirects_within_the_host_are_followed_and_others_refused(server: ModelServer, target: Target) -> None:
     server.answer(status=307, location="/v2/chat/completions")
     server.say("here")

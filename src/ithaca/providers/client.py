@@ -14,5 +14,6 @@ class Client(openai.AsyncOpenAI):
     @property
     def default_headers(self) -> Mapping[str, str | openai.Omit]:  # type: ignore[override]
         """What each request has."""
-        said = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": self.user_agent}
+        name = f"AsyncOpenAI/Python {openai.__version__}"
+        said = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": name}
         return {**said, **self.platform_headers()}

@@ -7,6 +7,7 @@ Proxies of the environment are not used: behind one, nobody could tell what is c
 """
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -160,10 +161,21 @@ def _client(transport: OneHost, limits: Limits, seconds: float | None) -> httpx2
 _FRAMING = ("host", "connection", "content-length", "content-type", "transfer-encoding", "te", "trailer", "upgrade")
 
 
-def headers_of(target: Target) -> dict[str, str]:
-    """What opens the door, and what else a request to the target has beside the usual headers."""
-    given = {name.lower(): value for name, value in target.headers.items() if name.lower() not in _FRAMING}
-    return given if target.key is None else {"authorization": f"Bearer {target.key}"} | given
+#: What a header's name and value may be (RFC 9110, 5.1 and 5.5); letters beyond ASCII are sent as UTF-8.
+_NAME, _VALUE = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII), re.compile(r"[^\0-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+
+
+def headers_of(target: Target) -> httpx2.Headers:
+    """What opens the door, and what else a request to the target has beside the usual headers.
+
+    Raises `EndpointRefused` for what is no header; the connection would say so with the value, which is a secret.
+    """
+    given = {name.lower(): value.strip(" \t") for name, value in target.headers.items() if name.lower() not in _FRAMING}
+    headers = given if target.key is None else {"authorization": f"Bearer {target.key}"} | given
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise EndpointRefused(httpx2.URL(target.base_url).host, f"its header {name!r} cannot be sent")
+    return httpx2.Headers(headers, encoding="utf-8")
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int]:

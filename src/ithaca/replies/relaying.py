@@ -70,7 +70,8 @@ class Relay:
             raise self._failure
 
     async def _ask(self) -> httpx2.Response:
-        headers = {"content-type": "application/json", "accept": self._accept, **headers_of(self._target)}
+        headers = httpx2.Headers({"content-type": "application/json", "accept": self._accept})
+        headers.update(headers_of(self._target))
         url = f"{self._target.base_url}/chat/completions"
         patience = httpx2.Timeout(None, connect=self._limits.connect)  # the rest of it is measured here
         request = self._client.build_request("POST", url, headers=headers, content=self._request.body, timeout=patience)
