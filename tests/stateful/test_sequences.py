@@ -34,6 +34,12 @@ def sequences(examples: int) -> settings:
     )
 
 
+@pytest.fixture(autouse=True)
+def nobody_gives_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an answer, a model would be asked for one."""
+    monkeypatch.setenv("ITHACA_TITLES", "off")
+
+
 @pytest.fixture(scope="module")
 def runner() -> Any:
     with asyncio.Runner() as runner:

@@ -8,11 +8,11 @@ from tests.stateful.model.cleanup import CleanUp
 from tests.stateful.model.compactions import Compactions
 from tests.stateful.model.imports import Imports
 from tests.stateful.model.recovery import Recovery
+from tests.stateful.model.replies import Replies
 from tests.stateful.model.search import Search
-from tests.stateful.model.usage import Accounts
 
 
-class World(Imports, CleanUp, Compactions, Search, Recovery, Accounts):
+class World(Imports, CleanUp, Compactions, Search, Recovery, Replies):
     """Everybody's sessions and documents."""
 
     def erase_owner(self, scope: str | None, owner: str) -> None:

@@ -7,6 +7,7 @@ from tests.stateful.rules.documents import DocumentRules
 from tests.stateful.rules.imports import ImportRules
 from tests.stateful.rules.incognito import IncognitoRules
 from tests.stateful.rules.messages import MessageRules
+from tests.stateful.rules.replies import ReplyRules
 from tests.stateful.rules.retention import RetentionRules
 from tests.stateful.rules.search import SearchRules
 from tests.stateful.rules.sessions import SessionRules
@@ -30,6 +31,7 @@ class Everything(
     UsageRules,
     AttachmentRules,
     WatchRules,
+    ReplyRules,
     IncognitoRules,
 ):
     """Calls of all kinds, in any order."""
