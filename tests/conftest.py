@@ -112,11 +112,8 @@ def database_url(
     request: pytest.FixtureRequest, servers: Servers, sqlite_with_tables: Path, tmp_path: Path
 ) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on each kind of database in turn."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path)}"
-    else:
-        with _on_server(servers, request.param, with_tables=True) as url:
-            yield url
+    with lent_database(request.param, servers, sqlite_with_tables, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture(params=DATABASES)
@@ -134,6 +131,16 @@ def postgres_url(servers: Servers) -> Iterator[str]:
     """A fresh database with Ithaca's tables and no rows, on the newest PostgreSQL."""
     with _on_server(servers, "postgres-newest", with_tables=True) as url:
         yield url
+
+
+@contextmanager
+def lent_database(kind: str, servers: Servers, sqlite_with_tables: Path, directory: Path) -> Iterator[str]:
+    """A database of a kind with Ithaca's tables and no rows, for a test."""
+    if kind == "sqlite":
+        yield f"sqlite:///{shutil.copy(sqlite_with_tables, directory)}"
+    else:
+        with _on_server(servers, kind, with_tables=True) as url:
+            yield url
 
 
 @contextmanager

@@ -9,18 +9,34 @@ from pathlib import Path
 import pytest
 
 from ithaca import SessionManager
-from tests.behaviour.through_clients import is_run
+from tests.behaviour.stages import repeated, stages
+from tests.conftest import DATABASES, Servers, lent_database
 from tests.support.managers import Facade, FakeClock, LoopThread, Opener
 from tests.support.remote import Remote
 
+HERE = Path(__file__).parent
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test is made for the databases and facades that `stages` says."""
+    test, fixtures = metafunc.definition, metafunc.fixturenames
+    if test.path.parent != HERE:
+        return
+    if {"database_url", "facade"}.issubset(fixtures):
+        where = stages(test, fixtures)
+        names = ["-".join(stage) for stage in where]
+        metafunc.parametrize(("database_url", "facade"), where, indirect=True, ids=names)
+    elif "database_url" in fixtures:
+        metafunc.parametrize("database_url", DATABASES, indirect=True)
+    elif "facade" in fixtures:
+        metafunc.parametrize("facade", ["sync", "async"], indirect=True)
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Through clients runs what `through_clients` says."""
-    here = Path(__file__).parent
-    left_out = [item for item in items if item.path.parent == here and not is_run(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        apart = set(left_out)
+    """Of the parameters, as many are tried as `stages` says."""
+    apart = set(repeated([item for item in items if item.path.parent == HERE]))
+    if apart:
+        config.hook.pytest_deselected(items=list(apart))
         items[:] = [item for item in items if item not in apart]
 
 
@@ -46,7 +62,16 @@ def remote(loop_thread: LoopThread) -> Iterator[Callable[[], Remote]]:
         server.stop(loop_thread.wait_for)
 
 
-@pytest.fixture(params=["sync", "async", "client", "async-client"])
+@pytest.fixture
+def database_url(
+    request: pytest.FixtureRequest, servers: Servers, sqlite_with_tables: Path, tmp_path: Path
+) -> Iterator[str]:
+    """A fresh database with Ithaca's tables and no rows."""
+    with lent_database(request.param, servers, sqlite_with_tables, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
 def facade(request: pytest.FixtureRequest) -> Facade:
     return request.param
 

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 
 from ithaca import AsyncClient, AsyncSessionManager, Client, ConfigurationError, ManagerClosed, SessionManager
-from tests.behaviour.through_clients import CORE, LEFT_OUT, LONG
+from tests.behaviour.stages import CORE, LEFT_OUT, LONG
 
 #: Calls of managers that no client has, and why.
 NOT_REMOTE = {

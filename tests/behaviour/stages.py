@@ -1,14 +1,35 @@
-"""Which tests of the suite run through the clients of a server, and which do not, and why.
+"""On which databases, and through which of the managers and clients, a test of the suite is run, and why.
 
-Through `Client`, everything on SQLite. Through `AsyncClient`, and on PostgreSQL, the tests of `CORE`: only the way that
-a request takes differs there. With `SOAK=1`, everything everywhere.
+Through `SessionManager`, everything on SQLite and on the newest PostgreSQL; through `AsyncSessionManager`, and through
+`Client`, everything on SQLite. Where only the way that a statement takes is another, it is enough that each is sent
+once: through `AsyncSessionManager` on the newest PostgreSQL, and through `SessionManager` on PostgreSQL 15, a test is
+run with the first of its parameters. The modules of `CORE` are run in more ways, and whole. With `SOAK=1`, everything
+is run everywhere.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from itertools import product
 
+import pytest
+
+from tests.conftest import DATABASES
+from tests.support.managers import Facade
 from tests.support.processes import soaking
 
-#: Modules that run through both clients on SQLite, and through `Client` on the newest PostgreSQL, at every run.
+#: A database, and through what it is used.
+Stage = tuple[str, Facade]
+
+FACADES: list[Facade] = ["sync", "async", "client", "async-client"]
+
+#: Where everything is run.
+WHOLE: set[Stage] = {("sqlite", "sync"), ("sqlite", "async"), ("sqlite", "client"), ("postgres-newest", "sync")}
+
+#: Where each test is run once.
+ONCE: set[Stage] = {("postgres-newest", "async"), ("postgres-15", "sync")}
+
+#: Where the modules of `CORE` are run besides.
+WITH_CORE: set[Stage] = {("postgres-15", "async"), ("sqlite", "async-client"), ("postgres-newest", "client")}
+
 CORE = frozenset(("test_messages.py", "test_documents.py", "test_revisions.py"))
 
 #: Tests, by module or by module and name, that do not run through a client.
@@ -66,20 +87,28 @@ LONG = frozenset(
 )
 
 
-def is_run(item: Any) -> bool:
-    """Whether a test is run as it is parametrized."""
-    facade = item.callspec.params.get("facade") if hasattr(item, "callspec") else None
-    if facade not in ("client", "async-client"):
-        return True
-    module, name = item.path.name, f"{item.path.name}::{item.originalname}"
-    if "open_manager" not in item.fixturenames or module in LEFT_OUT or name in LEFT_OUT:
-        return False
-    return soaking() or _is_economical(facade, item.callspec.params.get("database_url"), module, name)
+def stages(test: pytest.Function, fixtures: list[str]) -> list[Stage]:
+    """Where a test with a database and a facade is run, be it once or whole."""
+    return [stage for stage in product(DATABASES, FACADES) if _is_run(test, fixtures, *stage)]
 
 
-def _is_economical(facade: str, database: str | None, module: str, name: str) -> bool:
-    if name in LONG or database == "postgres-15":
-        return False
-    if facade == "client" and database == "sqlite":
-        return True
-    return module in CORE and not (facade == "async-client" and database != "sqlite")
+def _is_run(test: pytest.Function, fixtures: list[str], database: str, facade: Facade) -> bool:
+    module, name = test.path.name, f"{test.path.name}::{test.originalname}"
+    if facade in ("client", "async-client"):
+        if "open_manager" not in fixtures or module in LEFT_OUT or name in LEFT_OUT:
+            return False
+        if name in LONG and not soaking():
+            return False
+    return soaking() or (database, facade) in WHOLE | ONCE or (module in CORE and (database, facade) in WITH_CORE)
+
+
+def repeated(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Items that only repeat others with more parameters, where each test is run once."""
+    seen = set()
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.path.name not in CORE:
+            stage = item.callspec.params.get("database_url"), item.callspec.params.get("facade")
+            if stage in ONCE and not soaking():
+                if (test := (item.path, item.originalname, stage)) in seen:
+                    yield item
+                seen.add(test)
