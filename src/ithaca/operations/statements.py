@@ -35,10 +35,12 @@ OWNER_OF_ANYBODY = "SELECT min(owner) FROM sessions WHERE id = :session_id HAVIN
 
 _LATEST = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
 
-_TAKE = f"""
-    UPDATE sessions SET
+_TAKEN = f"""
         next_seq = next_seq + :count, message_count = message_count + :count, revision = revision + 1,
-        updated_at = :now, last_accessed = :now, last_message_at = {_LATEST}, active_at = {_LATEST}{{also}}
+        updated_at = :now, last_accessed = :now, last_message_at = {_LATEST}, active_at = {_LATEST}"""
+
+_TAKE = f"""
+    UPDATE sessions SET {{taken}}
     WHERE id = :session_id AND {_OWNED}
       AND (CAST(:expected AS BIGINT) IS NULL OR revision = :expected) AND in_turn(owner, :session_id)
     RETURNING next_seq - :count, revision, owner{{tell}}
@@ -56,7 +58,7 @@ _SIZED = "(2 * (message_count / 8) + 1) >> size_class = 1"
 #: The lock, the numbers, and the proof that the session exists, in one statement. SQLite writes the entry of an index
 #: anew even if nothing in it changes; so there the statement tells whether the entries are right, and if not, `PLACE`
 #: and `RESIZE` see to it.
-TAKE_NUMBERS = _TAKE.format(also="", tell=f", {_PLACED}, {_SIZED}, message_count")
+TAKE_NUMBERS = _TAKE.format(taken=_TAKEN, tell=f", {_PLACED}, {_SIZED}, message_count")
 
 PLACE = f"""
     UPDATE sessions SET active_slot = active_at / {SLOT}, to_index = TRUE WHERE owner = :owner AND id = :session_id
@@ -64,12 +66,13 @@ PLACE = f"""
 
 RESIZE = "UPDATE sessions SET size_class = :size_class WHERE owner = :owner AND id = :session_id"
 
-#: PostgreSQL compares what an index has with what it had.
-TAKE_NUMBERS_AND_PLACE = _TAKE.format(
-    also=f", active_slot = ({_LATEST}) / {SLOT}, to_index = TRUE,"
-    " size_class = length(ltrim(CAST(CAST((message_count + :count) / 8 AS BIT(64)) AS TEXT), '0'))",
-    tell="",
+#: What taking numbers sets where PostgreSQL compares what an index has with what it had.
+TAKEN_AND_PLACED = (
+    f"{_TAKEN}, active_slot = ({_LATEST}) / {SLOT}, to_index = TRUE,"
+    " size_class = length(ltrim(CAST(CAST((message_count + :count) / 8 AS BIT(64)) AS TEXT), '0'))"
 )
+
+TAKE_NUMBERS_AND_PLACE = _TAKE.format(taken=TAKEN_AND_PLACED, tell="")
 
 INSERT_MESSAGE = """
     INSERT INTO messages (owner, session_id, seq, id, role, text, blocks, tool_calls, tool_call_id, name,

@@ -58,7 +58,8 @@ BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A process that upgrades holds this advisory lock: any number that nobody else in the database uses.
 _UPGRADE_LOCK = 0x49746861
 
-_COLUMNS = (
+#: Of a message, those that a caller gives.
+COLUMNS = (
     "id",
     "role",
     "text",
@@ -87,8 +88,8 @@ def _append_one(take: str) -> str:
     return f"""
         WITH taken (first, revision, owner) AS ({take}),
         {_NOTED}
-        INSERT INTO messages (owner, session_id, seq, {", ".join(_COLUMNS)})
-        SELECT owner, :session_id, first, {", ".join(f":{name}" for name in _COLUMNS)} FROM taken
+        INSERT INTO messages (owner, session_id, seq, {", ".join(COLUMNS)})
+        SELECT owner, :session_id, first, {", ".join(f":{name}" for name in COLUMNS)} FROM taken
         RETURNING seq
     """
 
@@ -310,11 +311,15 @@ def translated(error: Exception) -> Exception:
     return StorageError(f"{type(error).__name__}: {reason}")
 
 
+def turn_of(owner: str, session_id: str) -> str:
+    """The number of a session's advisory lock, as SQL."""
+    return f"hashtextextended(CAST({owner} AS TEXT) || '/' || CAST({session_id} AS TEXT), 0)"
+
+
 # Taken before the statement changes a row, and so before its transaction has a number: changes of one session are
 # numbered in the order in which they are committed.
-_PLACE = r"hashtextextended(CAST(\1 AS TEXT) || '/' || CAST(\2 AS TEXT), 0)"
-_IN_TURN = f"pg_advisory_xact_lock({_PLACE}) IS NOT NULL"
-_ID_IN_TURN = _IN_TURN.replace(_PLACE, r"hashtextextended(CAST(\1 AS TEXT), 1)")
+_IN_TURN = "pg_advisory_xact_lock(" + turn_of(r"\1", r"\2") + ") IS NOT NULL"
+_ID_IN_TURN = r"pg_advisory_xact_lock(hashtextextended(CAST(\1 AS TEXT), 1)) IS NOT NULL"
 
 _SQL: dict[str, LiteralString] = {}
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -36,8 +36,11 @@ from ithaca.storage.postgres import (
     translated,
     worth_repeating,
 )
+from ithaca.storage.postgres_together import Together, is_shareable
 
 T = TypeVar("T")
+
+Pool: TypeAlias = AsyncConnectionPool[psycopg.AsyncConnection[Row]]
 
 
 class AsyncPostgresConnection:
@@ -84,11 +87,60 @@ class AsyncPostgresConnection:
         return int(taken[0])
 
 
+class BareConnection:
+    """A `Connection` without a transaction, for an operation of one statement.
+
+    What it appends may be stored together with others'. Anything else takes a connection from the pool.
+    """
+
+    engine: Engine = "postgres"
+
+    def __init__(self, pool: Pool, together: Together, *, again: bool) -> None:
+        self._pool = pool
+        self._together = together
+        self._again = again
+        self._db: psycopg.AsyncConnection[Row] | None = None
+
+    async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
+        return await (await self._own()).row(sql, params)
+
+    async def rows(self, sql: str, params: Params = NOTHING, *, binary: bool = False) -> list[Row]:
+        return await (await self._own()).rows(sql, params, binary=binary)
+
+    async def run(self, sql: str, params: Params = NOTHING) -> int:
+        return await (await self._own()).run(sql, params)
+
+    async def run_many(self, sql: str, params: Iterable[Params]) -> None:
+        await (await self._own()).run_many(sql, params)
+
+    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+        if self._again or not is_shareable(session, drafts):
+            return await (await self._own()).append(session, drafts)
+        with self._together.appending() as others:
+            if others:
+                job = await self._together.store(session, drafts[0])
+                if job.number is not None:
+                    return job.number
+                self._again = job.tried
+            return await (await self._own()).append(session, drafts)
+
+    async def give_back(self) -> None:
+        """Ends the use of the connection, if there was one."""
+        if self._db is not None:
+            await self._pool.putconn(self._db)
+
+    async def _own(self) -> AsyncPostgresConnection:
+        if self._db is None:
+            self._db = await self._pool.getconn()
+        return AsyncPostgresConnection(self._db, again=self._again)
+
+
 class AsyncPostgresStorage:
     """A PostgreSQL database, through a pool of connections."""
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]], doorbell: Doorbell) -> None:
+    def __init__(self, pool: Pool, doorbell: Doorbell) -> None:
         self._pool = pool
+        self._together = Together(pool)
         self._doorbell = doorbell
 
     @classmethod
@@ -101,7 +153,7 @@ class AsyncPostgresStorage:
             for statement in statements:
                 await db.execute(statement)
 
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[Row]] = AsyncConnectionPool(
+        pool: Pool = AsyncConnectionPool(
             conninfo,
             configure=configure,
             kwargs=options,
@@ -137,6 +189,7 @@ class AsyncPostgresStorage:
         return self._doorbell.bell
 
     async def close(self) -> None:
+        await self._together.close()
         await self._pool.close()
         await asyncio.to_thread(self._doorbell.close)  # last: who watches finds the pool closed
 
@@ -157,19 +210,26 @@ class AsyncPostgresStorage:
     async def _attempt(
         self, op: Operation[P, T], begin: str | None, attempt: int, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        if begin is None:
+            return await self._run_bare(op, attempt, *args, **kwargs)
         db = await self._pool.getconn()
         try:
-            if begin is None:
-                return await op(AsyncPostgresConnection(db, again=attempt > 0), *args, **kwargs)
             await db.execute(begin, prepare=False)
             result = await op(AsyncPostgresConnection(db, again=attempt > 0), *args, **kwargs)
             with committing():
                 await db.execute("COMMIT")
             return result
         except BaseException:
-            if begin is not None and not db.closed:
+            if not db.closed:
                 with contextlib.suppress(psycopg.Error):  # the pool throws a broken connection away
                     await db.execute("ROLLBACK")
             raise
         finally:
             await self._pool.putconn(db)
+
+    async def _run_bare(self, op: Operation[P, T], attempt: int, *args: P.args, **kwargs: P.kwargs) -> T:
+        connection = BareConnection(self._pool, self._together, again=attempt > 0)
+        try:
+            return await op(connection, *args, **kwargs)
+        finally:
+            await connection.give_back()
