@@ -56,6 +56,13 @@ class Connection(Protocol):
         of that id.
         """
 
+    async def settle(self) -> None:
+        """Returns when what was read will stay, even after a power cut.
+
+        Where a commit can be read a moment before it is on the disk, whoever tells of what happened waits for that:
+        if what was told of were gone, a watcher would have a place in the news that others take.
+        """
+
 
 Op = TypeVar("Op", bound=Callable[..., Any])
 

@@ -15,7 +15,7 @@ from ithaca.connection import Connection
 from ithaca.errors import IthacaError
 from ithaca.storage.sqlite import SQLiteStorage
 
-TABLE = "CREATE TABLE notes (text TEXT PRIMARY KEY)"
+TABLE = "CREATE TABLE IF NOT EXISTS notes (text TEXT PRIMARY KEY)"
 
 
 async def note(conn: Connection, text: str) -> str:

@@ -155,7 +155,9 @@ _ENDED = """
 
 async def latest(conn: Connection) -> Position:
     """The position after everything that is committed."""
-    return Position(*(await conn.row(_NOW[conn.engine]) or (0, 0)))
+    position = Position(*(await conn.row(_NOW[conn.engine]) or (0, 0)))
+    await conn.settle()
+    return position
 
 
 async def cursor(conn: Connection, scope: Scope) -> str:
@@ -228,6 +230,8 @@ async def read_after(conn: Connection, scope: Scope, watched: Watched, position:
     if gone is not None:
         changes.insert(0, Change(str(gone), "", "", "missed", 0, from_time(scope.clock())))
         end = end if rows else gone
+    if end != position:
+        await conn.settle()
     return News(changes, end, more, watched)
 
 

@@ -68,6 +68,8 @@ async def runs_after(conn: Connection, scope: Scope, key: Key, after: int) -> li
         " WHERE owner = :owner AND reply_id = :id AND stop > :after ORDER BY stop",
         {**key._asdict(), "after": after},
     )
+    if rows:
+        await conn.settle()
     return [Run(kind, from_text(text), stop) for kind, text, stop in rows]
 
 

@@ -39,7 +39,7 @@ class Checkpoints:
         self._closing = False
 
     def committed(self, db: apsw.Connection, _: str, pages: int) -> int:
-        """The writer's hook: so many pages are in the log (https://sqlite.org/c3ref/wal_hook.html)."""
+        """Called after each commit: so many pages are in the log."""
         if pages < STEP:  # it began anew
             self._next, self._copied = STEP, 0
         elif pages >= self._next:

@@ -163,6 +163,9 @@ class PostgresConnection:
     async def run(self, sql: str, params: Params = NOTHING) -> int:
         return self._db.execute(translate(sql), params).rowcount
 
+    async def settle(self) -> None:
+        """Nothing: the server shows a commit when it is on its disk."""
+
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         copied = as_copy(sql)
         with self._db.cursor() as cursor:

@@ -61,6 +61,9 @@ class AsyncPostgresConnection:
     async def run(self, sql: str, params: Params = NOTHING) -> int:
         return (await self._db.execute(translate(sql), params)).rowcount
 
+    async def settle(self) -> None:
+        """Nothing: the server shows a commit when it is on its disk."""
+
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         copied = as_copy(sql)
         async with self._db.cursor() as cursor:
@@ -123,6 +126,9 @@ class BareConnection:
                     return job.number
                 self._again = job.tried
             return await (await self._own()).append(session, drafts)
+
+    async def settle(self) -> None:
+        """Nothing: the server shows a commit when it is on its disk."""
 
     async def give_back(self) -> None:
         """Ends the use of the connection, if there was one."""

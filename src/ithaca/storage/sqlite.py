@@ -24,6 +24,7 @@ from ithaca.storage.checkpoints import Checkpoints
 from ithaca.storage.migrate import check_version, migrations
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place, make_private
+from ithaca.storage.sqlite_log import FLUSHES_APART, Log
 from ithaca.storage.sqlite_writer import Writer
 
 T = TypeVar("T")
@@ -39,9 +40,11 @@ LOOK_AT_VERSION = 0.03
 IDLE_READERS = 8
 
 
-# FULL flushes the log at each commit; NORMAL only at checkpoints, so a power cut may take the last commits, though
-# never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous).
-_FLUSHING = {"full": "; PRAGMA synchronous = FULL", "relaxed": "; PRAGMA synchronous = NORMAL"}
+# FULL flushes the log within each commit; NORMAL only at checkpoints, so a power cut may take the last commits, though
+# never a consistent file (https://sqlite.org/pragma.html#pragma_synchronous). Where the log is flushed apart, after the
+# commit, SQLite has to do no more than NORMAL.
+_RELAXED = "; PRAGMA synchronous = NORMAL"
+_FLUSHING = {"full": _RELAXED if FLUSHES_APART else "; PRAGMA synchronous = FULL", "relaxed": _RELAXED}
 
 # To set it, SQLite reads the whole schema, which takes longer than all else of opening. So a reader, which flushes only
 # what it copies when it is the last to close, is left as it is where that is right. Whoever copies the log has to have
@@ -71,7 +74,7 @@ class SQLiteStorage:
         self._opening = threading.Lock()
         self._prepare()
         self.bell = Bell(self._listen)
-        self.writer = Writer(lambda: self.db, self.lock, self.place, self.bell, settings.busy_timeout)
+        self.writer = Writer(lambda: self.db, self.lock, self.place, self.log, self.bell, settings.busy_timeout)
 
     @property
     def db(self) -> apsw.Connection:
@@ -79,7 +82,7 @@ class SQLiteStorage:
         with self._opening:
             if self._writing is None:
                 self._writing = self._connect()
-                self._writing.set_wal_hook(self._checkpoints.committed)
+                self._writing.set_wal_hook(self._committed)
             return self._writing
 
     @property
@@ -156,7 +159,13 @@ class SQLiteStorage:
             self._idle.pop().close()
         if self._writing is not None:
             self._writing.close()
+        self.log.close()
         self.lock.close()
+
+    def _committed(self, db: apsw.Connection, name: str, pages: int) -> int:
+        """The writer's hook, called after each commit that wrote something (https://sqlite.org/c3ref/wal_hook.html)."""
+        self.log.commits += 1
+        return self._checkpoints.committed(db, name, pages)
 
     def _listen(self, bell: Bell) -> None:
         """Rings when another connection has committed (https://sqlite.org/pragma.html#pragma_data_version)."""
@@ -176,7 +185,7 @@ class SQLiteStorage:
             db.close()
 
     def _read(self, db: apsw.Connection, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        connection = SQLiteConnection(db)
+        connection = SQLiteConnection(db, self.log.flush_all)
         if is_one_statement(op):
             return drive(op, connection, *args, **kwargs)
         db.execute("BEGIN")
@@ -229,6 +238,8 @@ class SQLiteStorage:
         except BaseException:
             db.close()
             raise
+        flushes = FLUSHES_APART and self._settings.durability == "full" and not self.in_memory
+        self.log = Log(db.filename_wal if flushes else None)
         if self.in_memory:
             self._writing = db
         else:

@@ -41,8 +41,8 @@ class AwaitedJob(Job):
     def resolve(self) -> None:
         if self.future.done():
             return  # cancelled while it ran
-        if self.error is not None:
-            self.future.set_exception(self.error)
+        if error := self.failure():
+            self.future.set_exception(error)
         else:
             self.future.set_result(self.result)
 
@@ -51,7 +51,9 @@ class AwaitedWriter(Writer):
     """A writer that leads in a thread of its own, so that no event loop ever waits."""
 
     def __init__(self, storage: SQLiteStorage) -> None:
-        super().__init__(lambda: storage.db, storage.lock, storage.place, storage.bell, storage.busy_timeout)
+        super().__init__(
+            lambda: storage.db, storage.lock, storage.place, storage.log, storage.bell, storage.busy_timeout
+        )
         self._thread = ThreadPoolExecutor(1, "ithaca-writer")
         self._busy = False
 

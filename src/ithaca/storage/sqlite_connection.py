@@ -34,8 +34,10 @@ class SQLiteConnection:
 
     engine: Engine = "sqlite"
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, settle: Callable[[], None] | None = None) -> None:
+        """`settle` flushes what was committed; it is None for the connection that writes, which does afterwards."""
         self.db = db
+        self._settle = settle
 
     async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
         return self._row(sql, params)
@@ -74,6 +76,10 @@ class SQLiteConnection:
         if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
             self._execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
         return int(first)
+
+    async def settle(self) -> None:
+        if self._settle is not None:
+            self._settle()
 
     def _holds_any(self, session: Params) -> bool:
         if session["owner"] is None:

@@ -1,10 +1,11 @@
 """SQLite's one writer, which commits for all who wait for it.
 
 A thread that finds nobody writing runs its operation as a transaction of its own. Whoever comes meanwhile is put into
-a queue. Whose operation stands first there leads: it opens a transaction, runs what is queued, commits once, and tells
-the others; then the first of those that came meanwhile leads. So one flush to disk serves all who waited for it, nobody
-is told "done" before it, and who is alone switches no thread. Where an operation fails half-way, all of the
-transaction are run again, each in a savepoint: so a failure costs something, and success doesn't.
+a queue. Whose operation stands first there leads: it opens a transaction, runs what is queued, and commits once; then
+the first of those that came meanwhile leads, while the one before flushes the log to the disk and tells the others. So
+one flush serves all who waited for it, the next transaction doesn't wait for it, nobody is told "done" before it, and
+who is alone switches no thread. Where an operation fails half-way, all of the transaction are run again, each in a
+savepoint: so a failure costs something, and success doesn't.
 """
 
 import threading
@@ -15,10 +16,11 @@ from typing import Any, TypeVar
 
 import apsw
 
-from ithaca.errors import DatabaseBusy
+from ithaca.errors import DatabaseBusy, DatabaseUnavailable
 from ithaca.storage.bell import Bell
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place
+from ithaca.storage.sqlite_log import Log
 
 T = TypeVar("T")
 
@@ -33,14 +35,20 @@ A_MOMENT = 0.25
 
 
 class Batch:
-    """The operations that share a commit, and whether it has ended."""
+    """The operations that share a commit, and how far it has come."""
 
-    __slots__ = ("committing", "ended")
+    __slots__ = ("commit", "committed", "committing", "ended", "error")
 
     def __init__(self) -> None:
         self.committing = False
-        #: Set once, after the commit or after every operation has its error: one store for all of them, so that
-        #: no interruption can fall between.
+        #: Set once, after the commit: one store for all of them, so that no interruption can fall between. They will
+        #: not be run again.
+        self.committed = False
+        #: The number of the commit, by which it is flushed.
+        self.commit = 0
+        #: Why it couldn't be flushed.
+        self.error: DatabaseUnavailable | None = None
+        #: Set once, after the flush or after every operation has its error.
         self.ended = False
 
 
@@ -67,6 +75,11 @@ class Job:
         return self.batch is not None and self.batch.ended
 
     @property
+    def decided(self) -> bool:
+        """Whether it will not be run again."""
+        return self.batch is not None and (self.batch.committed or self.batch.ended)
+
+    @property
     def wanted(self) -> bool:
         """Whether anybody still waits for it."""
         return not self.abandoned
@@ -78,9 +91,15 @@ class Job:
         except RuntimeError:
             pass  # it has been woken and hasn't looked yet
 
+    def failure(self) -> BaseException | None:
+        if self.error is None and self.batch is not None and self.batch.error is not None:
+            self.error = DatabaseUnavailable(str(self.batch.error))  # everybody gets one of his own
+            self.error.__cause__ = self.batch.error
+        return self.error
+
     def outcome(self) -> Any:
-        if self.error is not None:
-            raise self.error
+        if error := self.failure():
+            raise error
         return self.result
 
 
@@ -99,6 +118,7 @@ class Writer:
         open: Callable[[], apsw.Connection],
         between_processes: FileLock,
         place: Place,
+        log: Log,
         bell: Bell,
         busy_timeout: float,
     ) -> None:
@@ -107,17 +127,19 @@ class Writer:
         self._busy_timeout = int(busy_timeout * 1000)
         self._bell = bell
         self._place = place
+        self._log = log
         self._between_processes = between_processes
         self.queue: deque[Job] = deque()
         self.mutex = threading.Lock()
         self._leading = threading.Lock()
 
     def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
-        """What the operation returns, once it is committed."""
+        """What the operation returns, once it is committed and on the disk."""
         if not self.queue and not self._leading.locked():
             with self._leading:
-                if not self.queue:
-                    return self._run_alone(run, wait=True)
+                done = None if self.queue else (self._run_alone(run, wait=True), self._log.commits)
+            if done is not None:
+                return self._flushed(*done)
         return self._queue_up(run)
 
     def _queue_up(self, run: Callable[[SQLiteConnection], T]) -> T:
@@ -128,8 +150,8 @@ class Writer:
             while not job.ended:
                 if self.head() is job:
                     self.lead()
-                else:
-                    job.turn.acquire(timeout=LOOK_AGAIN)
+                elif not job.turn.acquire(timeout=LOOK_AGAIN) and (batch := job.batch) and batch.committed:
+                    self.settle(batch, [])  # whoever committed it was interrupted
         except BaseException:  # interrupted: its thread will not lead any more
             job.abandoned = True
             self._wake_head()
@@ -138,14 +160,15 @@ class Writer:
         return result
 
     def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
-        """What the operation returns, once it is committed; or `DatabaseBusy` if another process goes on writing."""
+        """As `submit`, but raises `DatabaseBusy` if another process goes on writing."""
         with self._leading:
             self._see_to_connection()
             try:
                 self._db.set_busy_timeout(int(A_MOMENT * 1000))
-                return self._run_alone(run, wait=False)
+                done = self._run_alone(run, wait=False), self._log.commits
             finally:
                 self._db.set_busy_timeout(self._busy_timeout)
+        return self._flushed(*done)
 
     def _run_alone(self, run: Callable[[SQLiteConnection], T], *, wait: bool) -> T:
         """Runs one operation as a transaction of its own. In the way of every append: it calls what it must."""
@@ -168,6 +191,11 @@ class Writer:
             raise
         finally:
             lock.release()
+        return result
+
+    def _flushed(self, result: T, commit: int) -> T:
+        """The result of an operation that ran alone, once it is on the disk."""
+        self._log.flush(commit)
         self._bell.ring()
         return result
 
@@ -177,27 +205,38 @@ class Writer:
             self.submit(lambda _: None)
         with self._leading:
             pass
+        self._log.flush(self._log.commits)
 
     def head(self) -> Job | None:
         """The first operation in the queue that somebody waits for."""
         with self.mutex:
-            while self.queue and (self.queue[0].ended or not self.queue[0].wanted):
+            while self.queue and (self.queue[0].decided or not self.queue[0].wanted):
                 self.queue.popleft()
             return self.queue[0] if self.queue else None
 
     def lead(self) -> None:
-        """Runs and commits what is queued, and tells those who wait."""
-        with self._leading:
-            self._see_to_connection()
-            batch, jobs, before = Batch(), list[Job](), self._db.total_changes()
-            try:
+        """Runs and commits what is queued, lets the next one lead, and tells those who wait."""
+        batch, jobs = Batch(), list[Job]()
+        try:
+            with self._leading:
+                self._see_to_connection()
                 self._transact(batch, jobs)
-            finally:
-                if batch.ended:  # else it was interrupted, and the next leader takes the others' again
-                    self._wake_head()
-                    self.tell(jobs)
-                    if self._db.total_changes() != before:
-                        self._bell.ring()
+        finally:
+            if batch.committed or batch.ended:  # else it was interrupted, and the next leader takes the others' again
+                self._wake_head()
+                self.settle(batch, jobs)
+
+    def settle(self, batch: Batch, jobs: list[Job]) -> None:
+        """Flushes what was committed, and tells those whose operations it were."""
+        if not batch.ended:
+            try:
+                self._log.flush(batch.commit)
+            except DatabaseUnavailable as error:
+                batch.error = error
+            batch.ended = True
+        self.tell(jobs)
+        if batch.committed:
+            self._bell.ring()
 
     def _see_to_connection(self) -> None:
         if not self._is_open:
@@ -229,7 +268,8 @@ class Writer:
                 batch.committing = True
                 if self._db.in_transaction:
                     self._db.execute("COMMIT")
-                batch.ended = True
+                batch.commit = self._log.commits
+                batch.committed = True
             finally:
                 self._between_processes.release()
         except Exception as error:  # noqa: BLE001, every kind is handed to the threads that it concerns
@@ -240,7 +280,8 @@ class Writer:
         except BaseException as interruption:  # of the leading thread; the others' operations go on
             self._between_processes.release()
             committed = batch.committing and not self._db.in_transaction
-            batch.ended = batch.ended or (committed and not isinstance(interruption.__context__, apsw.Error))
+            batch.commit = self._log.commits
+            batch.committed = batch.committed or (committed and not isinstance(interruption.__context__, apsw.Error))
             self._roll_back()
             raise
 
@@ -266,7 +307,7 @@ class Writer:
             return []  # nobody has come since
         with self.mutex:
             first = islice(self.queue, MOST_IN_ONE_COMMIT)
-            waiting = [job for job in first if job.batch is not batch and not job.ended and job.wanted]
+            waiting = [job for job in first if job.batch is not batch and not job.decided and job.wanted]
         for job in waiting:
             job.batch, job.error = batch, None
         jobs += waiting
