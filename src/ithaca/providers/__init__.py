@@ -5,12 +5,13 @@ The package `openai` (`ithaca[replies]`) is imported when an endpoint is first c
 
 from ithaca.providers.listing import models_of
 from ithaca.providers.local import local_servers
-from ithaca.providers.pieces import Finished, Piece, Reasoning, Text, ToolCallPart, UsagePiece
+from ithaca.providers.pieces import Cut, Finished, Piece, Reasoning, Text, ToolCallPart, UsagePiece
 from ithaca.providers.resolving import resolve
 from ithaca.providers.streaming import stream
 from ithaca.providers.target import Limits, Reach, Target
 
 __all__ = [
+    "Cut",
     "Finished",
     "Limits",
     "Piece",

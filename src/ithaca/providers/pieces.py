@@ -49,4 +49,11 @@ class Finished:
     reason: str
 
 
-Piece: TypeAlias = Text | Reasoning | ToolCallPart | UsagePiece | Finished
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Why nothing more comes though the model has not said all, where that is known."""
+
+    words: str
+
+
+Piece: TypeAlias = Text | Reasoning | ToolCallPart | UsagePiece | Finished | Cut

@@ -21,7 +21,7 @@ from ithaca.operations import replies
 from ithaca.operations.replies import Begun, Outcome
 from ithaca.operations.reply_reading import Key, look
 from ithaca.operations.scope import Scope
-from ithaca.providers.pieces import Piece, Reasoning, Text, ToolCallPart, UsagePiece
+from ithaca.providers.pieces import Cut, Piece, Reasoning, Text, ToolCallPart, UsagePiece
 from ithaca.replies.calls import Calls
 from ithaca.replies.characters import whole, whole_characters
 from ithaca.replies.log import Log
@@ -68,6 +68,7 @@ class Producer:
         self._saved_at = float("-inf")
         self._finish_reason: str | None = None
         self._used: tuple[int, int, int] | None = None
+        self._cut = Cut("the stream ended before the model had finished")
         self._given_up = self._lost = False
         self._size = 0
         self._reading: asyncio.Task[None] | None = None
@@ -124,6 +125,8 @@ class Producer:
             self._count(len(piece.name) + len(piece.arguments))
         elif isinstance(piece, UsagePiece):
             self._used = _used(piece)
+        elif isinstance(piece, Cut):
+            self._cut = piece
         else:
             self._finish_reason = whole(str(piece.reason)).replace("\0", "")
             self._waiting.wake()
@@ -189,7 +192,7 @@ class Producer:
     def _outcome(self, reading: asyncio.Task[None]) -> Outcome:
         rest = self._take_rest()
         if self._finish_reason is None or self._finish_reason == "error":
-            error = _error_of(reading)
+            error = _error_of(reading, self._cut)
             cut = error is None or error["error"] == "StreamCut"
             state: ReplyState = "interrupted" if cut and self._finish_reason is None else "failed"
             return Outcome(state, self._finish_reason, error, rest, used=self._used)
@@ -309,13 +312,13 @@ def _used(piece: UsagePiece) -> tuple[int, int, int]:
     return reads, writes, round(min(max(Decimal(0), cost), Decimal(MOST_COST)) * 1_000_000)
 
 
-def _error_of(reading: asyncio.Task[None]) -> dict[str, Any] | None:
+def _error_of(reading: asyncio.Task[None], cut: Cut) -> dict[str, Any] | None:
     """What went wrong while the provider was read; None if it was given up here."""
     if reading.cancelled() or not reading.done():
         return None
     error = reading.exception()
     if error is None:
-        return {"error": "StreamCut", "words": "the stream ended before the model had finished"}
+        return {"error": "StreamCut", "words": cut.words}
     if not isinstance(error, IthacaError):
         return _unexpected(error)
     words = getattr(error, "words", str(error))

@@ -15,7 +15,7 @@ import httpx2
 from openai.types.chat import ChatCompletionChunk
 
 from ithaca.errors import IthacaError, ProviderError, ProviderTimeout
-from ithaca.providers import Finished, Piece, Target
+from ithaca.providers import Cut, Finished, Piece, Target
 from ithaca.providers.chunks import Chunks
 from ithaca.providers.failures import failure_of, failure_of_response, scrubbed, scrubbed_bytes, words_of
 from ithaca.providers.network import Lines, headers_of
@@ -177,6 +177,8 @@ class Relay:
                 yield piece
             if chunks.usage is not None:
                 yield chunks.usage
+            if self._reading is not None and self._failure is None and not self._read_all:
+                yield Cut("the client hung up before the model had finished")
             if self._failure is not None and (self._reading is None or isinstance(self._failure, ProviderTimeout)):
                 raise self._failure
         except Exception:

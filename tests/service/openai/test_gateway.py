@@ -184,6 +184,7 @@ def test_a_stream_that_breaks_there_breaks_here_and_is_kept(
     assert history(stored) == [("user", "Where is he?"), ("assistant", "On Ogygia")]
     (reply,) = stored.list_replies("s-1")
     assert (reply.state, reply.input_tokens) == ("interrupted", tokens("Where is he?"))
+    assert (reply.error or {})["words"] == "the stream ended before the model had finished"
     assert stored.get_session("s-1").total_input_tokens == tokens("Where is he?")
 
 
@@ -203,7 +204,11 @@ def test_a_client_that_hangs_up_hangs_up_there_and_what_came_is_kept(
             assert len(model.requests) == 1
         assert history(stored)[1][1].startswith("On")
     gate.set()
-    assert stored.list_replies("s-1")[0].state == "interrupted"
+    (reply,) = stored.list_replies("s-1")
+    assert (reply.state, (reply.error or {})["words"]) == (
+        "interrupted",
+        "the client hung up before the model had finished",
+    )
 
 
 def test_without_a_session_nothing_is_recorded(
