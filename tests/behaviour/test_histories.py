@@ -37,6 +37,9 @@ def test_a_history_is_never_older_than_what_is_stored(manager: SessionManager, o
         chance.choice(changes)(chance.choice([manager, other]))
         assert history(manager, id) == history(other, id) == stored(open_manager, id)
         assert manager.get_session(id).message_count == len(manager.get_session(id).history)
+        for last in (3, 1, 7, 3):
+            newest = said(manager.get_messages(id, limit=last))
+            assert newest == said(other.get_messages(id, limit=last)) == history(manager, id)[-last:]
 
 
 def test_a_session_made_anew_is_another(manager: SessionManager, open_manager: Opener) -> None:
@@ -86,6 +89,23 @@ def test_what_was_read_is_not_read_again(tmp_path: Path, facade: Facade, loop_th
         manager.add_messages(id, texts(3))
         assert rows() <= 10
         assert said(read().history) == [*said(texts(2_000)), *said(texts(3))]
+        opener.close()
+
+
+def test_of_the_last_messages_only_the_new_ones_are_read(
+    tmp_path: Path, facade: Facade, loop_thread: LoopThread
+) -> None:
+    with sqlite_meter() as meter:
+        opener = Opener(f"{tmp_path}/chats.db", facade, loop_thread)
+        manager = opener()
+        id = store_session(manager, 2_000)
+        for count in (1, 2, 50, 3, 200):
+            manager.get_messages(id)
+            manager.add_messages(id, texts(count))
+            meter.reset()
+            assert said(manager.get_messages(id)) == history(opener(), id)[-50:]
+            manager.get_messages(id)
+            assert meter.rows - 2 * 2_000 < count + 20
         opener.close()
 
 

@@ -2,12 +2,12 @@
 
 import threading
 from collections import OrderedDict
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ithaca.operations.histories import History
 
-#: An owner, or None for trusted code, and a session's id.
-Key: TypeAlias = tuple[str | None, str]
+#: An owner, or None for trusted code; a session's id; and whether all of its messages are meant, or the last ones.
+Key: TypeAlias = tuple[str | None, str, Literal["all", "last"]]
 
 
 class Histories:

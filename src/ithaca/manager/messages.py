@@ -6,12 +6,13 @@ from typing import Any
 from ithaca.arguments import UNSET, Reading, Unset
 from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
+from ithaca.manager.histories import Key
 from ithaca.models import (
     ChatMessage,
     Content,
     Removed,
 )
-from ithaca.operations import messages, versions
+from ithaca.operations import histories, messages, versions
 
 #: Messages that `iter_messages` holds at a time, at most.
 STREAM_PAGE = 500
@@ -68,9 +69,21 @@ class Messages(Base):
         door = self._door
         id = door.session_id(session_id)
         bounds = door.bound("before", before), door.bound("after", after)
-        call = (door.scope, id, *bounds, door.page(limit), door.inline(attachments))
-        page = self._at(id).read(messages.get_page, *call)
+        count, inline = door.page(limit), door.inline(attachments)
+        if bounds == (None, None) and not self._is_hidden(id):
+            page = self._get_newest(id, count, inline)
+        else:
+            page = self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
         self._was_read(id)
+        return page
+
+    def _get_newest(self, session_id: str, count: int, inline: bool) -> list[ChatMessage]:
+        scope = self._door.scope
+        key: Key = (scope.owner, session_id, "last")
+        known = self._histories.get(key)
+        page, last = self._storage.read(histories.newest, scope, session_id, known, count, inline)
+        if last is not known:
+            self._histories.put(key, last)
         return page
 
     def iter_messages(
@@ -192,9 +205,21 @@ class AsyncMessages(AsyncBase):
         door = self._door
         id = door.session_id(session_id)
         bounds = door.bound("before", before), door.bound("after", after)
-        call = (door.scope, id, *bounds, door.page(limit), door.inline(attachments))
-        page = await self._at(id).read(messages.get_page, *call)
+        count, inline = door.page(limit), door.inline(attachments)
+        if bounds == (None, None) and not self._is_hidden(id):
+            page = await self._get_newest(id, count, inline)
+        else:
+            page = await self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
         self._was_read(id)
+        return page
+
+    async def _get_newest(self, session_id: str, count: int, inline: bool) -> list[ChatMessage]:
+        scope = self._door.scope
+        key: Key = (scope.owner, session_id, "last")
+        known = self._histories.get(key)
+        page, last = await self._storage.read(histories.newest, scope, session_id, known, count, inline)
+        if last is not known:
+            self._histories.put(key, last)
         return page
 
     def iter_messages(

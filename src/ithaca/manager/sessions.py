@@ -7,6 +7,7 @@ from typing import Any
 from ithaca.arguments import UNSET, Reading, SortBy, Unset
 from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
+from ithaca.manager.histories import Key
 from ithaca.models import (
     Folder,
     Page,
@@ -69,7 +70,8 @@ class Sessions(Base):
         return session
 
     def _get_whole(self, session_id: str, inline: bool) -> Session:
-        scope, key = self._door.scope, (self._door.scope.owner, session_id)
+        scope = self._door.scope
+        key: Key = (scope.owner, session_id, "all")
         known = self._histories.get(key)
         if known and (unchanged := self._storage.read(histories.get_unchanged, scope, session_id, known)):
             return unchanged
@@ -260,7 +262,8 @@ class AsyncSessions(AsyncBase):
         return session
 
     async def _get_whole(self, session_id: str, inline: bool) -> Session:
-        scope, key = self._door.scope, (self._door.scope.owner, session_id)
+        scope = self._door.scope
+        key: Key = (scope.owner, session_id, "all")
         known = self._histories.get(key)
         if known and (unchanged := await self._storage.read(histories.get_unchanged, scope, session_id, known)):
             return unchanged

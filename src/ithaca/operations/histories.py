@@ -1,4 +1,4 @@
-"""Whole histories, read again: what is known is asked for nothing but what came since.
+"""Histories and their ends, read again: what is known is asked for nothing but what came since.
 
 A session's `lineage` is drawn anew whenever its messages change other than by being added. While it is the same, the
 messages that were read before are the beginning of what is stored, and its revision tells whether anything follows.
@@ -7,14 +7,17 @@ So what is known proves itself by one row, which has to be read anyway.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 
 from ithaca.columns import Row
 from ithaca.connection import Connection, one_statement
+from ithaca.errors import AmbiguousId, SessionNotFound
 from ithaca.models import ChatMessage, Session
 from ithaca.operations import attachments
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import LINEAGE, REVISION, session_from, session_row
-from ithaca.operations.statements import MESSAGE_COLUMNS
+from ithaca.operations.statements import MESSAGE_COLUMNS, OWNER_OF_ANYBODY
 
 #: Bytes that a message takes in memory beside its text, about.
 _OF_A_MESSAGE = 700
@@ -22,19 +25,25 @@ _OF_A_MESSAGE = 700
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The messages of a session as they were at a revision."""
+    """The messages of a session as they were at a revision; or the last of them."""
 
     lineage: int
     revision: int
     messages: list[ChatMessage]
     #: In bytes, about.
     size: int
+    #: Of the last ones: the most that were asked for at once; 0 where it is all of them.
+    asked: int = 0
 
     #: The number of the last message; 0 if there is none.
     last: int = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "last", self.messages[-1].seq if self.messages else 0)
+
+    def reaches(self, count: int) -> bool:
+        """Whether the last so many are known."""
+        return not self.asked or count <= len(self.messages)
 
 
 @one_statement
@@ -57,19 +66,91 @@ async def get(
     size = _size(rows)
     if before is not None:
         messages, size = before.messages + messages, before.size + size
-    apart = any(row[_ATTACHMENTS] is not None for row in rows)
-    history = None if apart else History(row[LINEAGE], row[REVISION], messages, size)
+    history = None if _any_apart(rows) else History(row[LINEAGE], row[REVISION], messages, size)
     return session_from(scope, row, messages.copy()), history
 
+
+@one_statement
+async def newest(
+    conn: Connection, scope: Scope, session_id: str, known: History | None, count: int, inline: bool
+) -> tuple[list[ChatMessage], History | None]:
+    """The last messages, oldest first, and what is to be known of them: nothing if any has attachments.
+
+    What shows whether the session is as it was known comes with what is new, in one statement.
+    """
+    if known is not None and not known.reaches(count):
+        known = None
+    most = count if known is None else max(count, known.asked)
+    head, rows = await _end(conn, scope, session_id, known.last if known else 0, most)
+    revision, owner, lineage = head[0], head[1], head[9]
+    if known is not None and known.lineage == lineage:
+        if not rows:
+            return known.messages[-count:], known
+        if not _any_apart(rows):
+            known = _extended(known, revision, rows, most)
+            return known.messages[-count:], known
+    if known is not None:
+        return await newest(conn, scope, session_id, None, count, inline)
+    if _any_apart(rows):
+
+        async def again() -> Sequence[Row]:
+            return (await _end(conn, scope, session_id, 0, count))[1]
+
+        found = await attachments.whole(conn, owner, rows, again) if inline else ChatMessage.from_rows(rows)
+        return found, None
+    messages = ChatMessage.from_rows(rows)
+    asked = count if len(rows) == count else 0
+    return messages, History(lineage, revision, messages.copy(), _size(rows), asked)
+
+
+def _extended(known: History, revision: int, rows: Sequence[Row], most: int) -> History:
+    """What is known, with what is new, of which there may be more than `most`. Twice as many are kept at most."""
+    new = ChatMessage.from_rows(rows)
+    if len(rows) == most:  # there may be others between
+        return History(known.lineage, revision, new, _size(rows), most)
+    messages, size = known.messages + new, known.size + _size(rows)
+    if len(messages) <= 2 * most:
+        return History(known.lineage, revision, messages, size, known.asked)
+    return History(known.lineage, revision, messages[-most:], size * most // len(messages), most)
+
+
+async def _end(conn: Connection, scope: Scope, session_id: str, after: int, count: int) -> tuple[Row, Sequence[Row]]:
+    """The session's head, and the last of its messages after a number, oldest first."""
+    asked = {"owner": scope.owner, "session_id": session_id, "after": after, "count": count}
+    rows = await conn.rows(_END if scope.owner is not None else _END_OF_ANYBODY, asked)
+    if not rows:
+        raise SessionNotFound(session_id)
+    if len(rows) > 1 and rows[1][2] is None:
+        raise AmbiguousId(session_id)
+    return rows[0], rows[:0:-1]
+
+
+# The head has the revision, the owner and the lineage in the places of the number, the id and the tokens, and no role.
+_END = f"""
+    SELECT revision, owner, NULL, NULL, NULL, NULL, NULL, NULL, NULL, lineage, NULL, NULL, NULL, NULL
+    FROM sessions WHERE owner = :owner AND id = :session_id
+    UNION ALL SELECT * FROM (
+        SELECT {MESSAGE_COLUMNS} FROM messages
+        WHERE owner = :owner AND session_id = :session_id AND seq > :after ORDER BY seq DESC LIMIT :count
+    ) AS newest
+    LIMIT :count + 1
+"""
+_END_OF_ANYBODY = _END.replace("WHERE owner = :owner AND id", "WHERE id").replace(":owner", f"({OWNER_OF_ANYBODY})")
 
 _AFTER = (
     f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id AND seq > :after"
     " ORDER BY seq"
 )
 
-_ATTACHMENTS = MESSAGE_COLUMNS.split(", ").index("attachments")
+_columns = MESSAGE_COLUMNS.split(", ")
+_attachments = itemgetter(_columns.index("attachments"))
+_large = itemgetter(*map(_columns.index, ("text", "blocks", "metadata")))
+
+
+def _any_apart(rows: Sequence[Row]) -> bool:
+    return any(map(_attachments, rows))
 
 
 def _size(rows: Sequence[Row]) -> int:
     """Bytes in memory, about: content and metadata are looked at, the other columns are short."""
-    return sum([_OF_A_MESSAGE + len(row[3] or row[4] or "") + len(row[8] or "") for row in rows])
+    return _OF_A_MESSAGE * len(rows) + sum(map(len, filter(None, chain.from_iterable(map(_large, rows)))))
