@@ -169,3 +169,17 @@ def test_a_snippet_cuts_through_no_character(characters: list[str]) -> None:
     left = text.index(inside)
     assert not left or text[left] not in "\u200d\u0301\u0e49\U0001f3fd"
     assert not left or text[left - 1] != "\u200d"
+
+
+plain_parts = st.sampled_from(
+    ["a", "B", "ab", "aba", "x2", "a.", "-", '"', "*", " ", "\0", "_", *("x" * (LONGEST + n) for n in (-1, 0, 1))]
+)
+plain_texts = st.lists(plain_parts, max_size=12).map("".join)
+
+
+@given(plain_texts, plain_texts)
+@example("a a a b", '"a a"')
+def test_plain_texts_are_searched_by_the_same_rules(text: str, asked: str) -> None:
+    query = parse(asked)
+
+    assert matches(query, text) == matches(query, f"{text} …")

@@ -11,8 +11,10 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ithaca.words import Word, pairs, pieces, words
+from ithaca.words import LONGEST, Word, pairs, pieces, words
+from ithaca.words import MOST_WORDS as WORDS_INDEXED
 
 #: Words of a question that count; whoever pastes a whole page is answered by its beginning.
 MOST_WORDS = 50
@@ -99,13 +101,36 @@ def _phrase(chunk: re.Match[str], most: int) -> Phrase | None:
 
 def matches(query: Query, text: str) -> list[list[Span]] | None:
     """Where in the text each wanted phrase stands; None if the text doesn't fit."""
-    there = _Index(words(text))
+    there = _Plain(text) if len(text) <= _PLAIN and text.isascii() else _Index(words(text))
     if any(next(there.places(phrase), None) for phrase in query.excluded):
         return None
     found = [[list(there.places(phrase)) for phrase in alternatives] for alternatives in query.wanted]
     if not found or not all(map(any, found)):
         return None
     return [spans for alternatives in found for spans in alternatives]
+
+
+#: A text of so many characters has no more words than are indexed.
+_PLAIN = 2 * WORDS_INDEXED
+
+
+class _Plain:
+    """A text of ASCII, which needs no taking apart: a pattern finds a phrase in it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.lower()
+
+    def places(self, phrase: Phrase) -> Iterator[Span]:
+        return ((found.start(), found.end(1)) for found in _pattern(phrase).finditer(self._text))
+
+
+@lru_cache(maxsize=256)
+def _pattern(phrase: Phrase) -> re.Pattern[str]:
+    """What finds a phrase. It begins with the plain word, which is looked for faster than anything else."""
+    first = re.escape(phrase.words[0])
+    whole = [re.escape(word) + ("[a-z0-9]*" if len(word) == LONGEST else "") for word in phrase.words]
+    rest = "[^a-z0-9]+".join(whole)[len(first) :] + ("[a-z0-9]*" if phrase.begun else "")
+    return re.compile(f"{first}(?<![a-z0-9]{first})(?=({rest})(?![a-z0-9]))")
 
 
 class _Index:
@@ -164,6 +189,8 @@ def _best(found: Sequence[Sequence[Span]]) -> Span:
     """The stretch with the most different phrases, then the most of them, the first of equals."""
     spans = sorted((a, b, phrase) for phrase, there in enumerate(found) for a, b in there)
     best, stretch, first = (0, 0), spans[0][:2], 0
+    if len(spans) == 1:
+        return stretch
     inside: Counter[int] = Counter()
     for last, (a, b, phrase) in enumerate(spans):
         inside[phrase] += 1
