@@ -22,6 +22,11 @@ ORDERS = {
     "messages": (("size_class", "message_count"), True),
 }
 
+_SESSION = SESSION.split(", ")
+
+#: Order → the columns of a row: a session's, and those that lead the order where they are not among them.
+_ROWS = {by: [*_SESSION, *(name for name in names if name not in _SESSION)] for by, (names, _) in ORDERS.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
@@ -153,10 +158,9 @@ def _runs(scope: Scope, wanted: SessionFilter, order: Order, last: dict[str, Any
 
 def _select(run: Run, conditions: Sequence[str], order: Order) -> str:
     columns, down = _keys(order)
-    keys = ", ".join(f"{column} AS key{i}" for i, column in enumerate(columns, 1))
     after = [_after(columns, down)] if run.goes_on else []
     where = " AND ".join([run.condition, *conditions, *after])
-    return f"SELECT {SESSION}, is_important AS key0, {keys} FROM sessions INDEXED BY {run.index} WHERE {where}"
+    return f"SELECT {', '.join(_ROWS[order.by])} FROM sessions INDEXED BY {run.index} WHERE {where}"
 
 
 def _after(columns: Sequence[str], down: bool) -> str:
@@ -167,9 +171,9 @@ def _after(columns: Sequence[str], down: bool) -> str:
 def _merged(runs: Sequence[Run], conditions: Sequence[str], order: Order, engine: Engine) -> str:
     """The statement that reads the first rows of several runs in their common order."""
     columns, down = _keys(order)
-    keys = ", ".join(f"key{i}{' DESC' if down else ''}" for i, _ in enumerate(columns, 1))
+    keys = ", ".join(f"{column}{' DESC' if down else ''}" for column in columns)
     selects = [_select(run, conditions, order) for run in runs]
-    first = "key0 DESC, " if any(run.starred for run in runs[:-1]) else ""
+    first = "is_important DESC, " if any(run.starred for run in runs[:-1]) else ""
     # Else PostgreSQL would sort each run whole; so would SQLite, if they differ in more than one column.
     if len(runs) > 1 and (first or engine == "postgres"):
         selects = [f"SELECT * FROM ({select} ORDER BY {keys} LIMIT :limit) AS run" for select in selects]
@@ -187,9 +191,9 @@ def _label(order: Order) -> tuple[str, bool]:
 
 
 def _cursor(order: Order, row: Row) -> str:
-    columns, _ = _keys(order)
-    starred, *key = row[-len(columns) - 1 :]
-    return write_cursor(_label(order), [bool(starred), *key])
+    names, _ = _keys(order)
+    values = dict(zip(_ROWS[order.by], row, strict=True))
+    return write_cursor(_label(order), [bool(values["is_important"]), *(values[name] for name in names)])
 
 
 def _kinds(order: Order) -> list[type]:
