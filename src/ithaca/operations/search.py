@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -129,6 +130,8 @@ def _filters(place: Place, wanted: Wanted) -> tuple[str, dict[str, Any]]:
     return "".join(f" AND {sql}" for sql, _, _ in given), {name: value for _, name, value in given}
 
 
+_MESSAGE = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))
+
 _OF_ENTRY = """
     CROSS JOIN sessions s CROSS JOIN messages m
     WHERE s.owner = e.owner AND s.id = e.session_id
@@ -185,8 +188,8 @@ async def _find_on_sqlite(conn: Connection, place: Place, query: Query, wanted: 
         for skip, count in ((0, 4 * limit + 100), (4 * limit + 100, RANKED_AT_ONCE)):
             floor = {**asked, "low": low if edge is None else edge[0] + 1, "skip": skip, "count": count}
             ranked = await conn.rows(_RANKED, floor)
-            for start in range(0, len(ranked), 2 * limit):
-                few = ranked[start : start + 2 * limit]
+            for start in range(0, len(ranked), limit):
+                few = ranked[start : start + limit]
                 hits += await _standing(conn, query, dict(few), filters, params, limit - len(hits))
                 if len(hits) == limit:
                     return hits
@@ -210,24 +213,12 @@ async def _standing(
 ) -> list[SearchHit]:
     """Those of the entries whose message stands in a session and fits, in their order."""
     rows = await conn.rows(
-        f"SELECT e.number, e.owner, e.session_id, e.seq, s.name FROM json_each(:numbers) j CROSS JOIN search_entries e"
-        f"{_OF_ENTRY} AND e.number = j.value{filters} ORDER BY j.key",
+        f"SELECT e.number, e.owner, e.session_id, s.name, {_MESSAGE} FROM json_each(:numbers) j"
+        f" CROSS JOIN search_entries e{_OF_ENTRY} AND e.number = j.value{filters} ORDER BY j.key",
         {**params, "numbers": to_json(list(scores))},
     )
-    hits: list[SearchHit] = []
-    for number, owner, session_id, seq, name in rows:
-        row = await conn.row(_ONE_MESSAGE, {"owner": owner, "session_id": session_id, "seq": seq})
-        hit = row and _hit(query, owner, session_id, name, -scores[number], row)
-        if hit:
-            hits.append(hit)
-        if len(hits) == most:
-            break
-    return hits
-
-
-_ONE_MESSAGE = (
-    f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE owner = :owner AND session_id = :session_id AND seq = :seq"
-)
+    hits = (_hit(query, row[1], row[2], row[3], -scores[row[0]], row[4:]) for row in rows)
+    return list(islice(filter(None, hits), most))
 
 
 def _tsquery(query: Query) -> str:
@@ -289,7 +280,7 @@ _RANKED_ON_POSTGRES = """
 """
 
 _THESE_MESSAGES = f"""
-    SELECT {", ".join(f"m.{column.strip()}" for column in MESSAGE_COLUMNS.split(","))}
+    SELECT {_MESSAGE}
     FROM unnest(CAST(:owners AS TEXT[]), CAST(:ids AS TEXT[]), CAST(:numbers AS BIGINT[]))
         WITH ORDINALITY AS e (owner, session_id, seq, place)
     JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq ORDER BY e.place
