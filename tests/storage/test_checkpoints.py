@@ -7,9 +7,10 @@ import apsw
 import pytest
 
 from ithaca import ChatMessage, SessionManager
-from ithaca.storage.checkpoints import LONG, STEP
+from ithaca.storage.checkpoints import STEP
 
 PAGE = 4096 + 24  # with its header in the log
+LONG = 4 * STEP
 
 
 @pytest.fixture
@@ -41,6 +42,14 @@ def test_the_log_begins_anew_while_writers_never_pause(path: Path) -> None:
         for _ in range(10 * LONG // 250):
             manager.add_message(session.id, ChatMessage("user", "x" * 4096 * 250))
         assert Path(f"{path}-wal").stat().st_size < 4 * LONG * PAGE
+
+
+def test_the_log_stays_short_under_small_appends(path: Path) -> None:
+    with SessionManager(path, durability="relaxed") as manager:
+        session = manager.create_session()
+        for _ in range(LONG // 4):
+            manager.add_message(session.id, ChatMessage("user", "x"))
+        assert Path(f"{path}-wal").stat().st_size < 2 * STEP * PAGE
 
 
 def test_a_reader_that_stays_delays_no_writer_and_loses_nothing(path: Path) -> None:

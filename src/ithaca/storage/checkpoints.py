@@ -3,7 +3,8 @@
 SQLite by itself does it in the commit that makes the log long, so whoever commits then waits for all who did before
 (https://sqlite.org/wal.html#ckpt). Here a thread copies, with a connection of its own. The log begins anew only when
 all of it is copied and nobody reads it. Where commits follow one another without a gap the thread never quite gets
-there; so when the log is long and little is left to copy, the committing connection copies that little itself.
+there; so when little of the log is left to copy, the committing connection copies that little itself. A log that
+begins anew early stays short, and writing into a file that doesn't grow takes the disk half as long.
 """
 
 import contextlib
@@ -19,8 +20,8 @@ from ithaca.storage.sqlite_connection import translated
 #: After so many more pages in the log they are copied: SQLite's own default.
 STEP = 1_000
 
-#: Pages in the log from which the committing connection copies what is left, if that is no more than two steps.
-LONG = 4 * STEP
+#: The committing connection copies what is left when that is no more than this part of the log.
+LITTLE = 1 / 4
 
 #: Pages in the log from which it does so whatever is left: 256 MiB.
 TOO_LONG = 65_536
@@ -33,6 +34,7 @@ class Checkpoints:
         self._connect = connect
         self._next = STEP
         self._copied = 0
+        self._again = 0
         self._thread: threading.Thread | None = None
         self._sleeping = threading.Lock()
         self._sleeping.acquire()
@@ -41,15 +43,14 @@ class Checkpoints:
     def committed(self, db: apsw.Connection, _: str, pages: int) -> int:
         """Called after each commit: so many pages are in the log."""
         if pages < STEP:  # it began anew
-            self._next, self._copied = STEP, 0
+            self._next, self._copied, self._again = STEP, 0, 0
+        elif pages >= self._again and (pages >= TOO_LONG or (self._copied and pages - self._copied <= pages * LITTLE)):
+            self._again = pages + STEP // 10  # if a reader is in the way of it, there is no use in trying each time
+            with contextlib.suppress(apsw.Error):  # the commit holds; the next attempt meets the error again
+                self._copy(db)
         elif pages >= self._next:
             self._next = pages + STEP
-            left = pages - self._copied
-            if pages >= TOO_LONG or (pages >= LONG and left <= 2 * STEP):
-                with contextlib.suppress(apsw.Error):  # the commit holds; the next attempt meets the error again
-                    self._copy(db)
-            else:
-                self._begin()
+            self._begin()
         return apsw.SQLITE_OK
 
     def close(self) -> None:
