@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ ON_DISK = ["processes", "storage"]
 def pytest_configure() -> None:
     """Temporary directories lie in memory where there is room: a small test on SQLite mostly waits for the disk."""
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(quick_disk()))
+    # A shell that starts the tests in the background has it ignored, and so would the programs that are interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,12 +1,13 @@
 """What was accepted is there after reopening; what was closed says so."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ithaca import ChatMessage, ConfigurationError, ManagerClosed, SessionManager, SessionNotFound, Settings
-from tests.behaviour.meters import sqlite_meter
+from ithaca.storage.sqlite_log import FLUSHES_APART
 from tests.support.factories import make_session
 from tests.support.managers import Facade, FakeClock, LoopThread, Opener
 
@@ -78,22 +79,26 @@ def test_a_mistyped_durability_is_not_a_weaker_one(tmp_path: Path) -> None:
             SessionManager(tmp_path / "chats.db", durability=durability)
 
 
-def test_sqlite_flushes_at_each_commit_unless_it_is_relaxed(
+@pytest.mark.skipif(not FLUSHES_APART, reason="SQLite itself flushes here")
+def test_sqlite_flushes_each_commit_unless_it_is_relaxed(
     tmp_path: Path, facade: Facade, loop_thread: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opener = Opener(f"{tmp_path}/chats.db", facade, loop_thread)
-    levels = {}
-    for name, options in {
-        "default": {},
-        "full": {"durability": "full"},
-        "relaxed": {"durability": "relaxed"},
-        "settings": {"settings": Settings(opener.url, durability="relaxed")},
-    }.items():
-        with sqlite_meter() as meter, opener(**options) as manager:
-            manager.create_session()
-            manager.list_sessions()
-            levels[name] = {db.pragma("synchronous") for db in meter.connections}
-    assert levels == {"default": {2}, "full": {2}, "relaxed": {1}, "settings": {1}}
+    flush, flushed = os.fdatasync, list[int]()
+
+    def count(descriptor: int) -> None:
+        flushed.append(descriptor)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", count)
+
+    def flushes(**options: Any) -> list[bool]:
+        """Whether anything was flushed in each of three calls."""
+        with opener(**options) as manager:
+            return [flushed.clear() or bool(manager.create_session() and flushed) for _ in range(3)]
+
+    assert flushes() == flushes(durability="full") == [True] * 3
+    relaxed = Settings(opener.url, durability="relaxed")
+    assert flushes(durability="relaxed") == flushes(settings=relaxed) == [False] * 3
     monkeypatch.setenv("ITHACA_DURABILITY", "relaxed")
-    with sqlite_meter() as meter, opener():
-        assert {db.pragma("synchronous") for db in meter.connections} == {1}
+    assert flushes() == [False] * 3

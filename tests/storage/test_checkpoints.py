@@ -45,11 +45,11 @@ def test_the_log_begins_anew_while_writers_never_pause(path: Path) -> None:
 
 
 def test_the_log_stays_short_under_small_appends(path: Path) -> None:
-    with SessionManager(path, durability="relaxed") as manager:
+    with SessionManager(path) as manager:
         session = manager.create_session()
-        for _ in range(LONG // 4):
+        for _ in range(LONG // 4):  # some five pages each
             manager.add_message(session.id, ChatMessage("user", "x"))
-        assert Path(f"{path}-wal").stat().st_size < 2 * STEP * PAGE
+        assert Path(f"{path}-wal").stat().st_size < 3 * STEP * PAGE
 
 
 def test_a_reader_that_stays_delays_no_writer_and_loses_nothing(path: Path) -> None:
