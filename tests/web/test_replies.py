@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.support.model_server import Answer, Asked, ModelServer, event, model_server, said
 from tests.web.conftest import Person
 from tests.web.given import PNG
-from tests.web.test_conversations import talk
+from tests.web.test_conversations import talk, toast
+from tests.web.test_everyone import accessible
 
 
 class Model:
@@ -32,6 +33,8 @@ class Model:
             return Answer((json.dumps({"error": {"message": self.fails}}).encode(),), 400, _JSON)
         if not asked.json.get("stream") or "title" in asked.json["messages"][-1]["content"]:
             return Answer(tuple(said("Ferries")), headers=_EVENTS)
+        if "Summarize" in asked.json["messages"][-1]["content"]:
+            return Answer(tuple(said(SUMMARY)), headers=_EVENTS)
         self.go_on.wait(0)
         begin = [event(delta={"reasoning_content": "hm"}), event(delta={"content": self.first})]
         return Answer((*begin, self.go_on, *said(self.rest)), headers=_EVENTS)
@@ -41,6 +44,8 @@ class Model:
         chats = [asked.json for asked in self.server.requests if asked.path.endswith("/completions")]
         return str(chats[-1]["messages"][-1]["content"])
 
+
+SUMMARY = "They sang in nine halls."
 
 _JSON, _EVENTS = {"content-type": "application/json"}, {"content-type": "text/event-stream"}
 
@@ -184,3 +189,37 @@ def test_a_model_is_chosen_from_those_that_there_are(person: Person, model: Mode
     expect(page.locator(".message").last).to_contain_text("at dawn.")
     session = person.manager.get_session(id)
     assert (session.endpoint_url, session.model) == ("local", "gemma3")
+
+
+def test_a_long_conversation_is_compacted_and_that_is_taken_back(person: Person, model: Model) -> None:
+    said = [f"What was sung in the {number}th hall" for number in range(9)]
+    id = talk(person.manager, "Songs", *said, endpoint_url="local", model="qwen3")
+    page = person.open(f"sessions/{id}")
+    expect(page.locator(".message")).to_have_count(9)
+    page.get_by_role("button", name="Compact…").click()
+    dialog = page.get_by_role("dialog", name="Compact the conversation")
+    accessible(page)
+    dialog.get_by_label("Messages at the end").fill("9")
+    dialog.get_by_role("button", name="Compact").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("fewer than the 9 messages")
+    assert person.manager.list_compactions(id) == []
+
+    dialog.get_by_label("Messages at the end").fill("2")
+    page.keyboard.press("Enter")
+    expect(toast(page, "A summary is sent")).to_be_visible()
+    expect(page.locator(".message")).to_have_count(9)
+    (made,) = person.manager.list_compactions(id)
+    assert (made.through, made.summary) == (7, SUMMARY)
+    page.locator(".history").focus()
+    page.keyboard.press("c")
+    dialog.get_by_text("The summary in use").click()
+    expect(dialog).to_contain_text(SUMMARY)
+    page.keyboard.press("Escape")
+    toast(page, "A summary is sent").get_by_text("Undo").click()
+    expect(toast(page, "A summary is sent")).to_have_count(0)
+    page.get_by_role("button", name="Actions for this conversation").click()
+    page.get_by_role("menuitem", name="Compact…").click()
+    expect(dialog.get_by_label("Messages at the end")).to_be_visible()
+    expect(dialog.get_by_text("The summary in use")).to_have_count(0)
+    assert person.manager.list_compactions(id) == []
+    person.complaints = [words for words in person.complaints if "422" not in words]

@@ -108,14 +108,19 @@ function exportIt(session) {
   ]);
 }
 
-/** The entries of a conversation's menu. @param {Session} session @returns {import("./menus.js").Item[]} */
-export function menuOf(session) {
+/**
+ * The entries of a conversation's menu.
+ * @param {Session} session @param {import("./menus.js").Item[]} [more] what can be done where it is shown
+ * @returns {import("./menus.js").Item[]}
+ */
+export function menuOf(session, more = []) {
   return [
     { icon: session.is_important ? "starred" : "star", label: session.is_important ? "Remove the star" : "Star", act: () => star(session) },
     { icon: "pencil", label: "Rename…", act: () => askName(session) },
     { icon: "folder", label: "Move to a folder…", act: () => askFolder([session]) },
     { icon: "archive", label: session.archived ? "Take out of the archive" : "Archive", act: () => archive([session], !session.archived) },
     { icon: "save", label: "Export…", act: () => exportIt(session) },
+    ...more,
     null,
     { icon: "trash", label: "Move to the trash", warning: true, act: () => discard([session]) },
   ];

@@ -89,7 +89,7 @@ listen({ search: () => {
     frame.dataset.open = "list";
     markMainPart();
     searching.focus();
-  }, begin: () => go("new"), list: focusList });
+  }, begin: () => go("new"), compact: () => conversation.compact(), list: focusList });
 places.addEventListener("moved", show);
 narrow.addEventListener("change", markMainPart);
 link.addEventListener("offline", () => fill(byId("notices"), h("p", { class: "notice", role: "alert" }, "The server cannot be reached. Nothing is lost; this page goes on when it is back.")));

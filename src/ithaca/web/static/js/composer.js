@@ -13,7 +13,7 @@ const touch = matchMedia("(hover: none)");
 
 export class Composer {
   /**
-   * @param {{send: (message: any) => Promise<boolean>, stop: () => void, pickModel: () => void, editLast: () => void}} able
+   * @param {{send: (message: any) => Promise<boolean>, stop: () => void, pickModel: () => void, compact: () => void, editLast: () => void}} able
    * `send` tells whether it was stored
    */
   constructor(able) {
@@ -29,10 +29,11 @@ export class Composer {
     this.picker = h("input", { type: "file", multiple: true, hidden: true, onchange: () => this.add([...this.picker.files]) });
     this.model = h("button", { type: "button", class: "model", title: "Choose the model", onclick: () => able.pickModel() });
     this.meter = h("span", { class: "meter" });
+    this.shorten = tool("compact", "Compact…", () => able.compact(), { class: "small", title: "Compact: have the model sum up what was said before", hidden: true });
     this.action = h("button", { type: "button", class: "button main-one action", onclick: () => this.act() });
     this.element = h("form", { class: "composer", "aria-label": "Write", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
       this.files, this.field,
-      h("div", { class: "under" }, tool("clip", "Add images or files", () => this.picker.click(), { class: "small" }), this.picker, this.model, this.meter, this.action));
+      h("div", { class: "under" }, tool("clip", "Add images or files", () => this.picker.click(), { class: "small" }), this.picker, this.model, this.meter, this.shorten, this.action));
     this.takeDrops();
     this.dress();
   }

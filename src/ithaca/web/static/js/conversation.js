@@ -2,6 +2,7 @@
 
 import { change, menuOf, rename } from "./actions.js";
 import { get, part, post, Problem } from "./api.js";
+import { compact } from "./compacting.js";
 import { fill, h, icon, tool } from "./dom.js";
 import { Answering } from "./answering.js";
 import { Composer } from "./composer.js";
@@ -38,6 +39,7 @@ export class Conversation {
       send: (message) => this.send(message),
       stop: () => this.answering.stop(),
       pickModel: () => this.pickModel(),
+      compact: () => this.compact(),
       editLast: () => this.editLast(),
     });
     this.documents = new Documents(() => this.showDocuments(false));
@@ -137,8 +139,14 @@ export class Conversation {
 
   drawModel() {
     this.composer.setModel((this.session ?? this.choice)?.model ?? "");
+    this.composer.shorten.hidden = this.session === null;
     if (this.session) showMeter(this.composer.meter, this.session);
     else fill(this.composer.meter);
+  }
+
+  /** Has what was said before summed up, if a conversation is shown. */
+  compact() {
+    if (this.session && this.id) compact(this.session);
   }
 
   editLast() {
@@ -207,7 +215,7 @@ export class Conversation {
       tool("page", "Documents", () => this.showDocuments(!this.withDocuments), { "aria-expanded": String(Boolean(this.withDocuments)), "data-documents": true }),
       tool(session.is_important ? "starred" : "star", session.is_important ? "Remove the star" : "Star",
         () => change(session.id, { is_important: !session.is_important }).catch(fail)),
-      tool("more", "Actions for this conversation", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), menuOf(session)),
+      tool("more", "Actions for this conversation", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), menuOf(session, [{ icon: "compact", label: "Compact…", act: () => this.compact() }])),
         { "aria-haspopup": "menu", "aria-expanded": "false" }));
   }
 

@@ -1,7 +1,7 @@
 // Forms in dialogs, of a few named fields.
 
 import { openDialog } from "./dialogs.js";
-import { h } from "./dom.js";
+import { h, put } from "./dom.js";
 
 let number = 0;
 
@@ -13,14 +13,22 @@ let number = 0;
  * Asks for some values; keeps asking, with the server's words at the field, until `save` has taken them.
  * @template T
  * @param {string} title @param {Field[]} fields @param {string} verb @param {(values: Record<string, any>) => Promise<T>} save
+ * @param {{intro?: any[], waiting?: string}} [more] what stands above the fields; what is said while `save` takes its time
  * @returns {Promise<T | null>}
  */
-export function askForm(title, fields, verb, save) {
+export function askForm(title, fields, verb, save, { intro = [], waiting = verb } = {}) {
   return openDialog(title, (close) => {
     const inputs = new Map(fields.map((field) => [field.name, inputOf(field)]));
     const fault = h("p", { class: "fault", role: "alert" });
+    const button = h("button", { class: "button main-one" }, verb);
+    const wait = (/** @type {boolean} */ on) => {
+      button.textContent = on ? waiting : verb;
+      put(button, "aria-disabled", on);
+    };
     const submit = async (/** @type {Event} */ event) => {
       event.preventDefault();
+      if (button.hasAttribute("aria-disabled")) return; // once is enough
+      wait(true);
       fault.textContent = "";
       for (const input of inputs.values()) input.removeAttribute("aria-invalid");
       try {
@@ -30,13 +38,15 @@ export function askForm(title, fields, verb, save) {
         const wrong = inputs.get(error.members?.field);
         wrong?.setAttribute("aria-invalid", "true");
         wrong?.focus();
+      } finally {
+        wait(false);
       }
     };
-    return [h("form", { onsubmit: submit },
+    return [...intro, h("form", { onsubmit: submit },
       fields.map((field) => rowOf(field, inputs.get(field.name))), fault,
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "button", onclick: () => close(null) }, "Cancel"),
-        h("button", { class: "button main-one" }, verb)))];
+        button))];
   });
 }
 

@@ -10,6 +10,7 @@ const TABLE = [
   ["Send; a new line", ["Enter", "Shift Enter"]],
   ["Stop the answer", ["Esc"]],
   ["Edit what you said last", ["↑"]],
+  ["Compact the conversation", ["C"]],
   ["Up and down the list", ["↑", "↓"]],
   ["Open", ["Enter"]],
   ["Back to the list; close", ["Esc"]],
@@ -23,7 +24,7 @@ const TABLE = [
   ["These keys", ["?"]],
 ];
 
-/** @param {{search: () => void, begin: () => void, list: () => void}} able */
+/** @param {{search: () => void, begin: () => void, compact: () => void, list: () => void}} able */
 export function listen(able) {
   document.addEventListener("keydown", (event) => {
     const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, [contenteditable]");
@@ -34,6 +35,7 @@ export function listen(able) {
     else if (command || event.altKey) return;
     else if (event.key === "?") act(event, help);
     else if (event.key === "n") act(event, able.begin);
+    else if (event.key === "c") act(event, able.compact);
     else if (event.key === "/") act(event, able.search);
     else if (event.key === "Escape") act(event, able.list);
   });
