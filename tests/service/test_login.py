@@ -240,6 +240,11 @@ def test_a_proxy_that_is_named_says_who_the_user_is(
     secure = log_in(client, ann, **{"x-forwarded-proto": "https"}).headers["set-cookie"]
     assert secure.startswith("__Host-ithaca-")
     assert "; Secure" in secure
+    for first, last in (("https", "http"), ("http", "https")):  # it may add a line of its own, below what anybody wrote
+        lines = [("x-forwarded-proto", first), ("x-forwarded-proto", last)]
+        with asking.client(None) as other:
+            answer = other.post("/api/login", json={"name": ann, "password": PASSWORD}, headers=lines)
+        assert ("; Secure" in answer.headers["set-cookie"]) == (last == "https")
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,9 @@ class Proxies:
 
     def is_secure(self, connection: HTTPConnection) -> bool:
         """Whether the browser asked by HTTPS."""
-        if self.is_behind(connection) and "x-forwarded-proto" in connection.headers:
-            return connection.headers["x-forwarded-proto"].strip().lower() == "https"
+        lines = ",".join(connection.headers.getlist("x-forwarded-proto"))
+        if lines and self.is_behind(connection):  # what the proxy itself says is last, below what anybody wrote
+            return lines.rpartition(",")[2].strip().lower() == "https"
         return bool(connection.scope["scheme"] == "https")
 
     def _client(self, connection: HTTPConnection) -> str:

@@ -48,7 +48,10 @@ async def info(manager: Trusted) -> Response:
 
 @router.post("/database:verify", response_model=Checked)
 async def verify(manager: Trusted) -> Response:
-    """Derive again whatever can be derived, and name what is broken; reads everything."""
+    """Derive again whatever can be derived, and name what is broken; reads everything.
+
+    It changes nothing, so it may be sent again without a key.
+    """
     return Answer.of({"problems": [plain_json(each) for each in await manager.verify()]}).response()
 
 

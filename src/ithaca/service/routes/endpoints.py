@@ -67,7 +67,10 @@ async def list_endpoint_models(manager: Owned, name: Name) -> Response:
 
 @router.post("/endpoints/{name}/test", response_model=EndpointTestShape)
 async def test_endpoint(manager: Owned, name: Name) -> Response:
-    """Ask an endpoint for its models: whether it can be reached, and takes the key."""
+    """Ask an endpoint for its models: whether it can be reached, and takes the key.
+
+    It changes nothing, so it may be sent again without a key.
+    """
     return Answer.plain(await manager.test_endpoint(name)).response()
 
 

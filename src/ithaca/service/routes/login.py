@@ -33,7 +33,10 @@ def signed_in(request: Request) -> SignedIn:
 
 @router.post("/login", response_model=Me)
 async def log_in(request: Request, body: Credentials) -> Response:
-    """Log in with a password; the answer sets a cookie that no script can read."""
+    """Log in with a password; the answer sets a cookie that no script can read.
+
+    It takes no `Idempotency-Key`: sent again, it logs in once more, and the cookie of the last answer is the one kept.
+    """
     access = signed_in(request)
     visitor, new = await access.log_in(request, body.name, body.password)
     return access.keep(request, new, me_answer(visitor).response())
@@ -41,7 +44,10 @@ async def log_in(request: Request, body: Credentials) -> Response:
 
 @router.post("/logout", status_code=204)
 async def log_out(request: Request, manager: AtHome, body: LogOut | None = None) -> Response:
-    """Log out this browser; with `everywhere`, all others too."""
+    """Log out this browser; with `everywhere`, all others too.
+
+    It may be sent again without a key: nobody is logged in then, and the answer says so.
+    """
     access = signed_in(request)
     token = access.cookie(request)
     if token is not None:

@@ -30,7 +30,7 @@ class Html(Shape):
 
 @router.post("/markdown", response_model=Html)
 async def render(request: Request, _: Asking, body: Text) -> Response:
-    """A text as clean HTML, as messages have theirs."""
+    """A text as clean HTML, as messages have theirs. It changes nothing, so it may be sent again without a key."""
     text_size("text", body.text, InvalidArgument)
     markdown = service_of(request).markdown
     return Answer.of({"html": await asyncio.to_thread(markdown.html, body.text, lines=body.lines)}).response()
