@@ -18,7 +18,7 @@ def nobody(site: tuple[Served, SessionManager]) -> httpx.Client:
     return site[0].client(None)
 
 
-@pytest.mark.parametrize("path", ["/", "/new", "/archive", "/trash", "/sessions/x"])
+@pytest.mark.parametrize("path", ["/", "/new", "/archive", "/documents", "/documents/x", "/trash", "/sessions/x"])
 def test_the_page_may_load_nothing_but_its_own(nobody: httpx.Client, path: str) -> None:
     answer = nobody.get(path)
     policy = dict(part.partition(" ")[::2] for part in answer.headers["content-security-policy"].split("; "))

@@ -50,6 +50,8 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @router.get("/")
 @router.get("/new")
 @router.get("/archive")
+@router.get("/documents")
+@router.get("/documents/{document_id}")
 @router.get("/trash")
 @router.get("/usage")
 @router.get("/settings")

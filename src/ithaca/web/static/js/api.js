@@ -89,8 +89,8 @@ export const get = (path, query, signal) => ask("GET", path, { query, signal });
 export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision) });
 /** @param {string} path @param {any} body @param {number} [revision] the one that was seen */
 export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision) });
-/** @param {string} path @param {any} body */
-export const put = (path, body) => ask("PUT", path, { body });
+/** @param {string} path @param {any} [body] */
+export const put = (path, body = undefined) => ask("PUT", path, { body });
 /** @param {string} path @param {Record<string, any>} [query] */
 export const remove = (path, query) => ask("DELETE", path, { query });
 

@@ -8,6 +8,7 @@ import { byId, fill, h, icon, put, tool } from "./dom.js";
 import { help, listen } from "./keyboard.js";
 import { listen as listenLive } from "./live.js";
 import { openMenu } from "./menus.js";
+import { Library } from "./library.js";
 import { go, here, places } from "./places.js";
 import { Searching } from "./searching.js";
 import { Settings } from "./settings.js";
@@ -20,12 +21,12 @@ const main = byId("main");
 const list = new Conversations(byId("list-pane"));
 const searching = new Searching(byId("searching"), byId("list-pane"));
 const conversation = new Conversation(main);
-const views = { trash: new Trash(main), settings: new Settings(main), usage: new UsageView(main) };
+const views = { documents: new Library(main), trash: new Trash(main), settings: new Settings(main), usage: new UsageView(main) };
 
 /** Whose conversations these are; null while it is not known. */
 let owner = /** @type {string | null} */ (null);
 const narrow = matchMedia("(max-width: 47.5rem)");
-const PLACES = /** @type {const} */ ([["", "home", "talk", "Chats"], ["archive", "archive", "archive", "Archive"], ["trash", "trash", "trash", "Trash"], ["usage", "usage", "chart", "Usage"], ["settings", "settings", "gear", "Settings"]]);
+const PLACES = /** @type {const} */ ([["", "home", "talk", "Chats"], ["archive", "archive", "archive", "Archive"], ["documents", "documents", "page", "Documents"], ["trash", "trash", "trash", "Trash"], ["usage", "usage", "chart", "Usage"], ["settings", "settings", "gear", "Settings"]]);
 
 /** Shows what the address names. */
 function show() {
@@ -89,7 +90,7 @@ listen({ search: () => {
     frame.dataset.open = "list";
     markMainPart();
     searching.focus();
-  }, begin: () => go("new"), compact: () => conversation.compact(), list: focusList });
+  }, begin: () => go("new"), compact: () => conversation.compact(), documents: () => go("documents"), list: focusList });
 places.addEventListener("moved", show);
 narrow.addEventListener("change", markMainPart);
 link.addEventListener("offline", () => fill(byId("notices"), h("p", { class: "notice", role: "alert" }, "The server cannot be reached. Nothing is lost; this page goes on when it is back.")));

@@ -15,7 +15,7 @@ import { attempt, toast } from "./toasts.js";
 const SOURCES = /** @type {Record<string, string>} */ ({ user: "by you", ai: "by the model", restore: "restored" });
 
 export class DocumentView {
-  /** @param {string} id @param {() => void} back @param {() => void} close */
+  /** @param {string} id @param {() => void} back @param {() => void} [close] there is one only where it stands beside something */
   constructor(id, back, close) {
     this.id = id;
     this.back = back;
@@ -46,12 +46,12 @@ export class DocumentView {
   async draw() {
     const { document } = this;
     if (!document) return;
-    fill(this.head, tool("left", "All documents", this.back), h("h2", { dir: "auto" }, document.title),
+    fill(this.head, tool("left", "All documents", this.back), h(this.close ? "h2" : "h1", { dir: "auto" }, document.title),
       tool("more", "Actions for this document", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), [
         { icon: "pencil", label: "Edit", act: () => this.edit() },
         { icon: "pencil", label: "Rename…", act: () => this.rename() },
       ]), { "aria-haspopup": "menu", "aria-expanded": "false" }),
-      tool("close", "Close the documents", this.close));
+      this.close && tool("close", "Close the documents", this.close));
     await this.drawVersion();
   }
 

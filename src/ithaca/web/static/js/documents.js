@@ -1,12 +1,12 @@
 // Documents beside a conversation: the list of them, and one that is read, edited, compared.
 
-import { get, part, post, remove } from "./api.js";
-import { restore } from "./actions.js";
+import { get, post } from "./api.js";
 import { promptFor } from "./dialogs.js";
 import { DocumentView } from "./document.js";
-import { fill, h, icon, tool } from "./dom.js";
-import { counted, shortTime } from "./times.js";
-import { attempt, toast } from "./toasts.js";
+import { fill, h, tool } from "./dom.js";
+import { told } from "./heads.js";
+import { attach, chooseDocument, discard } from "./shelving.js";
+import { attempt } from "./toasts.js";
 
 /** @typedef {{id: string, title: string, language: string | null, version: number, revision: number, updated_at: string, content: string | null, session_id: string | null}} Document */
 
@@ -30,7 +30,7 @@ export class Documents {
     const found = await attempt(() => get("documents", { session_id: sessionId, limit: 100 }));
     if (!found || sessionId !== this.sessionId) return;
     fill(this.element,
-      h("header", { class: "panel-head" }, h("h2", {}, "Documents"), tool("plus", "New document", () => this.make()), tool("close", "Close the documents", this.close)),
+      h("header", { class: "panel-head" }, h("h2", {}, "Documents"), tool("search", "Put one that there is beside this conversation", () => this.add()), tool("plus", "New document", () => this.make()), tool("close", "Close the documents", this.close)),
       found.items.length
         ? h("ul", { class: "entries" }, found.items.map((/** @type {Document} */ each) => this.entry(each)))
         : h("p", { class: "list-note" }, "None yet. A document keeps every version of its text; it outlives the conversation."));
@@ -39,9 +39,8 @@ export class Documents {
   /** @param {Document} document */
   entry(document) {
     return h("li", {},
-      h("button", { type: "button", class: "what", onclick: () => this.show(document.id) }, icon("page"),
-        h("span", {}, h("b", { dir: "auto" }, document.title), h("span", { class: "muted small" }, [document.language, counted(document.version, "version"), shortTime(document.updated_at)].filter(Boolean).join(" · ")))),
-      tool("trash", `Move ${document.title} to the trash`, () => this.discard(document)));
+      h("button", { type: "button", class: "what", onclick: () => this.show(document.id) }, told(document)),
+      tool("trash", `Move ${document.title} to the trash`, () => discard(document, () => this.open(this.sessionId))));
   }
 
   async make() {
@@ -60,15 +59,10 @@ export class Documents {
     else this.element.querySelector("button")?.focus();
   }
 
-  /** @param {Document} document */
-  discard(document) {
-    return attempt(async () => {
-      const removed = await remove(`documents/${part(document.id)}`);
-      await this.open(this.sessionId);
-      toast(`Moved to the trash: ${document.title}.`, async () => {
-        await restore(removed.trash_id);
-        await this.open(this.sessionId);
-      });
-    });
+  /** Puts one that there is beside the conversation. */
+  async add() {
+    const { sessionId } = this;
+    const chosen = await chooseDocument(sessionId);
+    if (chosen) await attach(chosen, sessionId, () => this.open(this.sessionId));
   }
 }

@@ -11,6 +11,7 @@ const TABLE = [
   ["Stop the answer", ["Esc"]],
   ["Edit what you said last", ["↑"]],
   ["Compact the conversation", ["C"]],
+  ["All documents", ["D"]],
   ["Up and down the list", ["↑", "↓"]],
   ["Open", ["Enter"]],
   ["Back to the list; close", ["Esc"]],
@@ -24,7 +25,7 @@ const TABLE = [
   ["These keys", ["?"]],
 ];
 
-/** @param {{search: () => void, begin: () => void, compact: () => void, list: () => void}} able */
+/** @param {{search: () => void, begin: () => void, compact: () => void, documents: () => void, list: () => void}} able */
 export function listen(able) {
   document.addEventListener("keydown", (event) => {
     const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, [contenteditable]");
@@ -36,6 +37,7 @@ export function listen(able) {
     else if (event.key === "?") act(event, help);
     else if (event.key === "n") act(event, able.begin);
     else if (event.key === "c") act(event, able.compact);
+    else if (event.key === "d") act(event, able.documents);
     else if (event.key === "/") act(event, able.search);
     else if (event.key === "Escape") act(event, able.list);
   });

@@ -1,10 +1,10 @@
 // Addresses within the page: which view is shown, and going from one to another without loading anew.
 
 /**
- * @typedef {{view: "home" | "session" | "new" | "archive" | "trash" | "usage" | "settings", id?: string, message?: string}} Place
+ * @typedef {{view: "home" | "session" | "new" | "archive" | "documents" | "trash" | "usage" | "settings", id?: string, message?: string}} Place
  */
 
-const VIEWS = new Set(["new", "archive", "trash", "usage", "settings"]);
+const VIEWS = new Set(["new", "archive", "documents", "trash", "usage", "settings"]);
 const BASE = new URL(document.baseURI);
 /** Tells of `moved`, when another place is shown. */
 export const places = new EventTarget();
@@ -17,6 +17,7 @@ export function here() {
     const message = new URLSearchParams(location.search).get("message") ?? undefined;
     return { view: "session", id: decodeURIComponent(second), message };
   }
+  if (first === "documents" && second) return { view: "documents", id: decodeURIComponent(second) };
   return { view: VIEWS.has(first) ? /** @type {any} */ (first) : "home" };
 }
 
