@@ -133,7 +133,14 @@ def test_one_session_alone(alice: httpx.Client) -> None:
         assert next(stream).what == ("s", "messages added", 2)
     assert changes(all_of(alice, 1, params={"session": "s", "after": 1})) == [("s", "messages added", 2)]
     assert changes(all_of(alice, params={"session": "s", "after": 2})) == []
-    assert alice.get("/api/events:latest").json()["cursor"] == all_of(alice)[0].id
+
+
+def test_the_latest_cursor_is_where_to_begin(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    assert changes(all_of(alice, 1, params={"session": "s", "after": 0})) == [("s", "created", 1)]
+    start = alice.get("/api/events:latest").json()["cursor"]
+    say(alice, "s", "x")
+    assert changes(all_of(alice, 1, params={"after": start})) == [("s", "messages added", 2)]
 
 
 @pytest.mark.parametrize(
