@@ -92,6 +92,28 @@ def test_problems_from_the_framework(alice: httpx.Client) -> None:
         assert answer.json().get("field") == field, (path, answer.text)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/api/sessions", "GET, POST"),
+        ("PUT", "/api/sessions/a%2Fb", "GET, PATCH, DELETE"),
+        ("PROPFIND", "/api/sessions/s/messages", "GET, POST, PUT"),
+        ("PATCH", "/api/attachments/d", "GET, HEAD"),
+        ("PATCH", "/api/retention", "GET, PUT, DELETE"),
+        ("GET", "/api/admin/owners:erase", "POST"),
+        ("DELETE", "/link/l", "GET, POST"),
+        ("POST", "/", "GET"),
+        ("PUT", "/sessions/s", "GET"),
+        ("POST", "/static/1/x.js", "GET"),
+        ("POST", "/healthz", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_a_path_does_not_take(alice: httpx.Client, method: str, path: str, allowed: str) -> None:
+    answer = alice.request(method, path)
+    assert (answer.status_code, answer.headers.get_list("allow")) == (405, [allowed])
+    assert answer.json()["error"] == "MethodNotAllowed"
+
+
 def test_every_wrong_field_is_named(alice: httpx.Client) -> None:
     refused = alice.post("/api/sessions", json={"name": 1, "rag": "yes", "nmae": "x"}).json()
     assert [each["field"] for each in refused["errors"]] == ["name", "rag", "nmae"]

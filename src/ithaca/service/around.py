@@ -12,6 +12,7 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ithaca.service.meters import Meters
+from ithaca.service.methods import METHODS
 from ithaca.service.problems import unforeseen
 
 _log = logging.getLogger("ithaca.service.requests")
@@ -60,10 +61,6 @@ class Around:
         trace = {"trace_id": scope[TRACE_ID]} if TRACE_ID in scope else {}
         facts = {"request_id": sent.id, **trace, "method": method, "route": route, "status": status, "ms": milliseconds}
         _log.info("%s %s %s %s ms", method, route, status, milliseconds, extra={"facts": facts})
-
-
-#: The others are anybody's invention, and no labels.
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class Sent:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from ithaca import errors
 from ithaca.errors import IthacaError
 from ithaca.service.answers import Answer
+from ithaca.service.methods import methods_of
 
 _log = logging.getLogger("ithaca.service")
 
@@ -170,10 +171,12 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return invalid(error.errors()).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     name = _HTTP_NAMES.get(error.status_code, "BadRequest")
     answer = problem(error.status_code, name, _HTTP_DETAILS.get(error.status_code, str(error.detail)))
+    if error.status_code == 405:  # RFC 9110, 15.5.6; the framework names those of one route
+        return answer.response(allow=", ".join(methods_of(request)))
     return answer.response(**(error.headers or {}))
 
 

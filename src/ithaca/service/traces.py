@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ithaca import ConfigurationError, __version__
 from ithaca.observing import AROUND
-from ithaca.service.around import METHODS, TRACE_ID
+from ithaca.service.around import TRACE_ID
+from ithaca.service.methods import METHODS
 from ithaca.service.paths import route_path
 from ithaca.service.settings import ServiceSettings
 

@@ -141,28 +141,34 @@ def test_who_may_only_read(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
+    ("method", "path", "allowed"),
     [
-        ("GET", "/v1/assistants", 404, "unknown_url"),
-        ("GET", "/v1", 404, None),
-        ("GET", "/v1/", 404, "unknown_url"),
-        ("GET", "/v1/conversations/", 404, None),
-        ("GET", "/v1/conversations/x/items/y/z", 404, "unknown_url"),
-        ("GET", "/v1/conversations", 405, "method_not_supported"),
-        ("PUT", "/v1/conversations/x", 405, "method_not_supported"),
-        ("PROPFIND", "/v1/conversations/x", 405, None),
+        ("GET", "/v1/assistants", None),
+        ("GET", "/v1", None),
+        ("GET", "/v1/", None),
+        ("GET", "/v1/conversations/", None),
+        ("GET", "/v1/conversations/x/items/y/z", None),
+        ("GET", "/v1/conversations", "POST"),
+        ("PUT", "/v1/conversations/x", "GET, POST, DELETE"),
+        ("PROPFIND", "/v1/conversations/x", "GET, POST, DELETE"),
+        ("GET", "/v1/chat/completions", "POST"),
+        ("POST", "/v1/models", "GET"),
     ],
 )
 def test_routes_that_are_none(
-    keyed: Served, names: tuple[str, str], token_of: Any, method: str, path: str, status: int, code: str | None
+    keyed: Served, names: tuple[str, str], token_of: Any, method: str, path: str, allowed: str | None
 ) -> None:
     answer = httpx.request(
         method, keyed.address + path, headers={"authorization": f"Bearer {token_of(f'rw-{names[0]}')}"}
     )
-    assert answer.status_code == status
-    error = answer.json()["error"]
-    assert error.keys() == {"message", "type", "param", "code"}
-    assert code is None or error["code"] == code
+    assert (answer.status_code, answer.headers.get("allow")) == (404 if allowed is None else 405, allowed)
+    words, code = ("Invalid URL ({}).", "unknown_url") if allowed is None else _NOT_ALLOWED
+    assert answer.json()["error"] == {
+        "message": words.format(f"{method} {path}"), "type": "invalid_request_error", "param": None, "code": code,
+    }  # fmt: skip
+
+
+_NOT_ALLOWED = ("Not allowed: {}.", "method_not_supported")
 
 
 @pytest.mark.parametrize(

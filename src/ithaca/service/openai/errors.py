@@ -27,6 +27,8 @@ _TYPES = {403: "permission_error", 429: "rate_limit_error"}
 
 #: What has other names in this API: what is said, and the code.
 _WORDS = {
+    "NoSuchRoute": ("Invalid URL ({called}).", "unknown_url"),
+    "MethodNotAllowed": ("Not allowed: {called}.", "method_not_supported"),
     "SessionNotFound": ("Conversation with id {session_id!r} not found.", "conversation_not_found"),
     "MessageNotFound": (
         "Item with id {message_id!r} not found in conversation {session_id!r}.",
@@ -58,7 +60,7 @@ class OpenAIErrors:
         if scope["type"] != "http" or not _is_ours(scope):
             await self._app(scope, receive, send)
             return
-        sent = Translated(send)
+        sent = Translated(send, f"{scope['method']} {scope['path']}")
         try:
             await self._app(scope, receive, sent)
         except Exception as error:
@@ -75,8 +77,10 @@ def _is_ours(scope: Scope) -> bool:
 class Translated:
     """Sends a response; a problem in OpenAI's shape."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, called: str) -> None:
         self._send = send
+        #: The method and the path that were asked for.
+        self._called = called
         self._start: Message | None = None
         self._body = b""
         self.began = False
@@ -95,7 +99,7 @@ class Translated:
 
     async def _end(self, start: Message) -> None:
         self.began = True
-        body = written({"error": error_of(json.loads(self._body))}) if self._body else b""
+        body = written({"error": error_of(json.loads(self._body) | {"called": self._called})}) if self._body else b""
         headers = MutableHeaders(raw=list(start["headers"]))
         headers["content-type"] = JSON
         if body:
@@ -106,7 +110,7 @@ class Translated:
 
 
 def error_of(problem: Mapping[str, Any]) -> dict[str, Any]:
-    """A problem as the `error` of an answer."""
+    """A problem, and what was `called`, as the `error` of an answer."""
     status, name = problem["status"], problem["error"]
     words, code = _WORDS.get(name, (None, _code(status, name)))
     return {

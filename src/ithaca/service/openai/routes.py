@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from starlette.routing import Match
+from fastapi import APIRouter, Response
 
 from ithaca import AsyncSessionManager, ChatMessage, Conversation, MessageNotFound, RevisionConflict
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
-from ithaca.service.openai.errors import PREFIX, OpenAIRoute, refused
+from ithaca.service.openai.errors import PREFIX, OpenAIRoute
 from ithaca.service.openai.items import new_id
 from ithaca.service.openai.ordinary import items_of, without
 from ithaca.service.openai.reading import find, page
@@ -155,16 +154,3 @@ async def delete_item(manager: Owned, conversation_id: Id, item_id: Id) -> Respo
     elif not (await manager.delete_messages(conversation_id, [message_id])).messages:
         raise MessageNotFound(conversation_id, item_id)
     return Answer.of(conversation_json(session)).response()
-
-
-@router.api_route(
-    "/{path:path}",
-    methods=["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
-    include_in_schema=False,
-)
-async def unknown(request: Request) -> Response:
-    """Whatever else is asked for."""
-    called = f"{request.method} {request.url.path}"
-    if any(route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes):
-        raise refused(f"Not allowed: {called}.", None, "method_not_supported", 405)
-    raise refused(f"Invalid URL ({called}).", None, "unknown_url", 404)
