@@ -122,7 +122,7 @@ def test_who_is_not_known_sends_no_more_than_a_password(browser: Callable[..., h
 
 FOREIGN: list[dict[str, str]] = [
     {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"},
-    {"origin": "null"}, {"origin": "http://127.0.0.1:1"}, {"origin": "http://["},
+    {"origin": "null"}, {"origin": "http://127.0.0.1:1"}, {"origin": "http://["}, {"origin": "http://"},
     {"origin": "https://evil.example", "sec-fetch-site": "cross-site"},
 ]  # fmt: skip
 
@@ -144,6 +144,28 @@ def test_no_other_page_changes_anything(
     assert client.get("/api/sessions", headers=said).status_code == 200  # which that page cannot read
     key = asking.with_key(trusted.create_key("k", owner=ann).token)
     assert key.post("/api/sessions", json={"name": "x"}, headers=said).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("asked", "host", "origin", "own"),
+    [
+        ("https", "", "https://ithaca.example", True), ("https", "", "http://ithaca.example", False),
+        ("https", ":443", "https://ithaca.example", True), ("https", ":443", "http://ithaca.example:443", False),
+        ("https", ":8443", "https://ithaca.example:8443", True), ("https", ":8443", "https://ithaca.example", False),
+        ("https", ":80", "https://ithaca.example", False), ("http", "", "https://ithaca.example", False),
+        ("http", "", "http://ithaca.example", True), ("http", ":80", "http://ithaca.example", True),
+        ("https, http", "", "https://ithaca.example", False), (None, "", "https://ithaca.example", False),
+    ],
+)  # fmt: skip
+def test_a_page_of_the_other_scheme_is_another_page(
+    asking: Served, ann: str, asked: str | None, host: str, origin: str, own: bool
+) -> None:
+    """By which scheme it was asked, the proxy says."""
+    said = {"host": f"ithaca.example{host}", "origin": origin} | ({"x-forwarded-proto": asked} if asked else {})
+    client = asking.client(None, **said)
+    assert log_in(client, ann).status_code == (200 if own else 403)
+    changed = client.post("/api/sessions", json={"name": "x"}, headers={"x-user": ann})
+    assert changed.status_code == (201 if own else 403)
 
 
 @pytest.mark.parametrize(

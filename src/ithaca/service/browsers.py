@@ -26,25 +26,28 @@ OURS = frozenset(("localhost",))
 _FOR_OPERATION = ("/healthz", "/readyz", "/metrics")
 
 
-def is_own_page(connection: HTTPConnection) -> bool:
-    """Whether a page of this server asks, as the browser says."""
+def is_own_page(connection: HTTPConnection, *, secure: bool) -> bool:
+    """Whether a page of this server asks, as the browser says; `secure` where it asks by HTTPS."""
     site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
     if site is not None:
         return site in ("same-origin", "none")
-    return origin is not None and _place(origin) == connection.headers.get("host", "").lower()
+    return origin is not None and origin.lower() == _origin(connection, secure)
 
 
-def is_foreign_page(connection: HTTPConnection) -> bool:
+def is_foreign_page(connection: HTTPConnection, *, secure: bool) -> bool:
     """Whether another page asks; where nothing is said of a page, it is a program."""
     said = "sec-fetch-site" in connection.headers or "origin" in connection.headers
-    return said and not is_own_page(connection)
+    return said and not is_own_page(connection, secure=secure)
 
 
-def _place(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None
+def _origin(connection: HTTPConnection, secure: bool) -> str | None:
+    """The origin of this server's pages as a browser writes it, which leaves out the scheme's own port (RFC 6454, 6.2).
+
+    The scheme is a part of it: whoever sits on the network writes the pages of http://host, not of https://host.
+    """
+    scheme, own_port = ("https", ":443") if secure else ("http", ":80")
+    host = connection.headers.get("host", "").lower().removesuffix(own_port)
+    return f"{scheme}://{host}" if host else None
 
 
 def host_of(connection: HTTPConnection) -> str:

@@ -38,7 +38,7 @@ class SignedIn:
         if token is not None:
             return await self._by_key(token)
         found = await self._by_proxy(connection) or await self._by_cookie(connection)
-        if connection.scope["method"] not in READING and not is_own_page(connection):
+        if connection.scope["method"] not in READING and not self._is_own_page(connection):
             raise ForeignOrigin
         return found
 
@@ -82,8 +82,11 @@ class SignedIn:
         """What the browser keeps."""
         return connection.cookies.get(cookie_name(connection, secure=self._proxies.is_secure(connection)))
 
+    def _is_own_page(self, connection: HTTPConnection) -> bool:
+        return is_own_page(connection, secure=self._proxies.is_secure(connection))
+
     def _refuse_foreign(self, connection: HTTPConnection) -> None:
-        if is_foreign_page(connection):
+        if is_foreign_page(connection, secure=self._proxies.is_secure(connection)):
             raise ForeignOrigin
 
     async def _by_key(self, token: str) -> Visitor:
