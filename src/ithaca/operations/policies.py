@@ -210,12 +210,13 @@ async def _delete(conn: Connection, scope: Scope, ids: list[str]) -> None:
     now = scope.clock()
     bin = await trash.open_bin(conn, scope.owner or "", "retention", now)
     params = {**bin.params, "ids": ids, "now": now}
+    theirs = "owner = :owner AND session_id IN (EACH(:ids))"
     messages = await conn.run(
         f"INSERT INTO trashed_messages (owner, trash_id, session_id, {MESSAGE_COLUMNS})"
-        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM messages"
-        " WHERE owner = :owner AND session_id IN (EACH(:ids))",
+        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM messages WHERE {theirs}",
         params,
     )
+    await conn.run(f"DELETE FROM messages WHERE {theirs}", params)
     sessions = await retention.move_to_trash(conn, scope, "id IN (EACH(:ids))", params)
     await trash.close_bin(conn, bin, sessions=sessions, messages=messages)
 

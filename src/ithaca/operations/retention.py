@@ -120,8 +120,8 @@ async def move_to_trash(
 ) -> int:
     """Moves the sessions `s` that fit a condition into the entries `trash_id` of their owners; returns how many.
 
-    Their messages go with them for good unless they were copied before. `gone` says again which sessions it was, in a
-    way that each table finds them by its index.
+    They have no messages, or not any more. `gone` says again which sessions it was, in a way that each table finds them
+    by its index.
     """
     deleted = await conn.run(
         f"INSERT INTO trashed_sessions (owner, trash_id, {SESSION_COLUMNS})"

@@ -1,0 +1,1 @@
+-- PostgreSQL has no key from messages to their sessions any more. SQLite's, which costs little, stays.
