@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -40,11 +41,23 @@ class Unreliable:
         self.faults: deque[Fault] = deque()
         self.connections = 0
         self._open: list[socket.socket] = []
+        #: Connections on which events are told, and those that are dead without anybody's knowing.
+        self._telling, self._dead = set[socket.socket](), set[socket.socket]()
         threading.Thread(target=self._accept, name="unreliable", daemon=True).start()
 
     def close(self) -> None:
         for each in (self._listener, *self._open):
             end(each)
+
+    def kill_streams(self) -> int:
+        """Nothing comes any more over the connections on which events are told, not even their end. How many.
+
+        So a computer finds them when it wakes up.
+        """
+        killed = len(self._telling)
+        self._dead |= self._telling
+        self._telling.clear()
+        return killed
 
     def _accept(self) -> None:
         while True:
@@ -65,20 +78,32 @@ class Unreliable:
             here.sendall(fault.response)
         elif not (isinstance(fault, Cut) and fault.after is None):
             with socket.create_connection(self._there) as there:
-                there.sendall(first)
-                threading.Thread(target=pass_on, args=(here, there), daemon=True).start()
-                pass_on(there, here, fault.after if isinstance(fault, Cut) else None)
+                ask, answer = self._ways(here, there)
+                ask(first)
+                threading.Thread(target=pass_on, args=(here, ask), daemon=True).start()
+                pass_on(there, answer, fault.after if isinstance(fault, Cut) else None)
         end(here)
 
+    def _ways(self, here: socket.socket, there: socket.socket) -> tuple[Callable[[bytes], None], ...]:
+        def ask(piece: bytes) -> None:
+            (self._telling.add if b"text/event-stream" in piece else self._telling.discard)(here)
+            there.sendall(piece)
 
-def pass_on(source: socket.socket, target: socket.socket, most: int | None = None) -> None:
-    """What comes from one goes to the other, until one of them ends, or so many bytes were passed."""
+        def answer(piece: bytes) -> None:
+            if here not in self._dead:
+                here.sendall(piece)
+
+        return ask, answer
+
+
+def pass_on(source: socket.socket, send: Callable[[bytes], None], most: int | None = None) -> None:
+    """Sends what comes, until one end is closed, or so many bytes were passed."""
     passed = 0
     try:
         while piece := source.recv(65536):
             if most is not None:
                 piece = piece[: most - passed]
-            target.sendall(piece)
+            send(piece)
             passed += len(piece)
             if passed == most:
                 return

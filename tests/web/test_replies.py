@@ -3,12 +3,15 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from ithaca import ChatMessage
 from tests.support.model_server import Answer, Asked, ModelServer, event, model_server, said
+from tests.support.unreliable import Unreliable
 from tests.web.conftest import Person
 from tests.web.given import PNG
 from tests.web.test_conversations import talk, toast
@@ -91,6 +94,70 @@ def test_an_answer_survives_a_reload_and_shows_in_a_second_window(person: Person
     expect(page.locator(".meter [role=meter]")).to_have_attribute("aria-valuetext", re.compile("of 8,192 tokens"))
     (session,) = person.manager.list_sessions()
     assert [message.role for message in person.manager.get_messages(session.id)] == ["user", "assistant"]
+
+
+@pytest.fixture
+def network(person: Person) -> Iterator[Unreliable]:
+    """What is between somebody and the server."""
+    network = Unreliable(person.address)
+    person.address = network.address
+    yield network
+    for context in person.contexts:
+        context.close()
+    network.close()
+    person.complaints = [words for words in person.complaints if "net::ERR" not in words]
+
+
+def test_after_sleep_nothing_is_missing_and_nothing_is_doubled(
+    person: Person, model: Model, network: Unreliable
+) -> None:
+    id = talk(person.manager, "Asleep", "x", "y", endpoint_url="local", model="qwen3")
+    page = person.open("archive")
+    page.clock.install()
+    page.goto(f"{person.address}/sessions/{id}")
+    model.go_on.clear()
+    ask(page, "Sing")
+    live = page.locator(".message.live")
+    expect(live.locator("strong")).to_have_text("leaves")
+
+    # the lid is closed: connections die and nobody is told; the answer ends, and others write and rename meanwhile
+    assert network.kill_streams() >= 2  # the news, and the answer
+    model.go_on.set()
+    stored(person, id, 4)
+    person.manager.add_message(id, ChatMessage("user", "from elsewhere"))
+    person.manager.rename_session(id, "Awake")
+    page.clock.fast_forward(30_000)
+    expect(live).not_to_contain_text("dawn")
+    page.clock.fast_forward(20_000)
+    expect(live).to_have_count(0)
+    expect(page.locator(".message")).to_have_count(5)
+    said = page.locator(".message[data-role=assistant] .said")
+    expect(said.last).to_have_text(re.compile(r"The ferry leaves\s*at dawn\.\s*$"))
+    expect(page.locator(".message").last).to_contain_text("from elsewhere")
+    expect(page.locator(".head h1")).to_have_text("Awake")
+    expect(page.locator(".row")).to_have_count(1)
+
+    # the network is another one: nobody waits until the connections of the former are silent
+    model.go_on.clear()
+    ask(page, "Again")
+    expect(live.locator("strong")).to_have_text("leaves")
+    page.context.set_offline(True)
+    assert network.kill_streams() >= 2
+    page.context.set_offline(False)
+    model.go_on.set()
+    person.manager.rename_session(id, "Wide awake")
+    expect(page.locator(".head h1")).to_have_text("Wide awake")
+    expect(live).to_have_count(0)
+    expect(said.last).to_have_text(re.compile(r"The ferry leaves\s*at dawn\.\s*$"))
+    expect(page.locator(".message")).to_have_count(7)
+
+
+def stored(person: Person, id: str, count: int) -> None:
+    """Waits until so many messages are stored."""
+    end = time.monotonic() + 20
+    while person.manager.get_session(id, last=0).message_count < count:
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_an_answer_is_stopped_continued_made_again_and_asked_otherwise(person: Person, model: Model) -> None:

@@ -2,6 +2,9 @@
 
 const BASE = new URL("api/", document.baseURI);
 
+/** Milliseconds that reading waits for; over a connection that died in sleep, nothing would ever come. */
+const PATIENCE = 30_000;
+
 /** What the server refused. */
 export class Problem extends Error {
   /** @param {number} status @param {any} members */
@@ -59,10 +62,10 @@ async function ask(method, path, { query, body, headers = {}, signal } = {}) {
   const all = { ...headers };
   if (body !== undefined && !(body instanceof Blob)) all["content-type"] = "application/json";
   if (method === "POST") all["idempotency-key"] = newKey();
-  const request = { method, body: sent, signal, headers: all };
+  const until = () => (method === "GET" ? AbortSignal.any([AbortSignal.timeout(PATIENCE), ...(signal ? [signal] : [])]) : signal);
   for (const wait of [300, 1500, null]) {
     try {
-      const response = await fetch(address(path, query), request);
+      const response = await fetch(address(path, query), { method, body: sent, signal: until(), headers: all });
       reach(true);
       return await read(response);
     } catch (error) {

@@ -1,8 +1,11 @@
 // The server's live events, made into the page's news: what another window, program or person changes shows at once.
 
 import { address, get, link, part } from "./api.js";
+import { Events } from "./events.js";
 import { tell } from "./news.js";
 
+/** Milliseconds after which the news are asked for again where something else answered in their place. */
+const AGAIN = 30_000;
 /** Milliseconds in which changes of one conversation are asked for once, and conversations beyond which all are. */
 const TOGETHER = 80;
 const MANY = 20;
@@ -10,33 +13,22 @@ const MANY = 20;
 /** @type {Map<string, Set<string>>} conversation → what happened to it */
 const pending = new Map();
 let cursor = "";
-let wait = 1000;
-let current = /** @type {EventSource | null} */ (null);
-let timer = 0;
+let current = /** @type {Events | null} */ (null);
 
 /** Begins to listen, and goes on for as long as the page is open. */
 export function listen() {
   current?.close();
-  clearTimeout(timer);
-  const source = new EventSource(address("events", { after: cursor || null }));
-  current = source;
-  source.addEventListener("ready", () => { wait = 1000; });
-  source.addEventListener("change", (event) => note(JSON.parse(event.data), event.lastEventId));
-  source.addEventListener("end", (event) => {
-    if (JSON.parse(event.data).reason !== "signed out") return;
-    source.close();
-    link.dispatchEvent(new Event("signed-out"));
-  });
-  source.addEventListener("error", () => {
-    if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-    timer = setTimeout(listen, wait);
-    wait = Math.min(wait * 2, 30_000);
-  });
+  current = new Events(() => address("events", { after: cursor || null }), {
+    ready: (data) => { cursor = data.cursor; },
+    change: note,
+    end: (data) => data.reason === "signed out" && signedOut(),
+  }, (status) => { if (status !== 401) setTimeout(listen, AGAIN); });
 }
 
-addEventListener("pagehide", () => current?.close());
-// A page that comes back out of the browser's memory listens again.
-addEventListener("pageshow", (event) => event.persisted && listen());
+function signedOut() {
+  current?.close();
+  link.dispatchEvent(new Event("signed-out"));
+}
 
 /** @param {{session_id: string, kind: string}} change @param {string} id */
 function note(change, id) {

@@ -1,6 +1,7 @@
 // A reply as it comes: what is told is shown at once as plain text, and each finished paragraph as the server renders it.
 
 import { address, part, post } from "./api.js";
+import { Events } from "./events.js";
 import { h, icon, say } from "./dom.js";
 import { call, rich } from "./said.js";
 
@@ -17,7 +18,6 @@ export class Streaming {
     this.text = "";
     this.thoughts = "";
     this.rendered = 0;
-    this.wait = 500;
     this.offset = 0;
     this.parts = h("div", { class: "part stream" });
     this.tail = h("div", { class: "part tail" });
@@ -27,29 +27,18 @@ export class Streaming {
       h("article", { "aria-label": "Assistant, answering" },
         h("header", { class: "who" }, h("h2", {}, "Assistant"), h("span", {}, reply.model)), this.said),
       h("div", { class: "tools" }));
-    this.listen();
-  }
-
-  listen() {
-    const source = new EventSource(address(`replies/${part(this.reply.id)}/events`, { after: this.offset || null }));
-    this.source = source;
-    const on = (/** @type {string} */ kind, /** @type {(data: any) => void} */ act) => source.addEventListener(kind, (event) => {
-      const data = JSON.parse(/** @type {MessageEvent} */ (event).data);
+    const from = (/** @type {(data: any) => void} */ act) => (/** @type {any} */ data) => {
       this.offset = data.offset ?? this.offset;
-      this.wait = 500;
       act(data);
-    });
-    on("text", (data) => this.add(data.text));
-    on("reasoning", (data) => this.think(data.text));
-    on("tool_call", (data) => this.addCall(data.tool_call));
-    on("missed", () => this.end(this.reply));
-    on("end", (data) => this.end(data.reply));
-    on("problem", () => this.end(this.reply));
-    source.addEventListener("error", () => {
-      if (source.readyState !== EventSource.CLOSED || this.done) return; // the browser comes back by itself
-      this.timer = setTimeout(() => this.listen(), this.wait);
-      this.wait = Math.min(this.wait * 2, 15_000);
-    });
+    };
+    this.events = new Events(() => address(`replies/${part(reply.id)}/events`, { after: this.offset || null }), {
+      text: from((data) => this.add(data.text)),
+      reasoning: from((data) => this.think(data.text)),
+      tool_call: from((data) => this.addCall(data.tool_call)),
+      missed: () => this.end(this.reply),
+      end: (data) => this.end(data.reply),
+      problem: () => this.end(this.reply),
+    }, (status) => status === 401 || this.end(this.reply)); // who logs in again sees the conversation drawn anew
   }
 
   /** @param {string} text */
@@ -122,8 +111,7 @@ export class Streaming {
   /** Listens no more; the reply goes on. */
   close() {
     this.done = true;
-    clearTimeout(this.timer);
-    this.source?.close();
+    this.events.close();
   }
 }
 
