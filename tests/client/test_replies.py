@@ -36,7 +36,7 @@ def test_a_reply_as_it_comes(alice: Client, session: str, model: ModelServer) ->
     assert end is not None
     assert (events[0].kind, events[-1].kind, end.state) == ("begin", "end", "complete")
     assert [message.content for message in alice.get_messages(session)] == ["Sing!", ALL]
-    assert (alice.list_replies(session), alice.get_reply(end.id)) == ([end], end)
+    assert (alice.list_replies(session).items, alice.get_reply(end.id)) == ([end], end)
     assert list(alice.reply_events(end.id, after=events[-1].offset)) == []
     assert "".join(event.text for event in alice.reply_events(end.id, after=4)) == ALL[4:]
 

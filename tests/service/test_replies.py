@@ -82,13 +82,19 @@ def test_a_reply_outlives_its_request(alice: httpx.Client, session: str, model: 
 
 def test_the_events_with_the_request(alice: httpx.Client, session: str, model: ModelServer) -> None:
     model.say(*WORDS)
+    earlier = ask(alice, session)["id"]
+    assert text(heard(alice, earlier)) == ALL
+    model.say(*WORDS)
     body = {"message": {"role": "user", "content": [{"type": "text", "text": "Sing!"}]}}
     headers = {**EVENTS, "idempotency-key": "k1"}
     for _ in range(2):  # with the same key, they are those of the same reply
         with alice.stream("POST", f"/api/sessions/{session}/replies", json=body, headers=headers) as response:
             assert text(list(events_of(response))) == ALL
-    assert len(model.requests) == 1
-    assert len(alice.get(f"/api/sessions/{session}/messages").json()["items"]) == 2
+    assert len(model.requests) == 2
+    assert len(alice.get(f"/api/sessions/{session}/messages").json()["items"]) == 4
+    newest = alice.get(f"/api/sessions/{session}/replies?limit=1")
+    second = alice.get(str(newest.url.join(newest.links["next"]["url"])))
+    assert ([reply["id"] for reply in second.json()["items"]], second.links) == ([earlier], {})
 
 
 def test_a_client_that_reconnects_after_every_event(alice: httpx.Client, session: str, model: ModelServer) -> None:

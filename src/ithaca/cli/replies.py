@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ithaca.cli.arguments import ExpectedRevision, Limit, SessionId, option
-from ithaca.cli.here import Here, command, group, read_text
+from ithaca.cli.arguments import Cursor, ExpectedRevision, Limit, SessionId, option
+from ithaca.cli.here import Here, command, group, page_json, read_text
 from ithaca.cli.text import in_a_line, in_lines
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def show(
 
 
 @command(app, "list")
-def list_(here: Here, session: SessionId, limit: Limit = 50) -> None:
-    """List the last replies of a session, the newest first."""
-    found = here.manager.list_replies(session, limit=limit)
+def list_(here: Here, session: SessionId, limit: Limit = 50, cursor: Cursor = None) -> None:
+    """List the replies of a session, the newest first."""
+    page = here.manager.list_replies(session, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json({"items": [reply.to_dict() for reply in found]})
+        here.write_json(page_json(page))
         return
-    from ithaca.cli.tables import Column, show
+    from ithaca.cli.tables import Column, show, show_way_on
     from ithaca.columns import iso
 
     columns = [
@@ -81,7 +81,8 @@ def list_(here: Here, session: SessionId, limit: Limit = 50) -> None:
         Column("Model", lambda reply: reply.model),
         Column("Characters", lambda reply: f"{reply.size:,}", right=True),
     ]
-    show(here, columns, found, "Nobody has asked its model.")
+    show(here, columns, page.items, "Nobody has asked its model.")
+    show_way_on(here, page.cursor)
 
 
 @command(app, "stop")

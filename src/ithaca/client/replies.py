@@ -10,7 +10,7 @@ from ithaca.client.asking import Asking, Reply, Request, Stream, at, begun, call
 from ithaca.client.base import Calls
 from ithaca.client.events import Events
 from ithaca.client.problems import error_of
-from ithaca.models import ChatMessage, Compaction, Content, Session
+from ithaca.models import ChatMessage, Compaction, Content, Page, Session
 from ithaca.reply import Reply as ModelsReply
 from ithaca.reply import ReplyEvent, ReplyKind
 
@@ -127,10 +127,11 @@ class Replies(Calls):
         return values.reply((yield self._get(at("replies", self._door.reply_id(reply_id)))).value)
 
     @call
-    def list_replies(self, session_id: str, *, limit: int = 50) -> Asking[list[ModelsReply]]:
-        """The last replies of a session, the newest first."""
+    def list_replies(self, session_id: str, *, cursor: str | None = None, limit: int = 50) -> Asking[Page[ModelsReply]]:
+        """A page of a session's replies, the newest first; give back its `cursor` for the next one."""
         path = at("sessions", self._door.session_id(session_id), "replies")
-        return values.items(values.reply)((yield self._get(path, {"limit": self._door.page(limit)})).value)
+        asked = {"cursor": self._door.cursor(cursor), "limit": self._door.page(limit)}
+        return values.page(values.reply)((yield self._get(path, asked)).value)
 
     @call
     def stop_reply(self, reply_id: str) -> Asking[ModelsReply]:

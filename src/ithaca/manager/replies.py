@@ -8,7 +8,7 @@ from ithaca.connection import drive
 from ithaca.errors import ConfigurationError
 from ithaca.manager.base import AsyncBase, Base, Common, documented_by
 from ithaca.manager.repeats import Once
-from ithaca.models import ChatMessage, Compaction, Content, Session
+from ithaca.models import ChatMessage, Compaction, Content, Page, Session
 from ithaca.operations import answered, replies, reply_reading, sessions
 from ithaca.operations.answered import UNNAMED
 from ithaca.operations.context import Ask
@@ -219,15 +219,18 @@ class Replies(Asking, Base):
         id = self._door.reply_id(reply_id)
         return self._engine_of(id).ask(lambda engine: engine.get(self._door.scope, id))
 
-    def list_replies(self, session_id: str, *, limit: int = 50) -> list[Reply]:
-        """The last replies of a session, the newest first. Raises `SessionNotFound`."""
-        id, most = self._door.session_id(session_id), self._door.page(limit)
-        storage = self._at(id)
-        found = storage.read(reply_reading.of_session, self._door.scope, id, most)
-        if any(lapsed for _, lapsed in found):
+    def list_replies(self, session_id: str, *, cursor: str | None = None, limit: int = 50) -> Page[Reply]:
+        """A page of a session's replies, the newest first; give back its `cursor` for the next one.
+
+        Raises `SessionNotFound`.
+        """
+        id = self._door.session_id(session_id)
+        storage, asked = self._at(id), (self._door.scope, id, self._door.cursor(cursor), self._door.page(limit))
+        found = storage.read(reply_reading.of_session, *asked)
+        if found.lapsed:
             self._engine(storage).ask(lambda engine: engine.sweep(self._door.scope))
-            found = storage.read(reply_reading.of_session, self._door.scope, id, most)
-        return [reply for reply, _ in found]
+            found = storage.read(reply_reading.of_session, *asked)
+        return found.page
 
     def stop_reply(self, reply_id: str) -> Reply:
         """The reply, which has ended: what was said until now is kept. One that had ended before stays as it is.
@@ -384,14 +387,14 @@ class AsyncReplies(Asking, AsyncBase):
         id = self._door.reply_id(reply_id)
         return await self._engine_of(id).get(self._door.scope, id)
 
-    async def list_replies(self, session_id: str, *, limit: int = 50) -> list[Reply]:
-        id, most = self._door.session_id(session_id), self._door.page(limit)
-        storage = self._at(id)
-        found = await storage.read(reply_reading.of_session, self._door.scope, id, most)
-        if any(lapsed for _, lapsed in found):
+    async def list_replies(self, session_id: str, *, cursor: str | None = None, limit: int = 50) -> Page[Reply]:
+        id = self._door.session_id(session_id)
+        storage, asked = self._at(id), (self._door.scope, id, self._door.cursor(cursor), self._door.page(limit))
+        found = await storage.read(reply_reading.of_session, *asked)
+        if found.lapsed:
             await self._engines.of(_itself(storage)).sweep(self._door.scope)
-            found = await storage.read(reply_reading.of_session, self._door.scope, id, most)
-        return [reply for reply, _ in found]
+            found = await storage.read(reply_reading.of_session, *asked)
+        return found.page
 
     async def stop_reply(self, reply_id: str) -> Reply:
         id = self._door.reply_id(reply_id)

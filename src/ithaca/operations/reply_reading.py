@@ -7,9 +7,14 @@ from typing import NamedTuple
 from ithaca.columns import from_text
 from ithaca.connection import Connection, one_statement
 from ithaca.errors import AmbiguousId, ReplyNotFound, SessionNotFound
+from ithaca.models import Page
+from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.replies import CLOCK, REPLY
 from ithaca.operations.scope import Scope
 from ithaca.reply import Reply, Run
+
+#: What the cursors of a session's replies belong to.
+_ORDER = ["replies"]
 
 
 class Key(NamedTuple):
@@ -87,18 +92,30 @@ async def standings(conn: Connection, scope: Scope, keys: Iterable[Key]) -> dict
     return {key: standing for key, standing in found.items() if key in wanted}
 
 
-async def of_session(conn: Connection, scope: Scope, session_id: str, limit: int) -> list[tuple[Reply, bool]]:
-    """The last replies of a session, the newest first, and of each whether its lease has run out."""
+class Listed(NamedTuple):
+    """A page of replies."""
+
+    page: Page[Reply]
+    #: Whether the lease of one of them has run out.
+    lapsed: bool
+
+
+async def of_session(conn: Connection, scope: Scope, session_id: str, cursor: str | None, limit: int) -> Listed:
+    """A page of a session's replies, the newest first."""
+    after = {} if cursor is None else read_cursor(cursor, _ORDER, [str])
     owner = await scope.owner_of_session(conn, session_id)
-    place = {"owner": owner, "session_id": session_id, "limit": limit}
+    place = {"owner": owner, "session_id": session_id, **after, "limit": limit + 1}
     rows = await conn.rows(
         f"SELECT {REPLY}, state = 'running' AND lease_until <= {CLOCK[conn.engine]} FROM replies"
-        " WHERE owner = :owner AND session_id = :session_id ORDER BY id DESC LIMIT :limit",
+        f" WHERE owner = :owner AND session_id = :session_id{' AND id < :key0' if after else ''}"
+        " ORDER BY id DESC LIMIT :limit",
         place,
     )
     if not rows and not await conn.row("SELECT 1 FROM sessions WHERE owner = :owner AND id = :session_id", place):
         raise SessionNotFound(session_id)
-    return [(Reply.from_row(row[:-1]), bool(row[-1])) for row in rows]
+    items = [Reply.from_row(row[:-1]) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Listed(Page(items, write_cursor(_ORDER, [items[-1].id]) if more else None), any(row[-1] for row in rows))
 
 
 @one_statement

@@ -9,6 +9,7 @@ from ithaca import (
     InvalidArgument,
     InvalidSession,
     MessageNotFound,
+    Page,
     ReplyNotFound,
     ReplyRunning,
     RevisionConflict,
@@ -50,7 +51,25 @@ def test_an_answer_is_told_and_becomes_a_message(manager: SessionManager, sessio
     assert asked["messages"] == [{"role": "user", "content": "Sing!"}]
     assert (asked["model"], asked["temperature"], asked["stream"]) == ("muse", 0, True)
     assert manager.get_reply(reply.id) == reply
-    assert manager.list_replies(session.id) == [reply]
+    assert manager.list_replies(session.id) == Page([reply])
+
+
+def test_replies_are_listed_in_pages(manager: SessionManager, session: Session, model: ModelServer) -> None:
+    newest_first: list[str] = []
+    page = manager.list_replies(session.id)
+    for n in range(5):
+        model.say(*WORDS)
+        newest_first.insert(0, last(manager.reply(session.id, f"Sing {n}!")).id)
+        if n == 3:
+            page = manager.list_replies(session.id, limit=2)
+    ids = [reply.id for reply in page]
+    while page.cursor is not None:  # what came meanwhile moves nothing
+        page = manager.list_replies(session.id, limit=2, cursor=page.cursor)
+        ids += [reply.id for reply in page]
+    assert (ids, len(page)) == (newest_first[1:], 2)
+    for bad in ("x", manager.list_sessions(limit=1).cursor or "", 5):
+        with pytest.raises(InvalidArgument, match="cursor"):
+            manager.list_replies(session.id, cursor=bad)  # type: ignore[arg-type]
 
 
 def test_what_was_used_is_recorded(manager: SessionManager, session: Session, model: ModelServer) -> None:
@@ -239,7 +258,7 @@ def test_what_is_refused_stores_nothing(alone: SessionManager, model: ModelServe
         with pytest.raises(refused):
             call()
     assert alone.get_session(session.id).message_count == 0
-    assert alone.list_replies(session.id) == []
+    assert alone.list_replies(session.id) == Page([])
     assert model.requests == []
 
 
@@ -255,7 +274,7 @@ def test_only_what_can_be_continued_is(alone: SessionManager, model: ModelServer
     alone.truncate_messages(session.id, 0)
     with pytest.raises(InvalidArgument, match="the last message"):
         alone.continue_reply(session.id)
-    assert (model.requests, alone.list_replies(session.id)) == ([], [])
+    assert (model.requests, alone.list_replies(session.id).items) == ([], [])
 
 
 @pytest.mark.parametrize("kind", ["continue", "regenerate"])

@@ -10,7 +10,7 @@ from ithaca import Reply, ReplyEvent
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
 from ithaca.service.live import event
-from ithaca.service.pages import Limit
+from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.paths import Id, segment
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
@@ -18,7 +18,7 @@ from ithaca.service.routes.contexts import made as compacted
 from ithaca.service.routes.sessions import shown as session_shown
 from ithaca.service.streams import EVENTS, accepts_events, closing, event_stream
 from ithaca.service.wire.replies import NewReply, ToSummarize
-from ithaca.service.wire.shapes import CompactionShape, ReplyShape, SessionShape, items_of
+from ithaca.service.wire.shapes import CompactionShape, ReplyShape, SessionShape, page_of
 
 router = APIRouter(prefix="/api", tags=["replies"])
 
@@ -52,11 +52,12 @@ async def start_reply(
     return await _told(manager.reply_events(json.loads(bytes(response.body))["id"]))
 
 
-@router.get("/sessions/{session_id}/replies", response_model=items_of(ReplyShape))
-async def list_replies(manager: Owned, session_id: Id, limit: Limit = 50) -> Response:
-    """The last replies of a session, the newest first."""
-    found = await manager.list_replies(session_id, limit=limit)
-    return Answer.of({"items": [reply.to_dict() for reply in found]}).response()
+@router.get("/sessions/{session_id}/replies", response_model=page_of(ReplyShape))
+async def list_replies(
+    manager: Owned, request: Request, session_id: Id, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    """A page of a session's replies, the newest first."""
+    return page_answer(request, await manager.list_replies(session_id, cursor=cursor, limit=limit)).response()
 
 
 @router.get("/replies/{reply_id}", response_model=ReplyShape)
