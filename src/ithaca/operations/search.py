@@ -242,48 +242,39 @@ async def _find_on_postgres(
 ) -> list[SearchHit]:
     """Ranked by how often and how near to one another the words stand, long messages somewhat lower."""
     filters, params = _filters(place, wanted)
-    tsquery = _tsquery(query)
-    asked = {**params, "query": tsquery, "scoped": _scoped(tsquery, place)}
-    ranked = _RANKED_ON_POSTGRES.format(filters=filters, place=_filters(place, Wanted())[0])
+    of_place, _ = _filters(place, Wanted())
+    asked = {**params, "query": _tsquery(query), "scoped": _scoped(_tsquery(query), place)}
+    sql = _RANKED_ON_POSTGRES.format(filters=filters, place=of_place)
+    # What lies in the trash falls out after the ranking, which most often is nothing; and what the filters leave out.
+    few = limit + 20 if filters == of_place else 4 * limit + 100
     hits: list[SearchHit] = []
-    for skip, count in ((0, 4 * limit + 100), (4 * limit + 100, MOST)):
-        rows = await conn.rows(ranked, {**asked, "skip": skip, "count": count})
-        standing = [row for row in rows if row[4] is not None]
-        while standing and len(hits) < limit:
-            few, standing = standing[: limit - len(hits)], standing[limit - len(hits) :]
-            hits += await _hits_on_postgres(conn, query, few)
-        if len(rows) < count or len(hits) == limit:
-            break
+    for skip, count in ((0, few), (few, MOST)):
+        start = 0
+        while True:
+            most = limit - len(hits)
+            rows = await conn.rows(sql, {**asked, "skip": skip, "count": count, "start": start, "most": most})
+            hits += filter(None, (_hit(query, row[1], row[2], row[3], row[4], row[5:]) for row in rows))
+            if len(hits) == limit or (rows and rows[0][0] < count and len(rows) < most):
+                return hits
+            if len(rows) < most:
+                break
+            start += most
     return hits
-
-
-async def _hits_on_postgres(conn: Connection, query: Query, rows: Sequence[Row]) -> list[SearchHit]:
-    owners, ids, numbers = ([row[column] for row in rows] for column in range(3))
-    messages = await conn.rows(_THESE_MESSAGES, {"owners": owners, "ids": ids, "numbers": numbers})
-    hits = [_hit(query, row[0], row[1], row[4], row[3], message) for row, message in zip(rows, messages, strict=True)]
-    return [hit for hit in hits if hit is not None]
 
 
 # Long messages hold a word more often than short ones: one of 20 different words counts half as much.
 # Ranked before anything else is read, as everything that fits is. Of equals, the rows that were written last.
-_RANKED_ON_POSTGRES = """
+_RANKED_ON_POSTGRES = f"""
     WITH ranked AS MATERIALIZED (
         SELECT owner, session_id, seq,
                ts_rank_cd(words, CAST(:query AS tsquery)) / (1 + CAST(length(words) AS float8) / 20) AS score
-        FROM search_entries e WHERE e.words @@ CAST(:scoped AS tsquery){place}
+        FROM search_entries e WHERE e.words @@ CAST(:scoped AS tsquery){{place}}
         ORDER BY score DESC, ctid DESC LIMIT :count OFFSET :skip
     )
-    SELECT e.owner, e.session_id, e.seq, e.score, s.name
-    FROM ranked e LEFT JOIN (messages m JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id)
-      ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq{filters}
-    ORDER BY e.score DESC, m.created_at DESC, e.seq DESC
-"""
-
-_THESE_MESSAGES = f"""
-    SELECT {_MESSAGE}
-    FROM unnest(CAST(:owners AS TEXT[]), CAST(:ids AS TEXT[]), CAST(:numbers AS BIGINT[]))
-        WITH ORDINALITY AS e (owner, session_id, seq, place)
-    JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq ORDER BY e.place
+    SELECT (SELECT count(*) FROM ranked), e.owner, e.session_id, s.name, e.score, {_MESSAGE}
+    FROM ranked e JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
+    JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id{{filters}}
+    ORDER BY e.score DESC, m.created_at DESC, e.seq DESC LIMIT :most OFFSET :start
 """
 
 Finder: TypeAlias = Callable[[Connection, Place, Query, Wanted, int], Awaitable[list[SearchHit]]]
