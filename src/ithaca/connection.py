@@ -48,12 +48,12 @@ class Connection(Protocol):
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         """Runs a statement once for each set of parameters."""
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
         """Takes numbers in a session and inserts messages under them.
 
-        Returns the first number; or None, with nothing changed, when the session isn't there, isn't at the
-        expected revision, or holds one of the messages already. An owner of None stands for whoever alone has a session
-        of that id.
+        Returns the first number and the session's new revision; or None, with nothing changed, when the session isn't
+        there, isn't at the expected revision, or holds one of the messages already. An owner of None stands for whoever
+        alone has a session of that id.
         """
 
     async def settle(self) -> None:

@@ -150,6 +150,7 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "log_out": lambda m, x: m.log_out(x.login, everywhere=True),
     "log_out_user": lambda m, x: m.log_out_user(x.owner),
     "mark_important": lambda m, x: m.mark_important(x.session),
+    "noting": lambda m, x: m.noting({}).add_message(x.session, ChatMessage("user", "mine")),
     "once": lambda m, x: m.once(x.key, "mine", lambda _: b"mine").create_session(),
     "open_link": lambda m, x: m.open_link(x.link),
     "purge": lambda m, x: [m.purge(older_than=timedelta(0)), m.purge(x.trash)],

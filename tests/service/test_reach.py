@@ -20,6 +20,7 @@ ELSEWHERE = {
     "owner": "/api/me",
     "close": "the server closes it",
     "once": "Idempotency-Key",
+    "noting": "ETag",
     "done_before": "Idempotency-Key",
     "begin_once": "Idempotency-Key",
     "end_once": "Idempotency-Key",

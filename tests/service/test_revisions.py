@@ -1,9 +1,21 @@
 """`ETag`, `If-Match` and `If-None-Match`: who says what he has seen overwrites nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from ithaca import SessionManager
+from ithaca.service.revisions import compares
+from ithaca.service.routes import ROUTERS
+from tests.service.test_replies import heard, model, session
 from tests.service.test_sessions import make, say
+from tests.support.model_server import ModelServer
+from tests.support.serving import Served
+
+__all__ = ("model", "session")  # fixtures
 
 
 def test_changes_of_what_one_has_not_seen_are_refused(alice: httpx.Client) -> None:
@@ -35,6 +47,106 @@ def test_so_it_is_with_documents(alice: httpx.Client) -> None:
         ("POST", "/versions/1/restore", None),
     ):  # fmt: skip
         assert alice.request(method, "/api/documents/d" + path, json=json, headers=seen).status_code == 412, path
+
+
+class Walk:
+    """Changes of a session or a document, each on the condition that nothing came after the one before."""
+
+    def __init__(self, client: httpx.Client, home: str, made: httpx.Response) -> None:
+        self._client, self._home, self._etag = client, home, made.headers["etag"]
+        self.walked: set[tuple[str, str]] = set()
+
+    def go(self, method: str, path: str, json: Any = None, **ids: Any) -> Any:
+        """Changes it, and sees that the answer's ETag is what is there now."""
+        self.walked.add((method, path))
+        given = {"session_id": "s", "document_id": "d", "version": 1} | ids
+        headers = {"if-match": self._etag}
+        answer = self._client.request(method, path.format(**given), json=json, headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+        self._etag = answer.headers["etag"]
+        if (now := self._client.get(self._home)).status_code == 200 and "/replies" not in path:
+            assert self._etag == now.headers["etag"], path
+        return answer.json()
+
+    @property
+    def revision(self) -> int:
+        return int(self._etag.strip('"'))
+
+    def look(self) -> None:
+        """Goes on from what is there now."""
+        self._etag = self._client.get(self._home).headers["etag"]
+
+
+def test_every_answer_tells_the_revision_that_it_left(
+    alice: httpx.Client, session: str, model: ModelServer, stored: SessionManager
+) -> None:
+    endpoint = stored.get_session(session).endpoint_url
+    model.say("Tell me, O Muse")
+    walk = Walk(alice, "/api/sessions/s", alice.post("/api/sessions", json={"id": "s", "endpoint_url": endpoint}))
+    at, one = "/api/sessions/{session_id}", {"role": "user", "content": "x", "id": "m"}
+    for messages in ([one], [one], [one, {"role": "user", "content": "y"}], []):  # new, known, both, none
+        walk.go("POST", at + "/messages", {"messages": messages})
+    walk.go("PATCH", at, {"name": "A"})
+    walk.go("PATCH", at + "/messages/{message_id}", {"content": "z"}, message_id="m")
+    version = walk.go("POST", at + "/messages/{message_id}/versions", {"role": "user", "content": "v"}, message_id="m")
+    for _ in range(2):  # the second changes nothing
+        walk.go("POST", at + "/messages/{message_id}/switch", message_id="m")
+    walk.go("PATCH", at + "/messages/{message_id}", {"content": "w", "branch": True}, message_id="m")
+    walk.go("POST", at + "/messages:delete", {"message_ids": [version["id"]]})
+    walk.go("PUT", at + "/messages", {"messages": [{"role": "user", "content": content} for content in "abcd"]})
+    for keep in (3, 3):
+        walk.go("POST", at + "/messages:truncate", {"keep_count": keep})
+    walk.go("POST", at + "/compactions", {"summary": "x", "keep_last": 1})
+    walk.go("POST", at + "/undo")
+    for _ in range(2):
+        walk.go("POST", at + "/usage", {"model": "m", "input_tokens": 1, "output_tokens": 1, "id": "u"})
+    last = stored.get_messages("s", limit=1)[0].id
+    removed = walk.go("DELETE", at + "/messages/{message_id}", message_id=last)
+    walk.go("POST", "/api/trash/{trash_id}/restore", trash_id=removed["trash_id"])
+    removed = walk.go("DELETE", at)
+    walk.go("POST", at + "/undo")
+    removed = walk.go("DELETE", at)
+    walk.go("POST", "/api/trash/{trash_id}/restore", trash_id=removed["trash_id"])
+    before = walk.revision
+    reply = walk.go("POST", at + "/replies", {"content": "Sing!"})
+    assert walk.revision == before + 2  # a message, and a reply that begins; what it says may have ended it by now
+    heard(alice, reply["id"])
+    walk.look()
+    walk.go("POST", at + "/summaries", {"keep_last": 1})
+
+    walk.walked |= _walk_of_a_document(alice)
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and compares(route)]
+    there = {(method, route.path) for route in routes for method in route.methods if route.path.startswith("/api")}
+    assert walk.walked == there
+
+
+def _walk_of_a_document(client: httpx.Client) -> set[tuple[str, str]]:
+    walk = Walk(client, "/api/documents/d", client.post("/api/documents", json={"title": "List", "id": "d"}))
+    at = "/api/documents/{document_id}"
+    walk.go("PATCH", at, {"content": "1"})
+    walk.go("PUT", at + "/session", {"session_id": "s"})
+    walk.go("DELETE", at + "/session")
+    walk.go("PUT", at + "/archived")
+    walk.go("DELETE", at + "/archived")
+    walk.go("POST", at + "/versions/{version}/restore")
+    removed = walk.go("DELETE", at)
+    walk.go("POST", "/api/trash/{trash_id}/restore", trash_id=removed["trash_id"])
+    return walk.walked
+
+
+def test_an_answers_revision_is_of_its_own_change(alice: httpx.Client, server: Served, names: tuple[str, str]) -> None:
+    """Nobody comes between a change and what is told of it: of a new session, the nth message made revision n + 1."""
+    make(alice, id="s")
+    clients = [server.client(names[0]) for _ in range(8)]
+
+    def append(client: httpx.Client) -> list[tuple[int, str]]:
+        message = {"messages": [{"role": "user", "content": "x"}]}
+        answers = [client.post("/api/sessions/s/messages", json=message) for _ in range(15)]
+        return [(answer.json()["items"][0]["seq"], answer.headers["etag"]) for answer in answers]
+
+    with ThreadPoolExecutor(8) as pool:
+        told = [each for some in pool.map(append, clients) for each in some]
+    assert sorted(told) == [(number, f'"{number + 1}"') for number in range(1, 121)]
 
 
 def test_what_one_has_already_is_not_sent_again(alice: httpx.Client) -> None:

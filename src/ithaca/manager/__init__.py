@@ -11,6 +11,7 @@ from ithaca.manager.endpoints import AsyncEndpoints, Endpoints
 from ithaca.manager.keys import AsyncKeys, Keys
 from ithaca.manager.logins import AsyncLogins, Logins
 from ithaca.manager.messages import AsyncMessages, Messages
+from ithaca.manager.noting import Noting
 from ithaca.manager.recovery import AsyncRecovery, Recovery
 from ithaca.manager.relaying import AsyncRelaying, Relaying
 from ithaca.manager.repeats import AsyncRepeats, Repeats
@@ -39,6 +40,7 @@ class SessionManager(
     Retention,
     Endpoints,
     Repeats,
+    Noting,
     Keys,
     Users,
     Logins,
@@ -78,6 +80,7 @@ class AsyncSessionManager(
     AsyncRetention,
     AsyncEndpoints,
     AsyncRepeats,
+    Noting,
     AsyncKeys,
     AsyncUsers,
     AsyncLogins,

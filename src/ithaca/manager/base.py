@@ -35,6 +35,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Around:
+    """A storage that does something of its own about writes; in all else, the storage within."""
+
+    def __init__(self, storage: Any) -> None:
+        self.inner = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def innermost(storage: Any) -> Any:
+    """The storage within all that stands around it."""
+    while isinstance(storage, Around):
+        storage = storage.inner
+    return storage
+
+
 class Common:
     """What both managers are."""
 

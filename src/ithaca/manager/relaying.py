@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ithaca.content import new_id
 from ithaca.errors import ConfigurationError, InvalidArgument
-from ithaca.manager.base import documented_by
-from ithaca.manager.replies import Asking, AsyncReplies, Replies, _itself
+from ithaca.manager.base import documented_by, innermost
+from ithaca.manager.replies import Asking, AsyncReplies, Replies
 from ithaca.models import Session
 from ithaca.operations import endpoints, relayed
 from ithaca.operations.relayed import Aligned
@@ -131,7 +131,7 @@ class AsyncRelaying(Passing, AsyncReplies):
         self, body: bytes, *, session_id: str | None = None, endpoint: str | None = None, accept: str | None = None
     ) -> Relayed:
         request, id = self._request(body, session_id)
-        store, main = _itself(self._storage if id is None else self._at(id)), _itself(self._storage)
+        store, main = innermost(self._storage if id is None else self._at(id)), innermost(self._storage)
         return await self._pass_on(self._engines.of(store), store, main, request, id, endpoint, accept)
 
 

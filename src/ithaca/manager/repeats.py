@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from ithaca.manager.base import AsyncBase, Base, Common, documented_by
+from ithaca.manager.base import Around, AsyncBase, Base, Common, documented_by
 from ithaca.operations import repeats
 from ithaca.operations.repeats import Claim
 
@@ -23,17 +23,14 @@ class Spent:
         self.spent = True
 
 
-class Once:
+class Once(Around):
     """A storage whose next write happens once for its key; in all else, the storage itself."""
 
     def __init__(self, storage: Any, claim: Claim, render: Render, spent: Spent) -> None:
-        self.inner = storage
+        super().__init__(storage)
         self._claim = claim
         self._render = render
         self._spent = spent
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
 
     def write(self, op: Any, scope: Any, *args: Any) -> Any:
         """What the operation returns; where the storage awaits, to be awaited."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ithaca.connection import drive
 from ithaca.errors import ConfigurationError
-from ithaca.manager.base import AsyncBase, Base, Common, documented_by
-from ithaca.manager.repeats import Once
+from ithaca.manager.base import AsyncBase, Base, Common, documented_by, innermost
 from ithaca.models import ChatMessage, Compaction, Content, Page, Session
 from ithaca.operations import answered, replies, reply_reading, sessions
 from ithaca.operations.answered import UNNAMED
@@ -304,7 +303,7 @@ class Replies(Asking, Base):
         return drive(resolve, read, self._door.scope, session, model)
 
     def _engine(self, storage: "Storage") -> "EngineThread":
-        return self._engines.of(_itself(storage))
+        return self._engines.of(innermost(storage))
 
     def _engine_of(self, reply_id: str) -> "EngineThread":
         return self._engine(self._incognito if reply_id in self._incognito.replies else self._storage)
@@ -332,7 +331,7 @@ class AsyncReplies(Asking, AsyncBase):
         target = await self._target(storage, asked.session_id, asked.model)
         reply = await storage.write(replies.begin, self._door.scope, asked.session_id, asked.of(target), asked.expected)
         self._has_begun(reply)
-        store = _itself(storage)
+        store = innermost(storage)
         self._generation(store, asked, target, reply, self._indexing.stored)(self._engines.of(store))
         return reply
 
@@ -392,7 +391,7 @@ class AsyncReplies(Asking, AsyncBase):
         storage, asked = self._at(id), (self._door.scope, id, self._door.cursor(cursor), self._door.page(limit))
         found = await storage.read(reply_reading.of_session, *asked)
         if found.lapsed:
-            await self._engines.of(_itself(storage)).sweep(self._door.scope)
+            await self._engines.of(innermost(storage)).sweep(self._door.scope)
             found = await storage.read(reply_reading.of_session, *asked)
         return found.page
 
@@ -403,7 +402,7 @@ class AsyncReplies(Asking, AsyncBase):
     async def sweep_replies(self) -> int:
         scope = self._door.scope
         lost = [storage for storage in self._storages if await storage.read(reply_reading.lapsed, scope, 1)]
-        return sum([await self._engines.of(_itself(storage)).sweep(scope) for storage in lost])
+        return sum([await self._engines.of(innermost(storage)).sweep(scope) for storage in lost])
 
     async def wait_for_replies(self, timeout: float) -> bool:
         seconds = self._door.age("timeout", timeout)
@@ -412,7 +411,7 @@ class AsyncReplies(Asking, AsyncBase):
     async def title_session(self, session_id: str) -> Session:
         id = self._door.session_id(session_id)
         storage = self._at(id)
-        return await self._title(_itself(storage), id, await self._target(storage, id, None))
+        return await self._title(innermost(storage), id, await self._target(storage, id, None))
 
     async def summarize(
         self,
@@ -431,7 +430,7 @@ class AsyncReplies(Asking, AsyncBase):
         target = await self._target(storage, id, door.model(model))
         ask = door.window(id, self._window(context_tokens, target))
         upto = await storage.read(answered.cut, door.scope, id, *cut, expected)
-        summary = await _summary(_itself(storage), door.scope, id, target, replace(ask, upto=upto))
+        summary = await _summary(innermost(storage), door.scope, id, target, replace(ask, upto=upto))
         new = door.compaction(id, summary, None, upto, expected)
         return await storage.write(answered.compact, *new)
 
@@ -451,12 +450,7 @@ class AsyncReplies(Asking, AsyncBase):
         return await resolve(self._storage.read, self._door.scope, session, model)
 
     def _engine_of(self, reply_id: str) -> "Engine":
-        return self._engines.of(_itself(self._incognito if reply_id in self._incognito.replies else self._storage))
-
-
-def _itself(storage: Any) -> Any:
-    """The storage, whose writes aren't done once only: a reply writes more than once."""
-    return storage.inner if isinstance(storage, Once) else storage
+        return self._engines.of(innermost(self._incognito if reply_id in self._incognito.replies else self._storage))
 
 
 async def _summary(*args: Any) -> str:

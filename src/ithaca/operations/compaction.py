@@ -75,7 +75,7 @@ async def compact(
     new = {**summary, "owner": head.owner, "session_id": session_id, "id": id, "through": cut, "now": now}
     await conn.run(_INSERT, new)
     await record_for_undo(conn, head.owner, session_id, id, head.revision + 1, now)
-    await advance(conn, head, now, count=head.message_count)
+    await advance(conn, scope, head, now, count=head.message_count)
     return Compaction.from_row((id, session_id, cut, summary["summary"], summary["tokens"], now, True))
 
 

@@ -53,7 +53,7 @@ async def create(conn: Connection, scope: Scope, new: dict[str, Any], owner_name
     if not made:
         raise DocumentExists(new["id"])
     await conn.run(_INSERT_VERSION, first)
-    return await _read(conn, new["owner"], new["id"])
+    return await _changed(conn, scope, new["owner"], new["id"])
 
 
 async def _refuse_taken_id(conn: Connection, scope: Scope, document_id: str) -> None:
@@ -82,6 +82,13 @@ async def _read(conn: Connection, owner: str, document_id: str) -> Document:
     if row is None:
         raise DocumentNotFound(document_id)
     return Document.from_row(row)
+
+
+async def _changed(conn: Connection, scope: Scope, owner: str, document_id: str) -> Document:
+    """A document as a change leaves it."""
+    document = await _read(conn, owner, document_id)
+    scope.leaves(document_id, document.revision)
+    return document
 
 
 @one_statement
@@ -120,6 +127,7 @@ async def _lock(conn: Connection, scope: Scope, document_id: str, expected: int 
         raise DocumentNotFound(document_id)
     if expected is not None and row[0] != expected:
         raise RevisionConflict(document_id, row[0], expected)
+    scope.leaves(document_id, row[0])
     return owner, int(row[1])
 
 
@@ -166,7 +174,7 @@ async def _add_version(
         new,
     )
     await conn.run(_INSERT_VERSION, {**new, "version": row[0] if row else 0})
-    return await _read(conn, owner, document_id)
+    return await _changed(conn, scope, owner, document_id)
 
 
 @one_statement
@@ -221,7 +229,7 @@ async def _set(conn: Connection, scope: Scope, owner: str, document_id: str, col
         " WHERE owner = :owner AND id = :id",
         {"value": value, "now": scope.clock(), "owner": owner, "id": document_id},
     )
-    return await _read(conn, owner, document_id)
+    return await _changed(conn, scope, owner, document_id)
 
 
 async def delete(conn: Connection, scope: Scope, document_id: str, expected: int | None) -> Removed:

@@ -68,6 +68,7 @@ async def fork(conn: Connection, scope: Scope, session_id: str, at: str | None, 
         raise SessionExists(new["id"])
     await conn.run(_COPY_MESSAGES, copy)
     await record(conn, head.owner, new["id"], "created", 1, now)
+    scope.leaves(new["id"], 1)
     await _copy_compactions(conn, copy)
     return await get_bare(conn, scope.of(head.owner), new["id"])
 

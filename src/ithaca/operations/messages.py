@@ -49,8 +49,10 @@ async def append(
         "expected": expected,
         "ids": list(given_ids) or None,
     }
-    first = await conn.append(session, drafts)
-    if first is not None:
+    taken = await conn.append(session, drafts)
+    if taken is not None:
+        first, revision = taken
+        scope.leaves(session_id, revision)
         if len(drafts) == 1:
             return [ChatMessage.from_row(draft_row(drafts[0], first))]
         return ChatMessage.from_rows(list(map(draft_row, drafts, numbers_from(first))))
@@ -86,6 +88,7 @@ async def _append_rest(
     """Finds out why nothing was appended; where some were stored before, stores the others."""
     owner = await scope.owner_of_session(conn, session_id)
     revision = await _revision(conn, owner, session_id)
+    scope.leaves(session_id, revision)
     stored = await by_id(conn, owner, session_id, [draft["id"] for draft in drafts])
     for draft in drafts:
         if draft["id"] in stored and not says_the_same(draft, stored[draft["id"]]):
@@ -249,7 +252,7 @@ async def edit(
     )
     if row is None:
         raise MessageNotFound(session_id, message_id)
-    await advance(conn, head, now, count=head.message_count, again=seq)
+    await advance(conn, scope, head, now, count=head.message_count, again=seq)
     edited = ChatMessage.from_row((*row[:13], changes.get("attachments", row[13])))
     return (await attachments.filled(conn, head.owner, [edited]))[0]
 
@@ -283,7 +286,7 @@ async def _remove(
     bin = await _open_bin(conn, head, kind, now)
     removed = await trash.remove_messages(conn, bin, session_id, which, params, using)
     await trash.close_bin(conn, bin, messages=removed)
-    await advance(conn, head, now, count=head.message_count - removed)
+    await advance(conn, scope, head, now, count=head.message_count - removed)
     return Removed(bin.id, messages=removed)
 
 
@@ -330,7 +333,7 @@ async def replace(
     added = await insert_known(conn, head, new, now)
     unknown = {draft["id"] for draft in new} - {message.id for message in stored}
     at = max((draft["created_at"] for draft in new if draft["id"] in unknown), default=None)
-    await advance(conn, head, now, count=len(drafts), numbers=len(new), at=at, gone=kept < len(stored))
+    await advance(conn, scope, head, now, count=len(drafts), numbers=len(new), at=at, gone=kept < len(stored))
     return await attachments.filled(conn, head.owner, said + added)
 
 

@@ -219,7 +219,7 @@ async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
     await conn.run("UPDATE trash SET kind = 'undo', detail = NULL WHERE owner = :owner AND id = :trash_id", left)
     await _count_what_is_left(conn, entry)
     stage.count += restored
-    await stage.end(conn, scope.clock())
+    await stage.end(conn, scope, scope.clock())
     return Restored(messages=restored)
 
 
@@ -291,6 +291,7 @@ async def _sessions_back(
     await _refuse_taken_ids(conn, scope, one)
     if expected is not None:
         await _check_revision(conn, "trashed_sessions", one, expected)
+    await _note(conn, scope, "trashed_sessions", one, 2)
     which = "" if only_session is None else " AND {id} = :session_id"
     counts = [await conn.run(sql.replace("{one}", which).replace("{id}", id), one) for sql, id in _SESSIONS_BACK]
     await _count_what_is_left(conn, entry)
@@ -306,6 +307,15 @@ async def _check_revision(conn: Connection, table: str, one: dict[str, Any], exp
     )
     if row is not None:
         raise RevisionConflict(row[0], row[1], expected)
+
+
+async def _note(conn: Connection, scope: Scope, table: str, one: dict[str, Any], changes: int) -> None:
+    """Notes, if somebody asks, at which revisions those come back that have had so many changes by then."""
+    if scope.revisions is not None:
+        only = "" if one.get("session_id") is None else " AND id = :session_id"
+        sql = f"SELECT id, revision FROM {table} WHERE owner = :owner AND trash_id = :trash_id{only}"
+        for id, revision in await conn.rows(sql, one):
+            scope.leaves(id, revision + changes)
 
 
 _MINE = "owner = :owner AND trash_id = :trash_id{one}"
@@ -389,6 +399,7 @@ async def _document_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
         raise DocumentExists(taken[0])
     if expected is not None:
         await _check_revision(conn, "trashed_documents", place, expected)
+    await _note(conn, scope, "trashed_documents", place, 1)
     for statement in _DOCUMENT_BACK:
         await conn.run(statement, place)
     await trash.remove_entry(conn, entry.bin)
@@ -418,7 +429,7 @@ async def _compaction_back(
         {"owner": entry.owner, "session_id": head.id, "id": entry.detail["compaction"]},
     )
     await trash.remove_entry(conn, entry.bin)
-    await advance(conn, head, scope.clock(), count=head.message_count)
+    await advance(conn, scope, head, scope.clock(), count=head.message_count)
     return Restored()
 
 

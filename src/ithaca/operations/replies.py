@@ -141,7 +141,7 @@ async def begin(conn: Connection, scope: Scope, session_id: str, new: NewReply, 
             "model": new.model, "endpoint": new.endpoint, "through": upto, "input_tokens": needed, "now": now,
         },
     )  # fmt: skip
-    await tell(conn, head, "reply began", now)
+    await tell(conn, scope, head, "reply began", now)
     return Reply.from_row(row or ())
 
 
@@ -338,7 +338,7 @@ async def _end(conn: Connection, scope: Scope, head: Head, reply: Reply, outcome
     row = await conn.row(_END, ended)
     if reads or writes or cost:
         await usage.record(conn, scope, reply.session_id, _usage(reply, message_id, (reads, writes, cost), now), None)
-    await tell(conn, head, "reply ended", now)
+    await tell(conn, scope, head, "reply ended", now)
     await _tidy(conn, reply.owner, now)
     return Reply.from_row(row or ())
 
@@ -351,14 +351,16 @@ def _usage(reply: Reply, message_id: str | None, used: tuple[int, int, int], now
     }  # fmt: skip
 
 
-async def tell(conn: Connection, head: Head, kind: str, now: int) -> None:
+async def tell(conn: Connection, scope: Scope, head: Head, kind: str, now: int) -> None:
     """Leaves word that a reply of a session began or ended, which is a change of the session."""
     row = await conn.row(
         "UPDATE sessions SET revision = revision + 1, updated_at = :now, last_accessed = :now"
         " WHERE owner = :owner AND id = :id RETURNING revision",
         {"owner": head.owner, "id": head.id, "now": now},
     )
-    await record(conn, head.owner, head.id, kind, row[0] if row else 0, now)
+    revision = row[0] if row else 0
+    await record(conn, head.owner, head.id, kind, revision, now)
+    scope.leaves(head.id, revision)
 
 
 async def _tidy(conn: Connection, owner: str, now: int) -> None:

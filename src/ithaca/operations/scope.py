@@ -28,10 +28,17 @@ class Scope:
     incognito: bool = False
     #: Which endpoints may be called.
     outgoing: Outgoing = field(default_factory=Outgoing)
+    #: By id, the revisions at which a change leaves sessions and documents; None if nobody asks.
+    revisions: dict[str, int] | None = None
 
     def of(self, owner: str) -> "Scope":
         """The same rules, confined to an owner."""
         return replace(self, owner=owner)
+
+    def leaves(self, id: str, revision: int) -> None:
+        """Notes the revision of a session or a document when the transaction ends, as far as is known by now."""
+        if self.revisions is not None:
+            self.revisions[id] = revision
 
     async def take_turn(self, conn: Connection, id: str) -> None:
         """Keeps other trusted code from using an id for another owner until the transaction ends.

@@ -67,19 +67,22 @@ async def create(conn: Connection, scope: Scope, new: dict[str, Any], headers: d
     if row is None:
         raise SessionExists(new["id"])
     await record(conn, new["owner"], new["id"], "created", row[14], row[15])
+    scope.leaves(new["id"], row[14])
     return session_from(scope, row)
 
 
 async def ensure(conn: Connection, scope: Scope, new: dict[str, Any]) -> Session:
     """The stored session of this id, unchanged; or a new one."""
-    if row := await _find(conn, scope, new["id"]):
-        return session_from(scope, row)
-    await scope.take_turn(conn, new["id"])
-    if await _find(conn, scope, new["id"]) is None:
-        now = scope.clock()
-        if await conn.run(_INSERT, {**new, "headers": None, "now": now}):
-            await record(conn, new["owner"], new["id"], "created", 1, now)
-    return session_from(scope, await session_row(conn, scope, new["id"]))
+    row = await _find(conn, scope, new["id"])
+    if row is None:
+        await scope.take_turn(conn, new["id"])
+        if await _find(conn, scope, new["id"]) is None:
+            now = scope.clock()
+            if await conn.run(_INSERT, {**new, "headers": None, "now": now}):
+                await record(conn, new["owner"], new["id"], "created", 1, now)
+        row = await session_row(conn, scope, new["id"])
+    scope.leaves(new["id"], row[REVISION])
+    return session_from(scope, row)
 
 
 async def get(conn: Connection, scope: Scope, session_id: str, last: int | None, inline: bool = True) -> Session:
@@ -148,11 +151,13 @@ async def lock(conn: Connection, scope: Scope, session_id: str, expected: int | 
     head = Head(*row)
     if expected is not None and head.revision != expected:
         raise RevisionConflict(session_id, head.revision, expected)
+    scope.leaves(session_id, head.revision)
     return head
 
 
 async def advance(
     conn: Connection,
+    scope: Scope,
     head: Head,
     now: int,
     *,
@@ -169,6 +174,7 @@ async def advance(
     """
     kind = "messages added" if at is not None and not gone else "messages changed"
     await record(conn, head.owner, head.id, kind, head.revision + 1, now)
+    scope.leaves(head.id, head.revision + 1)
     later = "CASE WHEN last_message_at > :at THEN last_message_at ELSE :at END"
     added = (
         f", last_message_at = {later}, active_at = {later}, active_slot = ({later}) / {SLOT}" if at is not None else ""
@@ -220,6 +226,7 @@ async def update(
     if row is None:
         raise SessionNotFound(session_id)
     await record(conn, head.owner, session_id, "updated", row[14], row[16])
+    scope.leaves(session_id, row[14])
     return session_from(scope, row)
 
 

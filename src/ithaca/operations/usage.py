@@ -43,6 +43,7 @@ async def record(
     _refuse_unseen(head, expected)
     await conn.run(_RAISE_TOTALS, entry)
     await changes.record(conn, head.owner, session_id, "updated", head.revision + 1, entry["now"])
+    scope.leaves(session_id, head.revision + 1)
     return UsageRecord.from_row(row)
 
 

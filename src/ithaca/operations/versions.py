@@ -78,10 +78,10 @@ class Stage:
     def place(self) -> dict[str, Any]:
         return {"owner": self.head.owner, "session_id": self.head.id}
 
-    async def end(self, conn: Connection, now: int, *, at: int | None = None) -> None:
+    async def end(self, conn: Connection, scope: Scope, now: int, *, at: int | None = None) -> None:
         """Records the change, once however many steps it took."""
         numbers = self.next_seq - self.head.next_seq
-        await advance(conn, self.head, now, count=self.count, numbers=numbers, at=at, gone=True)
+        await advance(conn, scope, self.head, now, count=self.count, numbers=numbers, at=at, gone=True)
 
 
 async def add_version(
@@ -145,7 +145,7 @@ async def _put_version(conn: Connection, scope: Scope, head: Head, message: Chat
     now = scope.clock()
     stored = await insert_known(conn, head, [{"edited_at": None, **draft, "version_group": group}], now)
     stage.count, stage.next_seq = stage.count + 1, stage.next_seq + 1
-    await stage.end(conn, now, at=draft["created_at"])
+    await stage.end(conn, scope, now, at=draft["created_at"])
     return (await attachments.filled(conn, head.owner, stored))[0]
 
 
@@ -194,7 +194,7 @@ async def switch_version(
     head = await lock(conn, scope, session_id, expected)
     stage = Stage.of(head)
     if await show(conn, scope, stage, message_id):
-        await stage.end(conn, scope.clock())
+        await stage.end(conn, scope, scope.clock())
     rows = await conn.rows(
         f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE {_MINE} AND seq >="
         f" (SELECT seq FROM messages{trash.BY_ID} WHERE {_MINE} AND id = :id) ORDER BY seq",

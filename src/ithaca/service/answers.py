@@ -6,7 +6,7 @@ standard library's JSON keeps what orjson refuses or rounds: whole numbers of mo
 
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from fastapi import Request
@@ -49,6 +49,11 @@ class Answer:
     def plain(cls, value: Any) -> Self:
         """JSON of a value of the library's that has no secrets and no bytes."""
         return cls.of(plain_json(value))
+
+    def having(self, **headers: str) -> Self:
+        """The same answer with these headers, unless it has them."""
+        more = {name.replace("_", "-"): text for name, text in headers.items()}
+        return replace(self, headers={**more, **self.headers})
 
     @property
     def value(self) -> Any:

@@ -20,6 +20,7 @@ from fastapi import Depends, Header, Request, Response
 
 from ithaca import AlreadyDone, AsyncSessionManager
 from ithaca.service.answers import Answer
+from ithaca.service.revisions import compares, left_at
 
 T = TypeVar("T")
 
@@ -35,15 +36,20 @@ class Once:
 
     key: str | None
     fingerprint: str
+    #: Whether what it changes is at a revision, which its answer tells.
+    revised: bool = False
 
     async def of(self, manager: AsyncSessionManager, call: Call[T], render: Render[T]) -> Response:
         """The answer to a change that is one call on the manager, and there one transaction."""
+        revisions: dict[str, int] = {}
+        if self.revised:
+            manager = manager.noting(revisions)
         if (key := self.key) is None:
-            return render(await call(manager)).response()
+            return left_at(render(await call(manager)), revisions).response()
         made: list[Answer] = []
 
         def keep(result: Any) -> bytes:
-            made.append(render(result))
+            made.append(left_at(render(result), revisions))
             return made[-1].kept()
 
         try:
@@ -97,12 +103,13 @@ async def once(
     ] = None,
 ) -> Once:
     """What this request asks for."""
+    revised = compares(request.scope["route"])
     if key is None:
-        return Once(None, "")
+        return Once(None, "", revised)
     asked = hashlib.sha256(await request.body())
     for part in (request.method, request.scope["raw_path"], request.url.query, request.headers.get("if-match", "")):
         asked.update(b"\0" + (part if isinstance(part, bytes) else part.encode()))
-    return Once(key, asked.hexdigest())
+    return Once(key, asked.hexdigest(), revised)
 
 
 Repeatable = Annotated[Once, Depends(once)]

@@ -5,6 +5,7 @@ compared, it is refused: a condition that nobody looks at would seem to have bee
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +14,7 @@ from fastapi.routing import APIRoute
 
 from ithaca.errors import InvalidArgument
 from ithaca.service.access import READING
+from ithaca.service.answers import Answer
 
 _ETAG = re.compile(r'"(\d{1,18})"')
 
@@ -36,14 +38,24 @@ def expected_revision(request: Request) -> int | None:
 Expected = Annotated[int | None, Depends(expected_revision)]
 
 
+def left_at(answer: Answer, revisions: Mapping[str, int]) -> Answer:
+    """The answer to a change of one session or document, with the revision that it left behind as its ETag."""
+    return answer.having(etag=etag(*revisions.values())) if len(revisions) == 1 else answer
+
+
 async def no_other_condition(request: Request) -> None:
     """Refuses an `If-Match` that the request's route would not look at."""
     if "if-match" not in request.headers or request.method in READING:
         return
     route: APIRoute = request.scope["route"]
-    if not _asks_for_revision(route.dependant) and expected_revision(request) is not None:
+    if not compares(route) and expected_revision(request) is not None:
         allowed = "left out here, where no revision is compared"
         raise InvalidArgument("If-Match", request.headers["if-match"], allowed)
+
+
+def compares(route: APIRoute) -> bool:
+    """Whether what a route changes is at a revision, which it compares with the `If-Match` of who asks."""
+    return _asks_for_revision(route.dependant)
 
 
 def _asks_for_revision(dependant: Dependant) -> bool:

@@ -90,12 +90,12 @@ def _append_one(take: str) -> str:
         {_NOTED}
         INSERT INTO messages (owner, session_id, seq, {", ".join(COLUMNS)})
         SELECT owner, :session_id, first, {", ".join(f":{name}" for name in COLUMNS)} FROM taken
-        RETURNING seq
+        RETURNING seq, (SELECT revision FROM taken)
     """
 
 
 def _take_many(take: str) -> str:
-    return f"WITH taken (first, revision, owner) AS ({take}), {_NOTED} SELECT first, owner FROM taken"
+    return f"WITH taken (first, revision, owner) AS ({take}), {_NOTED} SELECT first, revision, owner FROM taken"
 
 
 _TAKES = {(False, False): TAKE_NUMBERS_AND_PLACE, (True, False): of_anybody(TAKE_NUMBERS_AND_PLACE)}
@@ -130,7 +130,7 @@ def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tu
 
 def numbered(taken: Row, session: Params, drafts: Sequence[Params]) -> Iterable[Params]:
     """What is to be inserted under the numbers that were taken."""
-    first, owner = taken
+    first, _, owner = taken
     place = {"owner": owner, "session_id": session["session_id"]}
     return ({**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, first))
 
@@ -179,17 +179,17 @@ class PostgresConnection:
             if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
                 await self.run(ANALYZE)
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
         sql, params = append_call(session, drafts, again=self._again)
         if len(drafts) == 1:
             row = await self.row(sql, params)
-            return None if row is None else int(row[0])
+            return None if row is None else (row[0], row[1])
         with self._db.transaction():
             taken = await self.row(sql, params)
             if taken is None:
                 return None
             await self.run_many(INSERT_MESSAGE, numbered(taken, session, drafts))
-        return int(taken[0])
+        return taken[0], taken[1]
 
 
 class PostgresStorage:

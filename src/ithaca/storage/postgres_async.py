@@ -77,17 +77,17 @@ class AsyncPostgresConnection:
             if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
                 await self.run(ANALYZE)
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
         sql, params = append_call(session, drafts, again=self._again)
         if len(drafts) == 1:
             row = await self.row(sql, params)
-            return None if row is None else int(row[0])
+            return None if row is None else (row[0], row[1])
         async with self._db.transaction():
             taken = await self.row(sql, params)
             if taken is None:
                 return None
             await self.run_many(INSERT_MESSAGE, numbered(taken, session, drafts))
-        return int(taken[0])
+        return taken[0], taken[1]
 
 
 class BareConnection:
@@ -116,14 +116,14 @@ class BareConnection:
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         await (await self._own()).run_many(sql, params)
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
         if self._again or not is_shareable(session, drafts):
             return await (await self._own()).append(session, drafts)
         with self._together.appending() as others:
             if others:
                 job = await self._together.store(session, drafts[0])
-                if job.number is not None:
-                    return job.number
+                if job.taken is not None:
+                    return job.taken
                 self._again = job.tried
             return await (await self._own()).append(session, drafts)
 

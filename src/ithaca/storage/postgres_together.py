@@ -74,19 +74,19 @@ APPEND_TOGETHER = f"""
         INSERT INTO messages (owner, session_id, seq, {", ".join(COLUMNS)})
         SELECT whose, session_id, seq, {", ".join(COLUMNS)} FROM numbered
     )
-    SELECT place, seq FROM numbered
+    SELECT place, seq, revision FROM numbered
 """
 
 
 class Job:
     """A message in the queue, and then how it ended."""
 
-    __slots__ = ("ended", "message", "number", "tried")
+    __slots__ = ("ended", "message", "taken", "tried")
 
     def __init__(self, message: dict[str, Any]) -> None:
         self.message = message
-        #: Under which it was stored; None if it wasn't.
-        self.number: int | None = None
+        #: The number under which it was stored, and the session's revision then; None if it wasn't.
+        self.taken: tuple[int, int] | None = None
         #: Whether it may have been stored even so.
         self.tried = False
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -159,8 +159,8 @@ class Together:
         several = len({(job.message["owner"], job.message["session_id"]) for job in jobs}) > 1
         params = {"messages": to_json([job.message for job in jobs]), "several": several}
         try:
-            for place, number in await self._run(params):
-                jobs[place].number = number
+            for place, number, revision in await self._run(params):
+                jobs[place].taken = number, revision
         except (psycopg.Error, PoolTimeout, PoolClosed):
             pass  # whoever appends alone now finds out whether it is the database, or one of the messages
 

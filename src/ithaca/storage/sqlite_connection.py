@@ -53,7 +53,7 @@ class SQLiteConnection:
         statement = _SQL.get(sql) or _translate(sql)
         self.db.executemany(statement.text, map(statement.values, params))
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> int | None:
+    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
         if session["ids"] is not None and self._holds_any(session):
             return None
         execute, session_id = self.db.execute, session["session_id"]
@@ -75,7 +75,7 @@ class SQLiteConnection:
         execute(_RECORD, (owner, session_id, "messages added", revision, session["now"]))
         if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
             self._execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
-        return int(first)
+        return first, revision
 
     async def settle(self) -> None:
         if self._settle is not None:

@@ -88,10 +88,12 @@ async def update_conversation(
 
 
 @router.delete("/conversations/{conversation_id}", response_model=DeletedShape)
-async def delete_conversation(manager: Owned, conversation_id: Id, expected: Expected) -> Response:
+async def delete_conversation(manager: Owned, once: Repeatable, conversation_id: Id, expected: Expected) -> Response:
     """Move a conversation with its items to the trash."""
-    await manager.delete_session(conversation_id, expected_revision=expected)
-    return Answer.of({"id": conversation_id, "object": "conversation.deleted", "deleted": True}).response()
+    gone = Answer.of({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
+    return await once.of(
+        manager, lambda m: m.delete_session(conversation_id, expected_revision=expected), lambda _: gone
+    )
 
 
 @router.post("/conversations/{conversation_id}/items", response_model=ItemListShape)

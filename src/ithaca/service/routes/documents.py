@@ -56,40 +56,45 @@ async def get_document(manager: Owned, request: Request, document_id: Id) -> Res
 
 
 @router.patch("/{document_id}", response_model=DocumentShape)
-async def edit_document(manager: Owned, document_id: Id, expected: Expected, body: DocumentEdit) -> Response:
+async def edit_document(
+    manager: Owned, once: Repeatable, document_id: Id, expected: Expected, body: DocumentEdit
+) -> Response:
     """Change a document, which makes a version; what is left out stays."""
-    changed = await manager.edit_document(document_id, **body.given(), expected_revision=expected)
-    return shown(changed).response()
+    given = body.given()
+    return await once.of(manager, lambda m: m.edit_document(document_id, **given, expected_revision=expected), shown)
 
 
 @router.delete("/{document_id}", response_model=RemovedShape)
-async def delete_document(manager: Owned, document_id: Id, expected: Expected) -> Response:
+async def delete_document(manager: Owned, once: Repeatable, document_id: Id, expected: Expected) -> Response:
     """Move a document with its versions to the trash."""
-    return Answer.plain(await manager.delete_document(document_id, expected_revision=expected)).response()
+    return await once.of(manager, lambda m: m.delete_document(document_id, expected_revision=expected), Answer.plain)
 
 
 @router.put("/{document_id}/session", response_model=DocumentShape)
-async def attach_document(manager: Owned, document_id: Id, expected: Expected, body: Home) -> Response:
+async def attach_document(
+    manager: Owned, once: Repeatable, document_id: Id, expected: Expected, body: Home
+) -> Response:
     """Let a document belong to a session."""
-    return shown(await manager.attach_document(document_id, body.session_id, expected_revision=expected)).response()
+    home = body.session_id
+    return await once.of(manager, lambda m: m.attach_document(document_id, home, expected_revision=expected), shown)
 
 
 @router.delete("/{document_id}/session", response_model=DocumentShape)
-async def detach_document(manager: Owned, document_id: Id, expected: Expected) -> Response:
+async def detach_document(manager: Owned, once: Repeatable, document_id: Id, expected: Expected) -> Response:
     """Let a document belong to no session."""
-    return shown(await manager.detach_document(document_id, expected_revision=expected)).response()
+    return await once.of(manager, lambda m: m.detach_document(document_id, expected_revision=expected), shown)
 
 
 @router.put("/{document_id}/archived", response_model=DocumentShape)
-async def archive_document(manager: Owned, document_id: Id, expected: Expected) -> Response:
+async def archive_document(manager: Owned, once: Repeatable, document_id: Id, expected: Expected) -> Response:
     """Archive a document."""
-    return shown(await manager.archive_document(document_id, expected_revision=expected)).response()
+    return await once.of(manager, lambda m: m.archive_document(document_id, expected_revision=expected), shown)
 
 
 @router.delete("/{document_id}/archived", response_model=DocumentShape)
-async def unarchive_document(manager: Owned, document_id: Id, expected: Expected) -> Response:
+async def unarchive_document(manager: Owned, once: Repeatable, document_id: Id, expected: Expected) -> Response:
     """Put an archived document among the others again."""
-    return shown(await manager.unarchive_document(document_id, expected_revision=expected)).response()
+    return await once.of(manager, lambda m: m.unarchive_document(document_id, expected_revision=expected), shown)
 
 
 @router.get("/{document_id}/versions", response_model=items_of(DocumentVersionShape))

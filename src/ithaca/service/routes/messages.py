@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ithaca import ChatMessage, MessageNotFound
+from ithaca import ChatMessage, MessageNotFound, Removed
 from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import Answer, accepts_lines, json_lines
 from ithaca.service.pages import Limit, link
@@ -38,6 +38,10 @@ def listed(messages: list[ChatMessage]) -> Answer:
 
 def added(messages: list[ChatMessage]) -> Answer:
     return Answer.of({"items": [message_json(message) for message in messages]}, 201)
+
+
+def shown(message: ChatMessage) -> Answer:
+    return Answer.of(message_json(message))
 
 
 def added_one(message: ChatMessage) -> Answer:
@@ -91,10 +95,14 @@ async def add_messages(
 
 
 @router.put("/messages", response_model=items_of(MessageShape))
-async def replace_messages(manager: Owned, session_id: Id, expected: Expected, body: NewMessages) -> Response:
+async def replace_messages(
+    manager: Owned, once: Repeatable, session_id: Id, expected: Expected, body: NewMessages
+) -> Response:
     """Put these in the place of all messages; those that are kept keep their ids and times."""
-    replaced = await manager.replace_messages(session_id, body.all(), expected_revision=expected)
-    return listed(replaced).response()
+    messages = body.all()
+    return await once.of(
+        manager, lambda m: m.replace_messages(session_id, messages, expected_revision=expected), listed
+    )
 
 
 @router.post("/messages:delete", response_model=RemovedShape)
@@ -122,25 +130,34 @@ async def truncate_messages(
 @router.get("/messages/{message_id}", response_model=MessageShape)
 async def get_message(manager: Owned, session_id: Id, message_id: Id, attachments: Attached = "inline") -> Response:
     """One message."""
-    return Answer.of(
-        message_json(await manager.get_message(session_id, message_id, attachments=attachments))
-    ).response()
+    return shown(await manager.get_message(session_id, message_id, attachments=attachments)).response()
 
 
 @router.patch("/messages/{message_id}", response_model=MessageShape)
-async def edit_message(manager: Owned, session_id: Id, message_id: Id, expected: Expected, body: Edit) -> Response:
+async def edit_message(
+    manager: Owned, once: Repeatable, session_id: Id, message_id: Id, expected: Expected, body: Edit
+) -> Response:
     """Change what a message says; what it said before goes to the trash, or is kept as a version."""
-    changed = await manager.edit_message(session_id, message_id, **body.arguments(), expected_revision=expected)
-    return Answer.of(message_json(changed)).response()
+    given = body.arguments()
+    return await once.of(
+        manager, lambda m: m.edit_message(session_id, message_id, **given, expected_revision=expected), shown
+    )
 
 
 @router.delete("/messages/{message_id}", response_model=RemovedShape)
-async def delete_message(manager: Owned, session_id: Id, message_id: Id, expected: Expected) -> Response:
+async def delete_message(
+    manager: Owned, once: Repeatable, session_id: Id, message_id: Id, expected: Expected
+) -> Response:
     """Move one message to the trash."""
-    removed = await manager.delete_messages(session_id, [message_id], expected_revision=expected)
-    if not removed.messages:
-        raise MessageNotFound(session_id, message_id)
-    return Answer.plain(removed).response()
+
+    def gone(removed: Removed) -> Answer:
+        if not removed.messages:
+            raise MessageNotFound(session_id, message_id)
+        return Answer.plain(removed)
+
+    return await once.of(
+        manager, lambda m: m.delete_messages(session_id, [message_id], expected_revision=expected), gone
+    )
 
 
 @router.get("/messages/{message_id}/versions", response_model=items_of(VersionShape))

@@ -49,7 +49,9 @@ async def start_reply(
     response = await once.of(manager, lambda m: m.start_reply(session_id, **given, expected_revision=expected), begun)
     if not accepts_events(request):
         return response
-    return await _told(manager.reply_events(json.loads(bytes(response.body))["id"]))
+    events = await _told(manager.reply_events(json.loads(bytes(response.body))["id"]))
+    events.headers["etag"] = response.headers["etag"]
+    return events
 
 
 @router.get("/sessions/{session_id}/replies", response_model=page_of(ReplyShape))

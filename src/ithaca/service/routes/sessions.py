@@ -181,16 +181,18 @@ async def get_session(
 
 
 @router.patch("/sessions/{session_id}", response_model=SessionShape)
-async def update_session(manager: Owned, session_id: Id, expected: Expected, body: SessionChanges) -> Response:
+async def update_session(
+    manager: Owned, once: Repeatable, session_id: Id, expected: Expected, body: SessionChanges
+) -> Response:
     """Rename a session, move, archive, star it, give it another model; what is left out stays."""
-    changed = await manager.update_session(session_id, **body.given(), expected_revision=expected)
-    return shown(changed).response()
+    given = body.given()
+    return await once.of(manager, lambda m: m.update_session(session_id, **given, expected_revision=expected), shown)
 
 
 @router.delete("/sessions/{session_id}", response_model=RemovedShape)
-async def delete_session(manager: Owned, session_id: Id, expected: Expected) -> Response:
+async def delete_session(manager: Owned, once: Repeatable, session_id: Id, expected: Expected) -> Response:
     """Move a session to the trash; its documents stay."""
-    return Answer.plain(await manager.delete_session(session_id, expected_revision=expected)).response()
+    return await once.of(manager, lambda m: m.delete_session(session_id, expected_revision=expected), Answer.plain)
 
 
 @router.post("/sessions/{session_id}/undo", response_model=RestoredShape)
