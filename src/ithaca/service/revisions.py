@@ -24,7 +24,7 @@ def etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def expected_revision(request: Request) -> int | None:
+async def expected_revision(request: Request) -> int | None:
     """The revision that the request's `If-Match` names; None where there is none, or it is `*`."""
     given = request.headers.get("if-match")
     if given is None or given.strip() == "*":
@@ -48,7 +48,7 @@ async def no_other_condition(request: Request) -> None:
     if "if-match" not in request.headers or request.method in READING:
         return
     route: APIRoute = request.scope["route"]
-    if not compares(route) and expected_revision(request) is not None:
+    if not compares(route) and await expected_revision(request) is not None:
         allowed = "left out here, where no revision is compared"
         raise InvalidArgument("If-Match", request.headers["if-match"], allowed)
 

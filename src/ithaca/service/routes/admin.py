@@ -65,21 +65,21 @@ async def rotate_secret_keys(manager: Trusted, once: Repeatable) -> Response:
 async def list_sessions(
     manager: Trusted,
     request: Request,
-    filters: Narrowed,
+    narrowed: Narrowed,
     order: Order,
     owner: Owner = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
     """A page of anybody's sessions, without their messages."""
-    asked: dict[str, Any] = {"owner": owner, **filters.given, **order.given, "limit": limit}
+    asked: dict[str, Any] = {"owner": owner, **narrowed, **order, "limit": limit}
     return page_answer(request, await manager.list_sessions(**asked, cursor=cursor)).response()
 
 
 @router.get("/sessions:count", response_model=Count)
-async def count_sessions(manager: Trusted, filters: Narrowed, owner: Owner = None) -> Response:
+async def count_sessions(manager: Trusted, narrowed: Narrowed, owner: Owner = None) -> Response:
     """How many sessions there are."""
-    return Answer.of({"count": await manager.count_sessions(owner=owner, **filters.given)}).response()
+    return Answer.of({"count": await manager.count_sessions(owner=owner, **narrowed)}).response()
 
 
 @router.get("/folders", response_model=items_of(FolderShape))

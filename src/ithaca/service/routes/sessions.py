@@ -59,54 +59,50 @@ def forked(session: Session) -> Answer:
     return shown(session, 201, f"../{segment(session.id)}")
 
 
-class Filters:
+# What isn't a coroutine, FastAPI would call in a thread, which takes longer than the list.
+async def filters(
+    archived: bool | None = None,
+    important: bool | None = None,
+    folder: Annotated[str | None, Query(description='"" for those in no folder.')] = None,
+    model: str | None = None,
+    mode: str | None = None,
+    name: Annotated[str | None, Query(description="Anywhere in the name, whatever the case and accents.")] = None,
+    active_since: datetime | None = None,
+    incognito: bool = False,
+) -> dict[str, Any]:
     """What a list of sessions is narrowed to; what is not given lets everything pass."""
-
-    def __init__(
-        self,
-        archived: bool | None = None,
-        important: bool | None = None,
-        folder: Annotated[str | None, Query(description='"" for those in no folder.')] = None,
-        model: str | None = None,
-        mode: str | None = None,
-        name: Annotated[str | None, Query(description="Anywhere in the name, whatever the case and accents.")] = None,
-        active_since: datetime | None = None,
-        incognito: bool = False,
-    ) -> None:
-        self.given = {name: value for name, value in locals().items() if name != "self"}
+    return locals()
 
 
-class Sorting:
+async def sorting(sort: SortBy = "activity", important_first: bool = False) -> dict[str, Any]:
     """In which order a list of sessions is."""
-
-    def __init__(self, sort: SortBy = "activity", important_first: bool = False) -> None:
-        self.given = {"sort": sort, "important_first": important_first}
+    return locals()
 
 
-Narrowed = Annotated[Filters, Depends()]
-Order = Annotated[Sorting, Depends()]
+Narrowed = Annotated[dict[str, Any], Depends(filters)]
+Order = Annotated[dict[str, Any], Depends(sorting)]
 
 
 @router.get("/sessions", response_model=page_of(SessionShape), responses=LINES)
 async def list_sessions(
     manager: Owned,
     request: Request,
-    filters: Narrowed,
+    narrowed: Narrowed,
     order: Order,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
     """A page of sessions; as JSON Lines, all of them from there on."""
-    asked: dict[str, Any] = {**filters.given, **order.given, "limit": limit}
+    asked: dict[str, Any] = {**narrowed, **order, "limit": limit}
     if accepts_lines(request):
         return await json_lines(every(manager.list_sessions, cursor, **asked), plain_json)
     return page_answer(request, await manager.list_sessions(**asked, cursor=cursor)).response()
 
 
 @router.get("/sessions:count", response_model=Count)
-async def count_sessions(manager: Owned, filters: Narrowed) -> Response:
+async def count_sessions(manager: Owned, narrowed: Narrowed) -> Response:
     """How many sessions there are."""
-    return Answer.of({"count": await manager.count_sessions(**filters.given)}).response()
+    return Answer.of({"count": await manager.count_sessions(**narrowed)}).response()
 
 
 @router.get("/folders", response_model=items_of(FolderShape))
