@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# A lock names all that there is to be. pip, which would look for it again, stumbles over "uvicorn[standard]".
+INSTALL_LOCKED := $(INSTALL) --no-deps --require-hashes --requirement
 # The package itself is built by the locked hatchling, so nothing unlocked is fetched.
 INSTALL_ITHACA := $(INSTALL) --no-deps --no-build-isolation --editable .
 
@@ -103,12 +105,12 @@ $(VENV)/pip.stamp:
 	touch $@
 
 $(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml requirements/run.lock
-	$(INSTALL) --require-hashes --requirement requirements/run.lock
+	$(INSTALL_LOCKED) requirements/run.lock
 	$(INSTALL_ITHACA)
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml requirements/dev.lock
-	$(INSTALL) --require-hashes --requirement requirements/dev.lock
+	$(INSTALL_LOCKED) requirements/dev.lock
 	$(INSTALL_ITHACA)
 	touch $@ $(VENV)/run.stamp
 
@@ -117,11 +119,11 @@ $(VENV)/model.stamp: $(VENV)/dev.stamp
 	touch $@
 
 $(VENV)/lowest.stamp: $(VENV)/pip.stamp pyproject.toml requirements/lowest.txt
-	$(INSTALL) --require-hashes --requirement requirements/lowest.txt
+	$(INSTALL_LOCKED) requirements/lowest.txt
 	$(INSTALL_ITHACA)
 	touch $@
 
 $(VENV)/bench.stamp: $(VENV)/pip.stamp pyproject.toml requirements/bench.lock
-	$(INSTALL) --require-hashes --requirement requirements/bench.lock
+	$(INSTALL_LOCKED) requirements/bench.lock
 	$(INSTALL_ITHACA)
 	touch $@
