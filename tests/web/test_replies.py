@@ -5,9 +5,10 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from ithaca import ChatMessage
 from tests.support.model_server import Answer, Asked, ModelServer, event, model_server, said
@@ -39,14 +40,56 @@ class Model:
         if "Summarize" in asked.json["messages"][-1]["content"]:
             return Answer(tuple(said(SUMMARY)), headers=_EVENTS)
         self.go_on.wait(0)
-        begin = [event(delta={"reasoning_content": "hm"}), event(delta={"content": self.first})]
-        return Answer((*begin, self.go_on, *said(self.rest)), headers=_EVENTS)
+        first, rest = (self._pieces(text) for text in (self.first, self.rest))
+        begin = event(delta={"reasoning_content": "hm"})
+        return Answer((begin, *first, self.go_on, *rest, *said()), headers=_EVENTS)
+
+    def _pieces(self, text: str) -> list[bytes | float]:
+        """What is said as some pieces, between which time passes."""
+        if len(text) < 100:
+            return [event(delta={"content": text})]
+        pieces = [text[at : at + 30] for at in range(0, len(text), 30)]
+        return [part for piece in pieces for part in (event(delta={"content": piece}), 0.03)]
 
     def asked_last(self) -> str:
         """What the last message was that a reply was asked for."""
         chats = [asked.json for asked in self.server.requests if asked.path.endswith("/completions")]
         return str(chats[-1]["messages"][-1]["content"])
 
+
+#: Everything that Markdown makes something else of while it comes.
+EVERYTHING = """# The ferry
+
+It leaves **at dawn**, and it is a long way across the bay, longer than [anybody](https://example.com/) thinks.
+Here is how `far`:
+
+```python
+def far(days):
+    return days * 80
+
+```
+
+- one port
+- another port, with `code`
+
+- a third one
+
+  that goes on
+
+1. first
+2. second
+
+| port | days |
+|:--|--:|
+| Pylos | 3 |
+| Ithaca | 20 |
+
+> They sang of it
+> for years.
+
+## More
+
+"""
 
 SUMMARY = "They sang in nine halls."
 
@@ -158,6 +201,72 @@ def stored(person: Person, id: str, count: int) -> None:
     while person.manager.get_session(id, last=0).message_count < count:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+SHIFTS = """() => {
+  window.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const each of list.getEntries()) if (!each.hadRecentInput && each.value > 0.0005)
+      window.shifts.push([each.value, ...each.sources.map(({ node, previousRect: was, currentRect: is }) =>
+        `${node?.className ?? node?.textContent}: ${was.y}+${was.height} -> ${is.y}+${is.height}`)]);
+  }).observe({ type: "layout-shift", buffered: true });
+}"""
+
+#: Where the history is as each frame is shown: how far from its end, how high it is, and where its last answer begins.
+PLACES = """() => {
+  const history = document.querySelector(".history"), shown = new MessageChannel();
+  window.places = [];
+  shown.port1.onmessage = () => {
+    const { scrollHeight, scrollTop, clientHeight } = history;
+    const read = [...document.querySelectorAll("[data-role=assistant]")].at(-1).querySelector(".said p");
+    window.places.push([scrollHeight - scrollTop - clientHeight, scrollHeight, read?.getBoundingClientRect().top]);
+    next();
+  };
+  const next = () => requestAnimationFrame(() => shown.port2.postMessage(""));
+  next();
+}"""
+
+
+def test_nothing_that_is_read_moves_while_an_answer_or_a_picture_comes(person: Person, model: Model) -> None:
+    id = talk(person.manager, "Talk", "x", "y", endpoint_url="local", model="qwen3")
+    picture = [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": PNG}}]
+    person.manager.add_messages(id, [ChatMessage("user", picture), ChatMessage("assistant", "I *see*.")])
+    page = person.open("archive")
+    page.add_init_script(f"({SHIFTS})()")
+    held: list[Route] = []
+    page.route("**/api/attachments/*", lambda route: held.append(route))
+    page.goto(f"{person.address}/sessions/{id}")
+    expect(page.locator(".thumbnail")).to_be_visible()
+    page.wait_for_timeout(100)
+    for each in held:
+        each.continue_()
+    expect(page.locator(".thumbnail img")).to_have_js_property("naturalWidth", 1)
+
+    model.first, model.rest = EVERYTHING * 3, EVERYTHING + "The end."
+    model.go_on.clear()
+    ask(page, "Where to?")
+    expect(page.locator(".message.live")).to_be_visible()
+    page.evaluate(PLACES)
+    expect(page.locator(".message.live h4")).to_have_count(3)
+    ends = page.evaluate("window.places.splice(0).map(([end]) => end)")
+    # Who is at the end stays there; what comes between a frame and the look at it is in the next one.
+    assert [pair for pair in pairwise(ends) if min(pair) > 1] == []
+
+    # who scrolled up stays where he is
+    page.locator(".history").hover()
+    page.mouse.wheel(0, -500)
+    page.wait_for_timeout(600)
+    page.evaluate("window.places = []")
+    model.go_on.set()
+    expect(page.locator(".message.live")).to_have_count(0)
+    expect(page.locator(".message").last).to_contain_text("The end.")
+    page.wait_for_timeout(100)
+    places = page.evaluate("window.places")
+    assert {round(top) for _, _, top in places} == {round(places[0][2])}
+    heights = [height for _, height, _ in places]
+    assert heights == sorted(heights), "it was shown otherwise than it is in the end"
+    shifts = page.evaluate("window.shifts")
+    assert shifts == []
 
 
 def test_an_answer_is_stopped_continued_made_again_and_asked_otherwise(person: Person, model: Model) -> None:

@@ -75,10 +75,7 @@ export class Answering {
     if (this.streaming?.reply.id === reply.id) return;
     this.leave();
     const { history, composer } = this.conversation;
-    this.streaming = new Streaming(reply, {
-      grown: () => {},
-      ended: (ended) => this.ended(ended),
-    });
+    this.streaming = new Streaming(reply, { ended: (ended) => this.ended(ended) });
     history?.after.replaceChildren(this.streaming.element);
     if (reply.kind === "regenerate" && reply.target_id) history?.dim(reply.target_id);
     composer.setRunning(true);

@@ -2,7 +2,7 @@
 
 const BASE = new URL("api/", document.baseURI);
 
-/** Milliseconds that reading waits for; over a connection that died in sleep, nothing would ever come. */
+/** Milliseconds after which reading tries again; over a connection that died in sleep, nothing would ever come. */
 const PATIENCE = 30_000;
 
 /** What the server refused. */
@@ -55,14 +55,14 @@ export function address(path, query = {}) {
 
 /**
  * @param {string} method @param {string} path
- * @param {{query?: Record<string, any>, body?: any, headers?: Record<string, string>, signal?: AbortSignal}} [more]
+ * @param {{query?: Record<string, any>, body?: any, headers?: Record<string, string>, signal?: AbortSignal, patience?: number}} [more]
  */
-async function ask(method, path, { query, body, headers = {}, signal } = {}) {
+async function ask(method, path, { query, body, headers = {}, signal, patience } = {}) {
   const sent = body instanceof Blob || body === undefined ? body : JSON.stringify(body);
   const all = { ...headers };
   if (body !== undefined && !(body instanceof Blob)) all["content-type"] = "application/json";
   if (method === "POST") all["idempotency-key"] = newKey();
-  const until = () => (method === "GET" ? AbortSignal.any([AbortSignal.timeout(PATIENCE), ...(signal ? [signal] : [])]) : signal);
+  const until = () => (patience ? AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])]) : signal);
   for (const wait of [300, 1500, null]) {
     try {
       const response = await fetch(address(path, query), { method, body: sent, signal: until(), headers: all });
@@ -87,9 +87,11 @@ async function read(response) {
 }
 
 /** @param {string} path @param {Record<string, any>} [query] @param {AbortSignal} [signal] */
-export const get = (path, query, signal) => ask("GET", path, { query, signal });
+export const get = (path, query, signal) => ask("GET", path, { query, signal, patience: PATIENCE });
 /** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] @param {number} [revision] the one that was seen */
 export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision) });
+/** A text as the server's HTML. @param {string} text */
+export const render = (text) => ask("POST", "markdown", { body: { text }, patience: PATIENCE });
 /** @param {string} path @param {any} body @param {number} [revision] the one that was seen */
 export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision) });
 /** @param {string} path @param {any} [body] */

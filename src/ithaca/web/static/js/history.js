@@ -26,6 +26,7 @@ export class History {
     this.first = this.last = false;
     this.turn = 0;
     this.pinned = false;
+    this.top = 0;
     this.list = h("ol", { class: "messages", "aria-label": "Messages" });
     this.edge = h("p", { class: "edge" });
     /** What comes after the last message: a reply on its way. */
@@ -152,7 +153,10 @@ export class History {
   async onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
     const below = scrollHeight - scrollTop - clientHeight;
-    this.pinned = this.last && below < 40;
+    // Only who scrolls up leaves the end: this may be told late, when what came meanwhile has moved the end away.
+    if (!this.last || below < 40) this.pinned = this.last;
+    if (scrollTop < this.top && below > 4) this.pinned = false;
+    this.top = scrollTop;
     this.moved();
     if (this.busy || !this.messages.length) return;
     this.busy = true;

@@ -1,28 +1,34 @@
-// A reply as it comes: what is told is shown at once as plain text, and each finished paragraph as the server renders it.
+// A reply as it comes: rendered by the server, as the message will be, so that nothing that is read moves when it ends.
 
-import { address, part, post } from "./api.js";
+import { address, part, render } from "./api.js";
 import { Events } from "./events.js";
 import { h, icon, say } from "./dom.js";
-import { call, rich } from "./said.js";
+import { call, folded, rich } from "./said.js";
 
 /** @typedef {{id: string, session_id: string, state: string, kind: string, target_id: string | null, message_id: string | null, error: any, model: string}} Reply */
+
+/** Milliseconds before rendering is tried again when the server was out of reach; and how much longer than it took it rests. */
+const AGAIN = 1000;
+const REST = 2;
 
 export class Streaming {
   /**
    * Listens to a reply until it ends, from wherever it stands; after a break it goes on exactly there.
-   * @param {Reply} reply @param {{grown: () => void, ended: (reply: Reply) => void}} told
+   * @param {Reply} reply @param {{ended: (reply: Reply) => void}} told
    */
   constructor(reply, told) {
     this.reply = reply;
     this.told = told;
     this.text = "";
-    this.thoughts = "";
-    this.rendered = 0;
+    /** Characters whose paragraphs are finished, and that are shown. */
+    this.finished = this.shown = 0;
+    /** What is shown of the paragraph that goes on. @type {Node[]} */
+    this.open = [];
     this.offset = 0;
-    this.parts = h("div", { class: "part stream" });
-    this.tail = h("div", { class: "part tail" });
     this.status = h("p", { class: "waiting", role: "status" }, h("span", { class: "dots", "aria-hidden": "true" }), h("span", {}, "Waiting for the model"));
-    this.said = h("div", { class: "said", dir: "auto", "aria-busy": "true" }, this.status, this.parts, this.tail);
+    this.title = h("span", {}, h("span", { class: "dots", "aria-hidden": "true" }), "Thinking");
+    this.parts = h("div", { class: "part" }, this.status);
+    this.said = h("div", { class: "said", dir: "auto", "aria-busy": "true" }, this.parts);
     this.element = h("li", { class: "message live", "data-role": "assistant", id: `m-${reply.id}-live` },
       h("article", { "aria-label": "Assistant, answering" },
         h("header", { class: "who" }, h("h2", {}, "Assistant"), h("span", {}, reply.model)), this.said),
@@ -43,60 +49,66 @@ export class Streaming {
 
   /** @param {string} text */
   add(text) {
-    this.status.hidden = true;
     this.text += text;
-    this.schedule();
+    this.draw();
   }
 
   /** @param {string} text */
   think(text) {
     if (!this.thinking) {
       this.thinking = h("pre", { class: "plain", dir: "auto" });
-      this.status.lastChild.textContent = "Thinking";
-      this.status.after(h("details", { class: "fold part" }, h("summary", {}, h("span", {}, "Thoughts")), h("div", { class: "inside", tabindex: "0" }, this.thinking)));
+      this.status.remove();
+      this.parts.before(folded(this.title, this.thinking));
+      say("The model is thinking");
     }
     this.thinking.append(text);
-    this.told.grown();
+  }
+
+  /** It says something: it waits and thinks no more. */
+  begin() {
+    this.status.remove();
+    this.title.replaceChildren("Thoughts");
   }
 
   /** @param {any} given */
   addCall(given) {
-    this.status.hidden = true;
-    this.tail.after(call(given));
-    this.told.grown();
+    this.begin();
+    this.said.append(call(given));
   }
 
-  /** Draws once a frame, however many pieces come. */
-  schedule() {
-    if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      this.draw();
-    });
-  }
-
-  draw() {
-    const end = lastBreak(this.text, this.rendered);
-    if (end > this.rendered && !this.asking) this.render(end);
-    const tail = this.text.slice(this.rendered);
-    this.tail.textContent = tail.trimStart();
-    this.tail.classList.toggle("code", tail.trimStart().startsWith("```"));
-    this.told.grown();
-  }
-
-  /** Has the paragraphs that are finished rendered, in the place of their plain text. @param {number} end */
-  async render(end) {
-    this.asking = true;
-    const text = this.text.slice(this.rendered, end);
-    try {
-      const { html } = await post("markdown", { text });
-      this.parts.append(...rich(html).childNodes);
-      this.rendered = end;
-    } catch {
-      await new Promise((go) => setTimeout(go, 1000));
+  /** Shows all that has come, and then what came meanwhile. */
+  async draw() {
+    if (this.drawing) return;
+    this.drawing = true;
+    while (!this.done && this.shown < this.text.length) {
+      const began = performance.now();
+      await this.render();
+      await pause(REST * (performance.now() - began));
     }
-    this.asking = false;
-    if (!this.done) this.draw();
+    this.drawing = false;
+  }
+
+  /** Has the paragraphs rendered that are finished since, and the one that goes on. */
+  async render() {
+    const { text, finished } = this;
+    const end = lastBreak(text, finished);
+    try {
+      const [more, open] = await Promise.all([rendered(text.slice(finished, end)), rendered(text.slice(end))]);
+      this.show(more, open);
+      [this.finished, this.shown] = [end, text.length];
+    } catch {
+      this.show([], [h("p", { class: "plain", dir: "auto" }, text.slice(finished).trim())]);
+      await pause(AGAIN);
+    }
+  }
+
+  /** @param {Node[]} more @param {Node[]} open */
+  show(more, open) {
+    if (this.done) return;
+    this.begin();
+    for (const node of this.open) node.remove();
+    this.parts.append(...more, ...open);
+    this.open = open;
   }
 
   /** @param {Reply} reply */
@@ -115,17 +127,31 @@ export class Streaming {
   }
 }
 
-/** Where the last paragraph ends that is finished: at an empty line outside of code. @param {string} text @param {number} from */
+/** @param {string} text @returns {Promise<Node[]>} */
+async function rendered(text) {
+  return text.trim() ? [...rich((await render(text)).html).childNodes] : [];
+}
+
+/** @param {number} wait milliseconds */
+const pause = (wait) => new Promise((go) => setTimeout(go, wait));
+
+/** A line that may belong to what stands above an empty one: indented, or an item of a list, as far as it has come. */
+const GOES_ON = /^(\s|[-*+](\s|$)|\d+([.)](\s|$)|$)|$)/;
+
+/**
+ * Where the last paragraph ends that is finished: at an empty line outside of code, after which something else begins that
+ * belongs to no list. @param {string} text @param {number} from
+ */
 export function lastBreak(text, from) {
-  let [end, fence, at] = [from, "", from];
+  let [end, fence, at, empty] = [from, "", from, -1];
   for (const line of text.slice(from).split(/(?<=\n)/)) {
-    at += line.length;
+    if (!fence && empty >= 0 && !GOES_ON.test(line)) end = empty;
     if (!line.endsWith("\n")) break;
+    at += line.length;
     const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1] ?? "";
-    if (fence) {
-      if (mark.startsWith(fence) && !line.trim().slice(mark.length)) [fence, end] = ["", at];
-    } else if (mark) fence = mark;
-    else if (!line.trim()) end = at;
+    if (fence) fence = mark.startsWith(fence) && !line.trim().slice(mark.length) ? "" : fence;
+    else fence = mark;
+    empty = !fence && !line.trim() ? at : line.trim() ? -1 : empty;
   }
   return end;
 }
