@@ -258,7 +258,7 @@ def test_images_stay_with_it(manager: SessionManager, other: SessionManager) -> 
 def test_search_and_usage_tell_of_it_only_where_it_is_named(manager: SessionManager) -> None:
     session = hidden(manager, [ChatMessage("user", "the sirens sing")])  # type: ignore[arg-type]
     manager.record_usage(session.id, model="qwen3", input_tokens=5, output_tokens=1)
-    assert manager.search("sirens") == []
+    assert list(manager.search("sirens")) == []
     assert [hit.session_id for hit in manager.search("sirens", session=session.id)] == [session.id]
     assert manager.usage() == []
     assert manager.usage(session_id=session.id, by=())[0].input_tokens == 5
@@ -266,7 +266,7 @@ def test_search_and_usage_tell_of_it_only_where_it_is_named(manager: SessionMana
 
 
 def test_all_of_them_are_searched_together_and_apart_from_others(manager: SessionManager) -> None:
-    assert manager.search("sirens", incognito=True) == []
+    assert list(manager.search("sirens", incognito=True)) == []
     make_session(manager, [ChatMessage("user", "the sirens, stored")], owner="ann")
     for owner in ("ann", "bob"):
         hidden(manager, [ChatMessage("user", "the sirens sing")], owner, owner=owner)  # type: ignore[arg-type]
@@ -311,7 +311,7 @@ def test_no_file_and_no_table_ever_sees_it(manager: SessionManager, database_url
     )
     for _ in range(20):
         manager.add_messages(session.id, [ChatMessage("user", f"{MARKER} " * 2000) for _ in range(5)])
-    assert manager.search(MARKER, session=session.id) != []
+    assert list(manager.search(MARKER, session=session.id)) != []
     manager.add_message(session.id, ChatMessage("user", [{**IMAGE, "said": MARKER}]))
     manager.compact(session.id, f"summary {MARKER}", keep_last=1)
     manager.truncate_messages(session.id, 50)

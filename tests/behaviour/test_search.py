@@ -1,6 +1,8 @@
 """Messages are found by their words: ranked, with snippets, in any script, by nobody but their owner, at once."""
 
 import threading
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ithaca import ChatMessage, InvalidArgument, SearchHit, SessionManager, SessionNotFound
+from ithaca.columns import from_json
 from ithaca.operations import search
+from ithaca.operations.pages import write_cursor
 from ithaca.query import matches, parse
 from tests.support.factories import make_session, texts
 from tests.support.managers import FakeClock, Opener, execute
@@ -22,7 +26,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def said(hits: list[SearchHit]) -> list[Any]:
+def said(hits: Iterable[SearchHit]) -> list[Any]:
     return [hit.message.content for hit in hits]
 
 
@@ -91,7 +95,7 @@ def test_texts_of_blocks_are_searched_and_nothing_else_of_them(manager: SessionM
 
     assert said(manager.search("apple")) == [blocks]
     assert said(manager.search("plum")) == [blocks]
-    assert manager.search("png") == manager.search("unheard") == manager.search("type") == []
+    assert [said(manager.search(word)) for word in ("png", "unheard", "type")] == [[], [], []]
 
 
 def test_nul_and_marks_of_the_storage_part_words(manager: SessionManager) -> None:
@@ -130,6 +134,103 @@ def test_of_equals_the_newest_comes_first(timed: SessionManager, clock: FakeCloc
     assert [hit.message.id for hit in timed.search("ahoy", limit=3)] == ["m4", "m3", "m2"]
 
 
+def paged(manager: SessionManager, question: str, **asked: Any) -> Iterator[SearchHit]:
+    """The hits of every page."""
+    cursor = None
+    while True:
+        page = manager.search(question, cursor=cursor, **asked)
+        assert len(page) == asked["limit"] or page.cursor is None
+        yield from page
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def places(hits: Iterable[SearchHit]) -> list[tuple[str, int | None]]:
+    return [(hit.session_id, hit.message.seq) for hit in hits]
+
+
+#: Messages that fit two words more or less well, many of them equally.
+MIXED = [f"{'ahoy ' * (n % 4 + 1)}{'avast ' * (n % 3)}{'sea ' * (n % 7)}" for n in range(60)]
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_pages_of_any_size_give_the_whole_order(
+    manager: SessionManager, few: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if few:
+        monkeypatch.setattr(search, "RANKED_AT_ONCE", 7)
+    session = fill(manager, *MIXED[:40], owner="ann")
+    fill(manager, *MIXED[40:], "ahoy of bob's", owner="bob")
+    for question, asked in (
+        ("ahoy", {}), ("ahoy OR avast", {"owner": "ann"}), ("ahoy avast", {"session": session}),
+        ("ahoy -avast", {"role": "user", "neighbours": 1}),
+    ):  # fmt: skip
+        whole = manager.search(question, **asked, limit=1000)
+        assert whole.cursor is None
+        for limit in (1, 9, len(whole)):
+            found = list(paged(manager, question, **asked, limit=limit))
+            assert found == whole.items, (question, limit)
+        assert len(whole) == len(set(places(whole))) > 9
+
+
+def of_eight(ahoys: int) -> str:
+    """Words as many in each message, so that its rank depends on how often one of them is there."""
+    return "ahoy " * ahoys + "sea " * (8 - ahoys)
+
+
+def test_pages_repeat_and_skip_nothing_while_others_store_and_remove(
+    manager: SessionManager, other: SessionManager
+) -> None:
+    session = fill(manager, *(of_eight(n % 4 + 1) for n in range(40)), *(of_eight(0) for _ in range(60)), owner="ann")
+    whole = places(manager.search("ahoy", owner="ann", limit=1000))
+    assert len(whole) == 40
+    found: list[tuple[str, int | None]] = []
+    for n, hit in enumerate(paged(manager, "ahoy", owner="ann", limit=5), 1):
+        found += places([hit])
+        if n % 5 == 0:  # before the next page is asked for; it changes every rank
+            other.delete_messages(session, [str(hit.message.id)])
+            other.add_messages(session, [ChatMessage("user", of_eight(n)) for n in (0, 0, 8)])
+            fill(other, *(of_eight(0) for _ in range(20)), owner="bob")
+    assert found == whole
+
+
+def test_what_is_edited_does_not_take_the_next_page_with_it(manager: SessionManager) -> None:
+    session = fill(manager, *(of_eight(n % 4 + 1) for n in range(40)), *(of_eight(0) for _ in range(60)))
+    whole = places(manager.search("ahoy", limit=1000))
+    first = manager.search("ahoy", limit=5)
+    manager.edit_message(session, str(first[-1].message.id), of_eight(8))
+    assert places(manager.search("ahoy", limit=1000))[0] == places(first)[-1]
+    assert places(manager.search("ahoy", limit=1000, cursor=first.cursor)) == whole[5:]
+
+
+def test_a_cursor_belongs_to_its_question(manager: SessionManager) -> None:
+    session = fill(manager, *MIXED, owner="ann")
+    cursor = manager.search("ahoy", limit=5).cursor
+    assert cursor is not None
+    assert len(manager.search("AHOY", limit=5, cursor=cursor)) == 5
+    sessions = [fill(manager, "one"), fill(manager, "two")]
+    foreign = manager.list_sessions(limit=len(sessions)).cursor
+    order, key = from_json(urlsafe_b64decode(cursor + "==="))
+    assert order[0] == "search"
+    for bad in ("x", "", 5, foreign, *(write_cursor(order, made) for made in ([], key[:-1], [*key[:-1], "x"]))):
+        with pytest.raises(InvalidArgument, match="cursor"):
+            manager.search("ahoy", limit=5, cursor=bad)  # type: ignore[arg-type]
+    for asked in ({"text": "avast"}, {"text": "ahoy", "session": session}):
+        with pytest.raises(InvalidArgument, match="cursor"):
+            manager.search(**asked, cursor=cursor)
+
+
+@pytest.mark.parametrize("number", [-(2**63), -1, 0, 2**63 - 1])
+def test_a_cursor_that_nobody_gave_shows_nothing_of_others(manager: SessionManager, number: int) -> None:
+    fill(manager, *MIXED[:9], owner="ann")
+    fill(manager, *MIXED[:9], owner="bob")
+    ann = manager.for_owner("ann")
+    order, key = from_json(urlsafe_b64decode(f"{ann.search('ahoy', limit=5).cursor}==="))
+    made = write_cursor(order, [number if isinstance(value, int) else 1e300 for value in key])
+    assert {hit.owner for hit in ann.search("ahoy", cursor=made)} <= {"ann"}
+
+
 def test_filters(timed: SessionManager, clock: FakeClock) -> None:
     start = clock.time
     one = fill(timed, "ahoy one")
@@ -160,7 +261,7 @@ def test_an_owner_finds_only_what_is_theirs(manager: SessionManager) -> None:
     assert said(ann.search("ahoy")) == said(manager.search("ahoy", owner="ann")) == ["ahoy mine"]
     assert said(ann.search("ahoy", session=mine)) == ["ahoy mine"]
     assert said(manager.search("ahoy", owner="")) == said(manager.for_owner("").search("ahoy")) == ["ahoy nobody"]
-    assert ann.search("ahoy", owner="bob") == manager.search("ahoy", owner="ann", session=other) == []
+    assert said(ann.search("ahoy", owner="bob")) == said(manager.search("ahoy", owner="ann", session=other)) == []
     assert len(manager.search("ahoy")) == 3
     with pytest.raises(SessionNotFound):
         ann.search("ahoy", session=other)
@@ -216,7 +317,7 @@ def test_what_is_removed_is_not_found_and_what_comes_back_is(
         assert sorted(said(manager.search("ahoy", owner="ann"))) == ["ahoy 1", "ahoy 2", "ahoy 3"]
 
     manager.delete_session(session)
-    assert not searched_meanwhile or manager.search("ahoy") == []
+    assert not searched_meanwhile or said(manager.search("ahoy")) == []
     manager.undo(session)
     assert len(other.search("ahoy", session=session)) == 3
 

@@ -38,6 +38,12 @@ def test_prints_json(ithaca: Ithaca, session: str) -> None:
     assert (hit["session_id"], hit["owner"]) == ("s1", "ann")
 
 
+def test_goes_on_after_a_page(ithaca: Ithaca, session: str) -> None:
+    shown, way_on = ithaca("search", "ferry", "--limit", "1").out.split("\n\nThere are more: ")
+    second = ithaca("search", "ferry", *way_on.split())
+    assert (second.status, shown in second.out, "There are more" in second.out) == (0, False, False)
+
+
 def test_finds_nothing(ithaca: Ithaca, session: str) -> None:
     for arguments in (["moon"], ['"'], ["ferry", "--archived"], ["ferry", "--until", "2000-01-01"]):
         assert (ithaca("search", *arguments).status, ithaca("search", *arguments).out) == (0, "Nothing was found.\n")

@@ -160,6 +160,6 @@ def test_lists_hold_ones_own_only(server: Served, alice: httpx.Client, bob: http
     bob.put("/api/retention", json={"folder": "f"})
     for path in ("sessions", "documents", "attachments", "trash", "retention", "usage"):
         assert alice.get(f"/api/{path}").json()["items"] == [], path
-    assert alice.get("/api/search?q=1").json() == {"items": []}
+    assert alice.get("/api/search?q=1").json() == {"items": [], "cursor": None}
     assert alice.get("/api/sessions:count").json() == {"count": 0}
     assert operations(server)

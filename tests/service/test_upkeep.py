@@ -44,7 +44,11 @@ def test_search(alice: httpx.Client) -> None:
     assert (hit["session_id"], hit["message"]["content"]) == ("s", "When does the ferry leave?")
     assert [hit["snippet"][a:b] for a, b in hit["highlights"]] == ["ferry"]
     assert [message["content"] for message in hit["before"] + hit["after"]] == ["before", "after"]
-    assert alice.get("/api/search?q=ferry&role=assistant").json() == {"items": []}
+    assert alice.get("/api/search?q=ferry&role=assistant").json()["items"] == []
+    first = alice.get("/api/search", params={"q": '"the ferry" OR after', "limit": 1})
+    second = alice.get(str(first.url.join(first.links["next"]["url"])))
+    assert (len(first.json()["items"]), len(second.json()["items"]), second.links) == (1, 1, {})
+    assert alice.get("/api/search", params={"q": "ferry", "cursor": first.json()["cursor"]}).json()["field"] == "cursor"
     assert alice.get("/api/search?q=ferry&session=gone").json()["error"] == "SessionNotFound"
     assert alice.get("/api/search").json()["field"] == "q"
     assert alice.get("/api/search?q=x&since=yesterday").json()["field"] == "since"

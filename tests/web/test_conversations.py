@@ -152,6 +152,23 @@ def test_what_is_looked_for_is_found_while_typing_and_opens_at_its_place(person:
     expect(page.locator(".row")).to_have_count(2)
 
 
+def test_what_is_found_goes_on_as_long_as_one_asks(person: Person) -> None:
+    talk(person.manager, "Long talk", *(f"ahoy {number}" for number in range(100)))
+    page = person.open()
+    page.get_by_label("Search conversations").fill("ahoy")
+    expect(page.locator(".hit")).to_have_count(40)
+    page.keyboard.press("ArrowDown")
+    for count, first in ((80, 59), (100, 19)):
+        for _ in range(40):
+            page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("button", name="More messages")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator(".hit")).to_have_count(count)
+        expect(page.locator(".hit a:focus p")).to_have_text(f"ahoy {first}")
+    expect(page.get_by_role("button", name="More messages")).to_have_count(0)
+    assert len(set(page.locator(".hit p").all_inner_texts())) == 100
+
+
 def test_a_list_of_many_goes_on_where_one_scrolls(person: Person) -> None:
     for number in range(150):
         person.manager.create_session(name=f"Talk {number}")

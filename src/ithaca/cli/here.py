@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ithaca import Page, SessionManager
-    from ithaca.models import Record
 
 P = ParamSpec("P")
 
@@ -115,8 +114,7 @@ class Here:
 
 
 def page_json(page: "Page[Any]") -> dict[str, Any]:
-    items: list[Record] = page.items
-    return {"items": [item.to_dict() for item in items], "cursor": page.cursor}
+    return {"items": [item.to_dict() for item in page.items], "cursor": page.cursor}
 
 
 def given(context: typer.Context, name: str) -> Any:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from ithaca.cli.arguments import Incognito, option, time
-from ithaca.cli.here import Here
+from ithaca.cli.arguments import Cursor, Incognito, option, time
+from ithaca.cli.here import Here, page_json
 
 
 def search(
@@ -25,16 +25,19 @@ def search(
     incognito: Incognito = None,
     neighbours: Annotated[int, option("--neighbours", "Show so many messages on either side.", "N")] = 0,
     limit: Annotated[int, option("--limit", "How many at most; 20 unless told.", "N")] = 20,
+    cursor: Cursor = None,
 ) -> None:
     """Find messages by their words, the best first."""
-    hits = here.manager.search(
+    page = here.manager.search(
         text, session=session, role=role, since=time(since, "--since"), until=time(until, "--until"),
-        archived=archived, limit=limit, neighbours=neighbours,
+        archived=archived, cursor=cursor, limit=limit, neighbours=neighbours,
         incognito=here.incognito and session is None if incognito is None else incognito,
     )  # fmt: skip
     if here.json:
-        here.write_json({"items": [hit.to_dict() for hit in hits]})
+        here.write_json(page_json(page))
     else:
+        from ithaca.cli.tables import show_way_on
         from ithaca.cli.transcript import show_hits
 
-        show_hits(here, hits)
+        show_hits(here, page.items)
+        show_way_on(here, page.cursor)

@@ -11,7 +11,7 @@ from ithaca.client import values, wire
 from ithaca.client.asking import Asking, at, call, with_query
 from ithaca.client.base import Calls
 from ithaca.content import flag, whole
-from ithaca.models import Conversation, DatabaseInfo, ImportReport, LibraryDocument, Problem, SearchHit
+from ithaca.models import Conversation, DatabaseInfo, ImportReport, LibraryDocument, Page, Problem, SearchHit
 from ithaca.retention import RetentionPolicy, RetentionReport
 from ithaca.usage import Usage, UsageKey, UsageRecord
 
@@ -38,14 +38,16 @@ class Search(Calls):
         until: datetime | None = None,
         archived: bool | None = None,
         incognito: bool = False,
+        cursor: str | None = None,
         limit: int = 20,
         neighbours: int = 0,
-    ) -> Asking[list[SearchHit]]:
-        """The messages that fit a text, the best first, those that were stored last first among equals."""
+    ) -> Asking[Page[SearchHit]]:
+        """A page of the messages that fit a text, the best first; give back its `cursor` for the next one."""
         self._door.search(text, owner, session, role, since, until, archived, limit, neighbours)
         asked = {"q": text, "session": session, "role": role, "since": since, "until": until, "archived": archived,
-                 "incognito": flag("incognito", incognito), "limit": limit, "neighbours": neighbours}  # fmt: skip
-        return values.items(values.hit)((yield from self._listed("search", asked, owner)))
+                 "incognito": flag("incognito", incognito), "cursor": self._door.cursor(cursor), "limit": limit,
+                 "neighbours": neighbours}  # fmt: skip
+        return values.page(values.hit)((yield from self._listed("search", asked, owner)))
 
 
 class Accounts(Calls):

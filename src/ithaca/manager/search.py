@@ -4,7 +4,7 @@ from datetime import datetime
 
 from ithaca.content import flag
 from ithaca.manager.base import AsyncBase, Base, documented_by
-from ithaca.models import SearchHit
+from ithaca.models import Page, SearchHit
 from ithaca.operations import search
 
 
@@ -22,10 +22,13 @@ class Search(Base):
         until: datetime | None = None,
         archived: bool | None = None,
         incognito: bool = False,
+        cursor: str | None = None,
         limit: int = 20,
         neighbours: int = 0,
-    ) -> list[SearchHit]:
-        """The messages that fit a text, the best first, those that were stored last first among equals.
+    ) -> Page[SearchHit]:
+        """A page of the messages that fit a text, the best first; give back its `cursor` for the next one.
+
+        Among equals, those that were stored last come first.
 
         Each word must be in the message, whatever its case and its accents; `"words in quotation marks"` must stand
         together; `begin*` stands for every word that begins so; `-word` must not be there; of `this OR that` one is
@@ -46,19 +49,19 @@ class Search(Base):
             ...     [(hit.session_name, hit.snippet, hit.highlights) for hit in manager.search("ferry")]
             [('Trip to Pylos', 'When does the ferry leave?', [(14, 19)])]
         """
-        query, wanted, page, neighbours = self._door.search(
+        query, wanted, most, around = self._door.search(
             text, owner, session, role, since, until, archived, limit, neighbours
         )
+        asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
         hidden = flag("incognito", incognito)
         storage = self._incognito if hidden else self._storage if session is None else self._at(session)
-        scope = self._door.scope
-        hits = storage.read(search.find, scope, query, wanted, page, neighbours, False)
-        if hits is None:
+        page = storage.read(search.find, *asked, False)
+        if page is None:
             reached: search.Reached | None = search.START
             while reached is not None:
-                reached = storage.write(search.index, scope, wanted, reached)
-            hits = storage.read(search.find, scope, query, wanted, page, neighbours, True)
-        return hits or []
+                reached = storage.write(search.index, self._door.scope, wanted, reached)
+            page = storage.read(search.find, *asked, True)
+        return page or Page([])
 
 
 @documented_by(Search)
@@ -76,19 +79,20 @@ class AsyncSearch(AsyncBase):
         until: datetime | None = None,
         archived: bool | None = None,
         incognito: bool = False,
+        cursor: str | None = None,
         limit: int = 20,
         neighbours: int = 0,
-    ) -> list[SearchHit]:
-        query, wanted, page, neighbours = self._door.search(
+    ) -> Page[SearchHit]:
+        query, wanted, most, around = self._door.search(
             text, owner, session, role, since, until, archived, limit, neighbours
         )
+        asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
         hidden = flag("incognito", incognito)
         storage = self._incognito if hidden else self._storage if session is None else self._at(session)
-        scope = self._door.scope
-        hits = await storage.read(search.find, scope, query, wanted, page, neighbours, False)
-        if hits is None:
+        page = await storage.read(search.find, *asked, False)
+        if page is None:
             reached: search.Reached | None = search.START
             while reached is not None:
-                reached = await storage.write(search.index, scope, wanted, reached)
-            hits = await storage.read(search.find, scope, query, wanted, page, neighbours, True)
-        return hits or []
+                reached = await storage.write(search.index, self._door.scope, wanted, reached)
+            page = await storage.read(search.find, *asked, True)
+        return page or Page([])

@@ -8,6 +8,7 @@ that it belongs to; opaque to its user.
 import base64
 import binascii
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from ithaca.columns import from_json, to_json
@@ -31,6 +32,8 @@ def read_cursor(cursor: str, order: Sequence[Any], kinds: Sequence[type]) -> dic
 
 
 def _storable(value: Any) -> bool:
+    if isinstance(value, float):
+        return isfinite(value)
     if isinstance(value, str):
         value.encode()  # raises for a lone surrogate
         return "\0" not in value

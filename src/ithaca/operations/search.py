@@ -16,13 +16,14 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ithaca.columns import Row, from_json, from_text, to_json
 from ithaca.connection import Connection, repeatable
 from ithaca.content import MOST, spoken
 from ithaca.errors import SessionNotFound
-from ithaca.models import ChatMessage, Erased, Problem, SearchHit
+from ithaca.models import ChatMessage, Erased, Page, Problem, SearchHit
+from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.query import Phrase, Query, matches, snippet
@@ -97,18 +98,46 @@ async def find(
     scope: Scope,
     query: Query,
     wanted: Wanted,
+    cursor: str | None,
     limit: int,
     neighbours: int,
     fresh: bool,
-) -> list[SearchHit] | None:
-    """The best hits first; None if something must be indexed before, unless it was just done (`fresh`)."""
+) -> Page[SearchHit] | None:
+    """A page, the best hits first; None if something must be indexed before, unless it was just done (`fresh`)."""
     place = await _place(conn, scope, wanted)
     if place is None or not query.wanted:
-        return []
+        return Page([])
     if not fresh and await is_behind(conn, place):
         return None
-    hits = await _FINDERS[conn.engine](conn, place, query, wanted, limit)
-    return [await _with_neighbours(conn, hit, neighbours) for hit in hits] if neighbours else hits
+    question, kinds, finder = _ENGINES[conn.engine]
+    asked = question(query, place)
+    order = ["search", blake2b(asked.encode(), digest_size=8).hexdigest()]
+    after = {} if cursor is None else read_cursor(cursor, order, kinds)
+    found = await finder(conn, Search(place, query, asked, wanted, limit), after)
+    hits = [
+        each.hit if not neighbours else await _with_neighbours(conn, each.hit, neighbours) for each in found[:limit]
+    ]
+    return Page(hits, write_cursor(order, found[limit - 1].key) if len(found) > limit else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for, and where."""
+
+    place: Place
+    query: Query
+    #: The question as the engine reads it.
+    asked: str
+    wanted: Wanted
+    #: Hits on a page. One more is looked for, which tells whether there is another page.
+    limit: int
+
+
+class Found(NamedTuple):
+    """A hit, and the key that asks for what is ranked after it."""
+
+    hit: SearchHit
+    key: tuple[Any, ...]
 
 
 async def is_behind(conn: Connection, place: Place) -> bool:
@@ -177,48 +206,70 @@ def _fts5(query: Query, place: Place) -> str:
     return f"{wanted} NOT (words : {any_of(query.excluded)})" if query.excluded else wanted
 
 
-async def _find_on_sqlite(conn: Connection, place: Place, query: Query, wanted: Wanted, limit: int) -> list[SearchHit]:
+async def _find_on_sqlite(conn: Connection, search: Search, after: Mapping[str, Any]) -> list[Found]:
     """Ranked by BM25. The numbers of an owner's entries lie together, so those of others aren't even looked at."""
-    low, high = (-(2**63), 2**63 - 1) if place.owner is None else _numbers(place.owner)
-    asked = {"query": _fts5(query, place), "most": RANKED_AT_ONCE, "low": low, "high": high}
-    filters, params = _filters(place, wanted)
-    hits: list[SearchHit] = []
+    owner, most = search.place.owner, search.limit + 1
+    lowest, high = (-(2**63), 2**63 - 1) if owner is None else _numbers(owner)
+    found: list[Found] = []
+    if after:
+        high = min(high, after["key0"])
     while True:
-        edge = await conn.row(_EDGE, asked)
-        for skip, count in ((0, 4 * limit + 100), (4 * limit + 100, RANKED_AT_ONCE)):
-            floor = {**asked, "low": low if edge is None else edge[0] + 1, "skip": skip, "count": count}
-            ranked = await conn.rows(_RANKED, floor)
-            for start in range(0, len(ranked), limit):
-                few = ranked[start : start + limit]
-                hits += await _standing(conn, query, dict(few), filters, params, limit - len(hits))
-                if len(hits) == limit:
-                    return hits
+        tier: dict[str, Any] = {"query": search.asked, "low": lowest, "high": high}
+        if after:  # a tier keeps its edges, whatever comes and goes
+            tier["low"] = max(lowest, after["key1"])
+        elif edge := await conn.row(_EDGE, {**tier, "most": RANKED_AT_ONCE}):
+            tier["low"] = edge[0] + 1
+        for skip, count in ((0, 4 * most + 100), (4 * most + 100, MOST)):
+            window = {**tier, **after, "skip": skip, "count": count}
+            ranked = await conn.rows(_RANKED_AFTER if after else _RANKED, window)
+            for start in range(0, len(ranked), most):
+                standing = _standing(conn, search, tier, dict(ranked[start : start + most]))
+                found += islice(await standing, most - len(found))
+                if len(found) == most:
+                    return found
             if len(ranked) < count:
                 break
-        if edge is None:
-            return hits
-        asked["high"] = edge[0]
+        if tier["low"] == lowest:
+            return found
+        high, after = min(high, tier["low"] - 1), {}
 
 
 _FITTING = "search_index MATCH :query AND rowid BETWEEN :low AND :high"
 _EDGE = f"SELECT rowid FROM search_index WHERE {_FITTING} ORDER BY rowid DESC LIMIT 1 OFFSET :most"
-_RANKED = f"""
-    SELECT rowid, bm25(search_index, 0.0, 1.0) AS score FROM search_index WHERE {_FITTING}
-    ORDER BY score, rowid DESC LIMIT :count OFFSET :skip
+_SCORED = f"SELECT rowid AS number, bm25(search_index, 0.0, 1.0) AS score FROM search_index WHERE {_FITTING}"
+_RANKED = f"{_SCORED} ORDER BY score, number DESC LIMIT :count OFFSET :skip"
+
+# Each message that is stored moves every score a little. So it goes on after the last hit as that is ranked now; where
+# it says something else by now, or is gone, after the score that it had.
+_RANKED_AFTER = f"""
+    WITH scored AS MATERIALIZED ({_SCORED}),
+    last AS (
+        SELECT coalesce((
+            SELECT l.score FROM scored l JOIN search_entries e ON e.number = l.number
+            WHERE l.number = :key3 AND e.fingerprint = :key4
+        ), :key2) AS score
+    )
+    SELECT number, score FROM scored
+    WHERE score > (SELECT score FROM last) OR (score = (SELECT score FROM last) AND number < :key3)
+    ORDER BY score, number DESC LIMIT :count OFFSET :skip
 """
 
 
 async def _standing(
-    conn: Connection, query: Query, scores: dict[int, float], filters: str, params: dict[str, Any], most: int
-) -> list[SearchHit]:
+    conn: Connection, search: Search, tier: Mapping[str, Any], scores: Mapping[int, float]
+) -> Iterator[Found]:
     """Those of the entries whose message stands in a session and fits, in their order."""
+    filters, params = _filters(search.place, search.wanted)
     rows = await conn.rows(
-        f"SELECT e.number, e.owner, e.session_id, s.name, {_MESSAGE} FROM json_each(:numbers) j"
+        f"SELECT e.number, e.fingerprint, e.owner, e.session_id, s.name, {_MESSAGE} FROM json_each(:numbers) j"
         f" CROSS JOIN search_entries e{_OF_ENTRY} AND e.number = j.value{filters} ORDER BY j.key",
         {**params, "numbers": to_json(list(scores))},
     )
-    hits = (_hit(query, row[1], row[2], row[3], -scores[row[0]], row[4:]) for row in rows)
-    return list(islice(filter(None, hits), most))
+    return (
+        Found(hit, (tier["high"], tier["low"], scores[row[0]], row[0], row[1]))
+        for row in rows
+        if (hit := _hit(search.query, row[2], row[3], row[4], -scores[row[0]], row[5:])) is not None
+    )
 
 
 def _tsquery(query: Query) -> str:
@@ -232,54 +283,93 @@ def _tsquery(query: Query) -> str:
     return " & ".join([*wanted, *(f"!{phrase(excluded)}" for excluded in query.excluded)])
 
 
-def _scoped(tsquery: str, place: Place) -> str:
+def _scoped(query: Query, place: Place) -> str:
     tokens = [] if place.owner is None else _scope_tokens(place.owner, place.session_id)
-    return " & ".join([*(f"'{token}'" for token in tokens), tsquery])
+    return " & ".join([*(f"'{token}'" for token in tokens), _tsquery(query)])
 
 
-async def _find_on_postgres(
-    conn: Connection, place: Place, query: Query, wanted: Wanted, limit: int
-) -> list[SearchHit]:
+async def _find_on_postgres(conn: Connection, search: Search, after: Mapping[str, Any]) -> list[Found]:
     """Ranked by how often and how near to one another the words stand, long messages somewhat lower."""
-    filters, params = _filters(place, wanted)
-    of_place, _ = _filters(place, Wanted())
-    asked = {**params, "query": _tsquery(query), "scoped": _scoped(_tsquery(query), place)}
-    sql = _RANKED_ON_POSTGRES.format(filters=filters, place=of_place)
+    filters, params = _filters(search.place, search.wanted)
+    of_place, _ = _filters(search.place, Wanted())
+    asked = {**params, "query": _tsquery(search.query), "scoped": search.asked}
+    if after:
+        asked |= {"score": after["key0"], "row": _row_of(after["key1"], after["key2"])}
+    sql = (_RANKED_AFTER_ON_POSTGRES if after else _RANKED_ON_POSTGRES).format(filters=filters, place=of_place)
+    wanted = search.limit + 1
     # What lies in the trash falls out after the ranking, which most often is nothing; and what the filters leave out.
-    few = limit + 20 if filters == of_place else 4 * limit + 100
-    hits: list[SearchHit] = []
+    few = wanted + 20 if filters == of_place else 4 * wanted + 100
+    found: list[Found] = []
     for skip, count in ((0, few), (few, MOST)):
         start = 0
         while True:
-            most = limit - len(hits)
+            most = wanted - len(found)
             rows = await conn.rows(sql, {**asked, "skip": skip, "count": count, "start": start, "most": most})
-            hits += filter(None, (_hit(query, row[1], row[2], row[3], row[4], row[5:]) for row in rows))
-            if len(hits) == limit or (rows and rows[0][0] < count and len(rows) < most):
-                return hits
+            found += _found_on_postgres(search.query, rows)
+            if len(found) == wanted or (rows and rows[0][0] < count and len(rows) < most):
+                return found
             if len(rows) < most:
                 break
             start += most
-    return hits
+    return found
+
+
+def _row_of(page: int, line: int) -> str:
+    """Where a row lies, as PostgreSQL writes it."""
+    return f"({min(max(page, 0), 2**32 - 1)},{min(max(line, 0), 2**16 - 1)})"
+
+
+def _found_on_postgres(query: Query, rows: Sequence[Row]) -> Iterator[Found]:
+    for _, owner, session_id, name, score, place, *message in rows:
+        hit = _hit(query, owner, session_id, name, score, tuple(message))
+        if hit is not None:
+            yield Found(hit, (score, *map(int, place.strip("()").split(","))))
 
 
 # Long messages hold a word more often than short ones: one of 20 different words counts half as much.
-# Ranked before anything else is read, as everything that fits is. Of equals, the rows that were written last.
-_RANKED_ON_POSTGRES = f"""
-    WITH ranked AS MATERIALIZED (
-        SELECT owner, session_id, seq,
-               ts_rank_cd(words, CAST(:query AS tsquery)) / (1 + CAST(length(words) AS float8) / 20) AS score
-        FROM search_entries e WHERE e.words @@ CAST(:scoped AS tsquery){{place}}
-        ORDER BY score DESC, ctid DESC LIMIT :count OFFSET :skip
-    )
-    SELECT (SELECT count(*) FROM ranked), e.owner, e.session_id, s.name, e.score, {_MESSAGE}
-    FROM ranked e JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
-    JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id{{filters}}
-    ORDER BY e.score DESC, m.created_at DESC, e.seq DESC LIMIT :most OFFSET :start
+# Ranked before anything else is read, as everything that fits is. Of equals, the rows that were written last; a row
+# keeps its place, unless its message says something else or the table is written anew.
+_SCORED_ON_POSTGRES = """
+    SELECT owner, session_id, seq, ctid AS row,
+           ts_rank_cd(words, CAST(:query AS tsquery)) / (1 + CAST(length(words) AS float8) / 20) AS score
+    FROM search_entries e WHERE e.words @@ CAST(:scoped AS tsquery){place}
 """
 
-Finder: TypeAlias = Callable[[Connection, Place, Query, Wanted, int], Awaitable[list[SearchHit]]]
+_BEST_ON_POSTGRES = "ORDER BY score DESC, row DESC LIMIT :count OFFSET :skip"
 
-_FINDERS: dict[str, Finder] = {"sqlite": _find_on_sqlite, "postgres": _find_on_postgres}
+_STANDING_ON_POSTGRES = f"""
+    SELECT (SELECT count(*) FROM ranked), e.owner, e.session_id, s.name, e.score, e.row, {_MESSAGE}
+    FROM ranked e JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
+    JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id{{filters}}
+    ORDER BY e.score DESC, e.row DESC LIMIT :most OFFSET :start
+"""
+
+_RANKED_ON_POSTGRES = f"""
+    WITH ranked AS MATERIALIZED ({_SCORED_ON_POSTGRES}{_BEST_ON_POSTGRES}){_STANDING_ON_POSTGRES}
+"""
+
+# A message's score is its own, and stays what it was.
+_RANKED_AFTER_ON_POSTGRES = f"""
+    WITH scored AS MATERIALIZED ({_SCORED_ON_POSTGRES}),
+    ranked AS MATERIALIZED (
+        SELECT * FROM scored WHERE (score, row) < (:score, CAST(:row AS tid)) {_BEST_ON_POSTGRES}
+    ){_STANDING_ON_POSTGRES}
+"""
+
+
+class Engine(NamedTuple):
+    """How a database is asked."""
+
+    question: Callable[[Query, Place], str]
+    #: What the key of a cursor is made of.
+    kinds: list[type]
+    find: Callable[[Connection, Search, Mapping[str, Any]], Awaitable[list[Found]]]
+
+
+_ENGINES = {
+    "sqlite": Engine(_fts5, [int, int, float, int, int], _find_on_sqlite),
+    "postgres": Engine(_scoped, [float, int, int], _find_on_postgres),
+}
 
 
 # Indexing

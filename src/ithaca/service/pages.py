@@ -1,6 +1,7 @@
 """Pages over HTTP: `limit` and `cursor` in the query, the next page in the body and in `Link` (RFC 8288)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from operator import methodcaller
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -15,9 +16,11 @@ Limit = Annotated[int, Query(description="How many items at most.", ge=1)]
 Cursor = Annotated[str | None, Query(description="The `cursor` of the page before.")]
 
 
-def page_answer(request: Request, page: Page[Any]) -> Answer:
+def page_answer(
+    request: Request, page: Page[Any], as_json: Callable[[Any], dict[str, Any]] = methodcaller("to_dict")
+) -> Answer:
     """`{"items": […], "cursor": …}`; a cursor of null ends the list."""
-    items = [item.to_dict() for item in page.items]
+    items = [as_json(item) for item in page.items]
     return Answer.of({"items": items, "cursor": page.cursor}, link=next_link(request, page.cursor))
 
 

@@ -111,10 +111,10 @@ async def list_attachments(
     return page_answer(request, await manager.list_attachments(owner=owner, cursor=cursor, limit=limit)).response()
 
 
-@router.get("/search", response_model=items_of(HitShape))
-async def search(manager: Trusted, asked: Asked, owner: Owner = None) -> Response:
-    """The messages of anybody that fit, the best first."""
-    return Answer.of({"items": [hit_json(hit) for hit in await manager.search(**asked.given, owner=owner)]}).response()
+@router.get("/search", response_model=page_of(HitShape))
+async def search(manager: Trusted, request: Request, asked: Asked, owner: Owner = None) -> Response:
+    """A page of the messages of anybody that fit, the best first."""
+    return page_answer(request, await manager.search(**asked.given, owner=owner), hit_json).response()
 
 
 @router.get("/trash", response_model=page_of(TrashEntryShape))

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ithaca.service.access import Owned
-from ithaca.service.answers import Answer
-from ithaca.service.pages import Limit
-from ithaca.service.wire.shapes import HitShape, hit_json, items_of
+from ithaca.service.pages import Cursor, Limit, page_answer
+from ithaca.service.wire.shapes import HitShape, hit_json, page_of
 
 router = APIRouter(prefix="/api", tags=["search"])
 
@@ -29,6 +28,7 @@ class Search:
         until: datetime | None = None,
         archived: bool | None = None,
         incognito: Annotated[bool, Query(description="Incognito sessions, instead of what is stored.")] = False,
+        cursor: Cursor = None,
         limit: Limit = 20,
         neighbours: Annotated[int, Query(description="Messages on either side of each hit.", ge=0, le=20)] = 0,
     ) -> None:
@@ -39,7 +39,7 @@ class Search:
 Asked = Annotated[Search, Depends()]
 
 
-@router.get("/search", response_model=items_of(HitShape))
-async def search(manager: Owned, asked: Asked) -> Response:
-    """The messages that fit, the best first."""
-    return Answer.of({"items": [hit_json(hit) for hit in await manager.search(**asked.given)]}).response()
+@router.get("/search", response_model=page_of(HitShape))
+async def search(manager: Owned, request: Request, asked: Asked) -> Response:
+    """A page of the messages that fit, the best first."""
+    return page_answer(request, await manager.search(**asked.given), hit_json).response()

@@ -54,25 +54,54 @@ export class Searching {
     this.abort = new AbortController();
     const { signal } = this.abort;
     const named = attempt(() => get("sessions", { name: words, limit: 6 }, signal));
-    const said = attempt(() => get("search", { q: words, limit: 40 }, signal));
+    const said = attempt(() => this.messages(words, null, signal));
     const sessions = (await named)?.items ?? [];
     if (signal.aborted) return;
     const early = setTimeout(() => !signal.aborted && this.show(this.shown(sessions, null)), 150);
-    const hits = (await said)?.items ?? [];
+    const { items: hits = [], cursor = null } = (await said) ?? {};
     clearTimeout(early);
     if (signal.aborted) return;
-    this.show(this.shown(sessions, hits));
-    say(`${counted(sessions.length, "conversation")} and ${counted(hits.length, "message")} found`);
+    const more = cursor !== null && this.more(words, cursor, signal);
+    this.show([...this.shown(sessions, hits), more]);
+    say(`${counted(sessions.length, "conversation")} and ${counted(hits.length, "message")}${more ? " or more" : ""} found`);
   }
 
-  /** @param {any[]} sessions @param {Hit[] | null} hits null: they are being looked for */
+  /** A page of the messages that have these words. @param {string} words @param {string | null} cursor @param {AbortSignal} signal */
+  messages(words, cursor, signal) {
+    return get("search", { q: words, limit: 40, cursor }, signal);
+  }
+
+  /** A button that shows the next page. @param {string} words @param {string} first @param {AbortSignal} signal */
+  more(words, first, signal) {
+    let cursor = first;
+    const button = h("button", { type: "button", class: "button more", onclick: async () => {
+      button.disabled = true;
+      const page = await attempt(() => this.messages(words, cursor, signal));
+      button.disabled = false;
+      if (!page || signal.aborted) return;
+      const entries = page.items.map((/** @type {Hit} */ hit) => this.message(hit));
+      this.hits.querySelector("ul:last-of-type").append(...entries);
+      say(`${counted(entries.length, "more message")} found`);
+      (entries[0]?.querySelector("a") ?? this.field).focus();
+      if (page.cursor === null) button.remove();
+      else cursor = page.cursor;
+    } }, "More messages");
+    return button;
+  }
+
+  /** @param {any[]} sessions @param {Hit[] | null} hits null: they are being looked for @returns {any[]} */
   shown(sessions, hits) {
     if (!sessions.length && hits?.length === 0) return [h("p", { class: "list-note" }, "Nothing was found.")];
     return [
       sessions.length > 0 && [h("h2", {}, "Conversations"), h("ul", {}, sessions.map((session) => this.entry(sessionPath(session.id), session.name, session.last_message_at, null)))],
       hits === null && h("p", { class: "list-note" }, "Looking through messages…"),
-      hits !== null && hits.length > 0 && [h("h2", {}, "Messages"), h("ul", {}, hits.map((hit) => this.entry(sessionPath(hit.session_id, hit.message.id), hit.session_name, hit.message.created_at, h("p", { dir: "auto" }, marked(hit)))))],
+      hits !== null && hits.length > 0 && [h("h2", {}, "Messages"), h("ul", {}, hits.map((hit) => this.message(hit)))],
     ];
+  }
+
+  /** @param {Hit} hit */
+  message(hit) {
+    return this.entry(sessionPath(hit.session_id, hit.message.id), hit.session_name, hit.message.created_at, h("p", { dir: "auto" }, marked(hit)));
   }
 
   /** @param {string} href @param {string} name @param {string | null} time @param {any} words */
@@ -115,7 +144,7 @@ export class Searching {
 
   /** @param {KeyboardEvent} event */
   onListKey(event) {
-    const links = /** @type {HTMLElement[]} */ ([...this.hits.querySelectorAll("a")]);
+    const links = /** @type {HTMLElement[]} */ ([...this.hits.querySelectorAll("a, button")]);
     const at = links.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     if (event.key === "ArrowDown") links[at + 1]?.focus();
     else if (event.key === "ArrowUp") (links[at - 1] ?? this.field).focus();
