@@ -32,6 +32,11 @@ class Recently:
                 self._times.popitem(last=False)
             return True
 
+    def happened(self, key: object, time: int) -> None:
+        """It was known to have happened at that time."""
+        with self._lock:
+            self._times[key] = time
+
     def forget(self, key: object) -> None:
         """As if it hadn't happened."""
         with self._lock:

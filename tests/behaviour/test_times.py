@@ -84,6 +84,18 @@ def test_reading_is_noted_at_most_once_an_hour_and_nothing_else_moves(
         assert before_long(lambda: row(database_url), expected) == expected
 
 
+def test_one_manager_notes_a_reading_an_hour_after_the_last_use(
+    open_manager: Opener, clock: FakeClock, database_url: str
+) -> None:
+    start = clock()
+    store_session(open_manager(clock=clock), 1, "s-1")
+    reader = open_manager(clock=clock)
+    for minutes, noted in ((59, 0), (2, 61), (59, 61), (2, 122)):
+        clock.move(minutes=minutes)
+        reader.get_messages("s-1")
+        assert before_long(lambda: row(database_url)[0], start + noted * 60_000_000) == start + noted * 60_000_000
+
+
 def test_each_way_of_reading_is_noted(open_manager: Opener, clock: FakeClock, database_url: str) -> None:
     store_session(open_manager(clock=clock), [ChatMessage("user", "x", id="m-1")], "s-1")
     reads = {

@@ -95,6 +95,20 @@ def test_who_only_reads_never_waits_not_even_to_close(somebody: object, tmp_path
         assert manager.get_session("shared").last_accessed == before
 
 
+def test_who_reads_what_was_used_within_the_hour_never_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ithaca.db"
+    with SessionManager(path) as manager:
+        manager.create_session("shared")
+    lock = tmp_path / "ithaca.db-lock"
+    for later, writes in ((ACCESS_GRAIN // 2, False), (2 * ACCESS_GRAIN, True)):
+        lock.unlink()
+        with SessionManager(path, clock=lambda later=later: columns.now() + later) as manager:  # type: ignore[misc]
+            manager.get_session("shared")
+            manager.get_messages("shared")
+        assert lock.exists() is writes
+        lock.touch()
+
+
 @pytest.mark.timeout(30)
 def test_who_only_reads_never_waits_on_postgresql(postgres_url: str) -> None:
     with SessionManager(postgres_url) as manager:

@@ -119,9 +119,16 @@ class Common:
         if session_id is not None and self._is_hidden(session_id):
             raise refusal(field, session_id, "a session that is not incognito")
 
-    def _first_reading(self, session_id: str) -> bool:
+    def _first_reading(self, session_id: str, accessed: int | None) -> bool:
+        """Whether a reading is to be noted: neither this manager nor the session, if that was read, knows of one."""
         scope = self._door.scope
-        return self._read_lately.first((scope.owner, session_id), scope.clock())
+        key, now = (scope.owner, session_id), scope.clock()
+        if not self._read_lately.first(key, now):
+            return False
+        if accessed is None or accessed < now - sessions.ACCESS_GRAIN:
+            return True
+        self._read_lately.happened(key, min(accessed, now))
+        return False
 
     def _forget_reading(self, session_id: str) -> None:
         """It could not be noted without waiting for somebody: the next reading is to try again."""
@@ -206,8 +213,8 @@ class Base(Common):
             pass
         return True
 
-    def _was_read(self, session_id: str) -> None:
-        if self._first_reading(session_id):
+    def _was_read(self, session_id: str, accessed: int | None = None) -> None:
+        if self._first_reading(session_id, accessed):
             self._later.do(lambda: self._touch(session_id))
 
     def _touch(self, session_id: str) -> None:
@@ -301,8 +308,8 @@ class AsyncBase(Common):
             pass
         return True
 
-    def _was_read(self, session_id: str) -> None:
-        if self._first_reading(session_id):
+    def _was_read(self, session_id: str, accessed: int | None = None) -> None:
+        if self._first_reading(session_id, accessed):
             self._later.do(self._touch(session_id))
 
     async def _touch(self, session_id: str) -> None:

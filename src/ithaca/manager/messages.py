@@ -71,9 +71,8 @@ class Messages(Base):
         bounds = door.bound("before", before), door.bound("after", after)
         count, inline = door.page(limit), door.inline(attachments)
         if bounds == (None, None) and not self._is_hidden(id):
-            page = self._get_newest(id, count, inline)
-        else:
-            page = self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
+            return self._get_newest(id, count, inline)
+        page = self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
         self._was_read(id)
         return page
 
@@ -81,9 +80,10 @@ class Messages(Base):
         scope = self._door.scope
         key: Key = (scope.owner, session_id, "last")
         known = self._histories.get(key)
-        page, last = self._storage.read(histories.newest, scope, session_id, known, count, inline)
+        page, last, accessed = self._storage.read(histories.newest, scope, session_id, known, count, inline)
         if last is not known:
             self._histories.put(key, last)
+        self._was_read(session_id, accessed)
         return page
 
     def iter_messages(
@@ -207,9 +207,8 @@ class AsyncMessages(AsyncBase):
         bounds = door.bound("before", before), door.bound("after", after)
         count, inline = door.page(limit), door.inline(attachments)
         if bounds == (None, None) and not self._is_hidden(id):
-            page = await self._get_newest(id, count, inline)
-        else:
-            page = await self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
+            return await self._get_newest(id, count, inline)
+        page = await self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
         self._was_read(id)
         return page
 
@@ -217,9 +216,10 @@ class AsyncMessages(AsyncBase):
         scope = self._door.scope
         key: Key = (scope.owner, session_id, "last")
         known = self._histories.get(key)
-        page, last = await self._storage.read(histories.newest, scope, session_id, known, count, inline)
+        page, last, accessed = await self._storage.read(histories.newest, scope, session_id, known, count, inline)
         if last is not known:
             self._histories.put(key, last)
+        self._was_read(session_id, accessed)
         return page
 
     def iter_messages(

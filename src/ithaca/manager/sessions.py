@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ithaca.arguments import UNSET, Reading, SortBy, Unset
+from ithaca.columns import to_time
 from ithaca.content import flag, whole
 from ithaca.manager.base import AsyncBase, Base, documented_by
 from ithaca.manager.histories import Key
@@ -66,7 +67,7 @@ class Sessions(Base):
             session = self._get_whole(id, inline)
         else:
             session = self._at(id).read(sessions.get, door.scope, id, last, inline)
-        self._was_read(id)
+        self._was_read(id, to_time(session.last_accessed))
         return session
 
     def _get_whole(self, session_id: str, inline: bool) -> Session:
@@ -258,7 +259,7 @@ class AsyncSessions(AsyncBase):
             session = await self._get_whole(id, inline)
         else:
             session = await self._at(id).read(sessions.get, door.scope, id, last, inline)
-        self._was_read(id)
+        self._was_read(id, to_time(session.last_accessed))
         return session
 
     async def _get_whole(self, session_id: str, inline: bool) -> Session:

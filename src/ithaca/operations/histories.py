@@ -73,22 +73,23 @@ async def get(
 @one_statement
 async def newest(
     conn: Connection, scope: Scope, session_id: str, known: History | None, count: int, inline: bool
-) -> tuple[list[ChatMessage], History | None]:
-    """The last messages, oldest first, and what is to be known of them: nothing if any has attachments.
+) -> tuple[list[ChatMessage], History | None, int]:
+    """The last messages, oldest first, what is to be known of them, and when the session was last used.
 
-    What shows whether the session is as it was known comes with what is new, in one statement.
+    Nothing is to be known if any has attachments. What shows whether the session is as it was known comes with what is
+    new, in one statement.
     """
     if known is not None and not known.reaches(count):
         known = None
     most = count if known is None else max(count, known.asked)
     head, rows = await _end(conn, scope, session_id, known.last if known else 0, most)
-    revision, owner, lineage = head[0], head[1], head[9]
+    revision, owner, lineage, accessed = head[0], head[1], head[9], head[10]
     if known is not None and known.lineage == lineage:
         if not rows:
-            return known.messages[-count:], known
+            return known.messages[-count:], known, accessed
         if not _any_apart(rows):
             known = _extended(known, revision, rows, most)
-            return known.messages[-count:], known
+            return known.messages[-count:], known, accessed
     if known is not None:
         return await newest(conn, scope, session_id, None, count, inline)
     if _any_apart(rows):
@@ -97,10 +98,10 @@ async def newest(
             return (await _end(conn, scope, session_id, 0, count))[1]
 
         found = await attachments.whole(conn, owner, rows, again) if inline else ChatMessage.from_rows(rows)
-        return found, None
+        return found, None, accessed
     messages = ChatMessage.from_rows(rows)
     asked = count if len(rows) == count else 0
-    return messages, History(lineage, revision, messages.copy(), _size(rows), asked)
+    return messages, History(lineage, revision, messages.copy(), _size(rows), asked), accessed
 
 
 def _extended(known: History, revision: int, rows: Sequence[Row], most: int) -> History:
@@ -125,9 +126,10 @@ async def _end(conn: Connection, scope: Scope, session_id: str, after: int, coun
     return rows[0], rows[:0:-1]
 
 
-# The head has the revision, the owner and the lineage in the places of the number, the id and the tokens, and no role.
+# The head has the revision, the owner, the lineage and the time of the last use in the places of the number, the id,
+# the tokens and the time of creation, and no role.
 _END = f"""
-    SELECT revision, owner, NULL, NULL, NULL, NULL, NULL, NULL, NULL, lineage, NULL, NULL, NULL, NULL
+    SELECT revision, owner, NULL, NULL, NULL, NULL, NULL, NULL, NULL, lineage, last_accessed, NULL, NULL, NULL
     FROM sessions WHERE owner = :owner AND id = :session_id
     UNION ALL SELECT * FROM (
         SELECT {MESSAGE_COLUMNS} FROM messages
