@@ -123,6 +123,13 @@ def test_only_routes_for_administrators_get_a_manager_that_is_not_confined() -> 
     assert sum(confined for _, confined in found.values()) > 60
 
 
+def test_no_request_waits_for_a_thread() -> None:
+    """FastAPI calls what is no coroutine in a thread: whatever a request depends on is one."""
+    routes = [route for router in (*ROUTERS, page.router) for route in router.routes if isinstance(route, APIRoute)]
+    calls = {dependant.call for route in routes for dependant in every_dependant(route.dependant)}
+    assert [call for call in calls if not inspect.iscoroutinefunction(call)] == []
+
+
 def every_dependant(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for inner in dependant.dependencies:

@@ -114,7 +114,7 @@ async def list_attachments(
 @router.get("/search", response_model=page_of(HitShape))
 async def search(manager: Trusted, request: Request, asked: Asked, owner: Owner = None) -> Response:
     """A page of the messages of anybody that fit, the best first."""
-    return page_answer(request, await manager.search(**asked.given, owner=owner), hit_json).response()
+    return page_answer(request, await manager.search(**asked, owner=owner), hit_json).response()
 
 
 @router.get("/trash", response_model=page_of(TrashEntryShape))

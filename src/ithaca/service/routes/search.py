@@ -16,30 +16,27 @@ Question = Annotated[
 ]
 
 
-class Search:
+async def what_is_asked(
+    q: Question,
+    session: Annotated[str | None, Query(description="Only in this session.")] = None,
+    role: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    archived: bool | None = None,
+    incognito: Annotated[bool, Query(description="Incognito sessions, instead of what is stored.")] = False,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+    neighbours: Annotated[int, Query(description="Messages on either side of each hit.", ge=0, le=20)] = 0,
+) -> dict[str, Any]:
     """What is searched for, and where."""
-
-    def __init__(
-        self,
-        q: Question,
-        session: Annotated[str | None, Query(description="Only in this session.")] = None,
-        role: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        archived: bool | None = None,
-        incognito: Annotated[bool, Query(description="Incognito sessions, instead of what is stored.")] = False,
-        cursor: Cursor = None,
-        limit: Limit = 20,
-        neighbours: Annotated[int, Query(description="Messages on either side of each hit.", ge=0, le=20)] = 0,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name not in ("self", "q")}
-        self.given: dict[str, Any] = {"text": q, **given}
+    given = locals()
+    return {"text": given.pop("q"), **given}
 
 
-Asked = Annotated[Search, Depends()]
+Asked = Annotated[dict[str, Any], Depends(what_is_asked)]
 
 
 @router.get("/search", response_model=page_of(HitShape))
 async def search(manager: Owned, request: Request, asked: Asked) -> Response:
     """A page of the messages that fit, the best first."""
-    return page_answer(request, await manager.search(**asked.given), hit_json).response()
+    return page_answer(request, await manager.search(**asked), hit_json).response()
