@@ -2,12 +2,12 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from ithaca import ChatMessage
 from tests.web.conftest import Person
 from tests.web.given import MALICIOUS, PNG
-from tests.web.test_conversations import talk, toast
+from tests.web.test_conversations import row, talk, toast
 
 
 def test_a_long_conversation_is_read_both_ways_without_a_jump(person: Person) -> None:
@@ -61,11 +61,10 @@ def test_everything_that_a_message_may_hold_is_shown(person: Person) -> None:
             ChatMessage("tool", "port,days", tool_call_id="c1", name="read_file"),
             ChatMessage("assistant", "```python\nprint('code')\n```\n\n![Bay](https://example.com/bay.png)"),
             ChatMessage("user", [picture, {"type": "unheard_of", "value": 1}]),
-            ChatMessage("user", "שלום, מה שלומך היום?"),
         ],
     )
     page = person.open(f"sessions/{id}")
-    expect(page.locator(".message")).to_have_count(7)
+    expect(page.locator(".message")).to_have_count(6)
     page.locator(".thumbnail").click()
     expect(page.locator("dialog.picture img")).to_be_visible()
     page.keyboard.press("Escape")
@@ -76,7 +75,6 @@ def test_everything_that_a_message_may_hold_is_shown(person: Person) -> None:
         expect(fold.locator(".inside")).to_contain_text(inside)
     page.get_by_role("button", name="Copy the code").click()
     assert page.evaluate("navigator.clipboard.readText()") == "print('code')\n"
-    assert page.locator(".message").last.locator("p").evaluate("e => getComputedStyle(e).direction") == "rtl"
     assert person.strayed == []
     page.get_by_role("button", name="Show “Bay” from example.com").click()
     expect(page.locator("iframe.remote-frame")).to_be_visible()
@@ -140,3 +138,74 @@ def test_messages_are_copied_deleted_brought_back_and_forked(person: Person) -> 
     expect(page.locator(".message")).to_have_count(1)
     expect(page.locator(".row")).to_have_count(2)
     assert [session.message_count for session in person.manager.list_sessions(sort="name")] == [3, 1]
+
+
+#: Where some words stand in an element: the left edges of the first and last letter, how far they are from its edges.
+PLACED = """(element, words) => {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const at = node.data.indexOf(words);
+    if (at < 0) continue;
+    const edges = [at, at + words.length - 1].map((place) => {
+      const range = document.createRange();
+      range.setStart(node, place);
+      range.setEnd(node, place + 1);
+      return range.getBoundingClientRect();
+    });
+    const [first, last] = edges, box = element.getBoundingClientRect(), style = getComputedStyle(element);
+    const left = Math.min(first.left, last.left) - box.left - parseFloat(style.paddingLeft);
+    const right = box.right - parseFloat(style.paddingRight) - Math.max(first.right, last.right);
+    return [first.left, last.left, left, right];
+  }
+}"""
+
+
+def goes(element: Locator, words: str) -> str:
+    """Which way the words go, and at which edges of the element they stand."""
+    first, last, left, right = element.evaluate(PLACED, words)
+    edges = [name for name, away in (("left", left), ("right", right)) if away < 3]
+    return " ".join(["from the left" if first < last else "from the right", *edges])
+
+
+def test_what_is_written_from_the_right_stands_so(person: Person) -> None:
+    hebrew = "שלום, מה שלומך? `f(1)` היום.\nAnd now this.\nועוד שורה!"
+    arabic = (
+        "# مرحبا بالعالم\n\nفقرة مع `print(1)` وكلمة.\n\nThis is English.\n\n- أول\n- second\n\n"
+        "|اسم|أيام|\n|-|-|\n|Troy|3650|\n\n> اقتباس\n\n```python\nf('שלום') # z\n```"
+    )
+    id = talk(person.manager, "رحلة (Pylos)!", hebrew, arabic, model="qwen3", folder="سفر")
+    page = person.open(f"sessions/{id}")
+    mine, said = page.locator(".message").first, page.locator(".message").last
+    right, left = "from the right right", "from the left left"
+    assert goes(mine.locator("p"), "שלום") == right
+    assert goes(mine.locator("p"), "And now") == left
+    assert goes(mine.locator("p"), "ועוד שורה!") == right
+    assert goes(mine.locator("code"), "f(1)").startswith("from the left")
+    assert goes(said.locator("h3"), "مرحبا") == right
+    assert goes(said.locator("p").first, "فقرة") == right
+    assert goes(said.locator("p code"), "print(1)").startswith("from the left")
+    assert goes(said.locator("p").nth(1), "This is") == left
+    assert [goes(said.locator("li").nth(n), words) for n, words in enumerate(("أول", "second"))] == [
+        right,
+        "from the left right",  # beside its mark
+    ]
+    assert said.locator("li").first.evaluate("e => getComputedStyle(e.parentElement).paddingRight") != "0px"
+    assert said.locator("td").first.bounding_box()["x"] > said.locator("td").last.bounding_box()["x"]  # type: ignore[index]
+    assert goes(said.locator("blockquote p"), "اقتباس") == right
+    assert goes(said.locator("pre"), "# z") == "from the left"
+
+    title = page.locator(".head h1 button")
+    assert goes(title, "رحلة").startswith("from the right")
+    assert title.evaluate(PLACED, "رحلة")[0] > title.evaluate(PLACED, "!")[0]
+    facts = page.locator(".head .facts")
+    places = [facts.evaluate(PLACED, words)[0] for words in ("qwen3", "سفر", "2 messages")]
+    assert places == sorted(places)
+    assert goes(row(page, "رحلة").locator(".name"), "رحلة").startswith("from the right right")
+
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("טיוטה")
+    assert field.evaluate("e => getComputedStyle(e).direction") == "rtl"
+    page.get_by_label("Search conversations").fill("שלום")
+    assert goes(page.locator(".hit p").first, "שלומך").startswith("from the right")
+    expect(page.locator(".hit p mark").first).to_have_text("שלום")
+    assert goes(page.locator(".hit p").first, "שלום").endswith("right")

@@ -49,9 +49,9 @@ def test_nothing_in_it_can_do_anything(text: str, lines: bool) -> None:
         ("# a", '<h3 dir="auto">a</h3>'),
         ("###### a", '<h6 dir="auto">a</h6>'),
         ("a\nb", '<p dir="auto">a\nb</p>\n'),
-        ("$a_1 * b_1$ for $5 or $6", '<p dir="auto"><code class="math">$a_1 * b_1$</code> for $5 or $6</p>\n'),
-        (r"\(x_{1}\)", r'<p dir="auto"><code class="math">\(x_{1}\)</code></p>' "\n"),
-        ("3. x", '<ol start="3">\n<li dir="auto">x</li>\n</ol>\n'),
+        ("$a_1 * b_1$ or $5, $6", '<p dir="auto"><code class="math" dir="ltr">$a_1 * b_1$</code> or $5, $6</p>\n'),
+        (r"\(x_{1}\)", r'<p dir="auto"><code class="math" dir="ltr">\(x_{1}\)</code></p>' "\n"),
+        ("3. x", '<ol start="3" dir="ltr">\n<li>x</li>\n</ol>\n'),
     ],
 )  # fmt: skip
 def test_it_says_what_was_written(text: str, expected: str) -> None:
@@ -60,6 +60,21 @@ def test_it_says_what_was_written(text: str, expected: str) -> None:
 
 def test_lines_of_a_person_stay_lines() -> None:
     assert rendered("a\nb", lines=True) == '<p dir="auto">a<br>\nb</p>\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "directions"),
+    [
+        ("> שלום", "blockquote", ["rtl"]),
+        ("> `x` 1. مرحبا\n\n> a מ", "blockquote", ["rtl", "ltr"]),
+        ("- א\n  - b\n- c", "ul", ["rtl", "ltr"]),
+        ("1. *שלום*\n\n   x", "ol", ["rtl"]),
+        ("|1|א|\n|-|-|\n|b|c|", "div", ["rtl"]),
+        ("- 1\n- `x`", "ul", [None]),
+    ],
+)
+def test_what_has_blocks_in_it_goes_as_its_first_letter(text: str, tag: str, directions: list[str | None]) -> None:
+    assert [given.get("dir") for name, given in Seen(rendered(text)).tags if name == tag] == directions
 
 
 def test_code_is_coloured_and_says_what_it_said() -> None:
@@ -84,7 +99,7 @@ def test_no_text_keeps_the_server_busy(piece: str) -> None:
 
 def test_a_text_that_is_too_long_for_it_is_shown_as_it_is() -> None:
     html = rendered("*<b>*" * (MOST_CHARACTERS // 5 + 1))
-    assert Seen(html).tags == [("pre", {"class": "plain", "tabindex": "0"})]
+    assert Seen(html).tags == [("pre", {"class": "plain", "dir": "auto", "tabindex": "0"})]
     assert "*&lt;b&gt;**&lt;b&gt;*" in html
 
 
@@ -100,7 +115,7 @@ def test_a_text_that_is_too_long_for_it_is_shown_as_it_is() -> None:
 )
 def test_a_text_of_which_too_much_would_be_made_is_shown_as_it_is(text: str) -> None:
     html = rendered(text)
-    assert Seen(html).tags == [("pre", {"class": "plain", "tabindex": "0"})]
+    assert Seen(html).tags == [("pre", {"class": "plain", "dir": "auto", "tabindex": "0"})]
     assert len(html) < 2 * len(text)
 
 

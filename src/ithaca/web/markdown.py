@@ -14,12 +14,14 @@ from collections import OrderedDict
 from collections.abc import Callable, MutableMapping, Sequence
 from hashlib import blake2b
 from typing import Any
+from unicodedata import bidirectional
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block import table as tables
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from pygments import highlight
@@ -48,10 +50,14 @@ _LONG_WORD = re.compile(r"\S{1000}")
 #: How far headings stand below the page's own, which are the conversation's name and who speaks.
 _BELOW = 2
 
-_BLOCKS = ("p", "li", "blockquote", "h3", "h4", "h5", "h6", "td", "th")
+_BLOCKS = ("p", "h3", "h4", "h5", "h6", "td", "th")
 
-_TAGS = {*_BLOCKS, "a", "br", "code", "div", "em", "figcaption", "figure", "hr", "ol", "pre", "s", "span", "strong",
-         "table", "tbody", "thead", "tr", "ul"}  # fmt: skip
+#: What has blocks in it. `dir="auto"` would not look into these, so they are told which way they go. Items of a list
+#: go as the list does, or else their numbers would stand on both sides of it; their texts each as its letters do.
+_AROUND = ("blockquote", "ol", "table", "ul")
+
+_TAGS = {*_BLOCKS, *_AROUND, "a", "li", "br", "code", "div", "em", "figcaption", "figure", "hr", "pre", "s", "span", "strong",
+         "tbody", "thead", "tr"}  # fmt: skip
 
 
 #: Colours by short class names, which the style sheet knows.
@@ -61,7 +67,11 @@ _TOKEN_CLASSES = {f"t-{name}" for name in STANDARD_TYPES.values() if name}
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     attributes={"a": {"href", "title"}, "ol": {"start"}},
-    tag_attribute_values={tag: {"class": {"left", "center", "right"}} for tag in ("td", "th")},
+    tag_attribute_values={
+        **{tag: {"class": {"left", "center", "right"}} for tag in ("td", "th")},
+        **{tag: {"dir": {"ltr", "rtl"}} for tag in (*_AROUND, "div")},
+        "pre": {"dir": {"auto"}},
+    },
     allowed_classes={
         "a": {"remote-image"},
         "code": {"math"},
@@ -75,7 +85,7 @@ _CLEANER = nh3.Cleaner(
         "a": {"target": "_blank"},
         # What scrolls sideways has to be within reach of the keyboard, and have a name.
         "pre": {"tabindex": "0"},
-        "figure": {"dir": "ltr"},
+        **{tag: {"dir": "ltr"} for tag in ("code", "figure")},
         "div": {"tabindex": "0", "role": "group", "aria-label": "Table"},
     },
     link_rel="noopener noreferrer nofollow",
@@ -139,7 +149,7 @@ def _parsed(text: str, lines: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    return f'<pre class="plain">{escapeHtml(text)}</pre>'
+    return f'<pre class="plain" dir="auto">{escapeHtml(text)}</pre>'
 
 
 class _TooMuch(Exception):
@@ -157,13 +167,14 @@ def _parser(lines: bool, linkify: bool) -> MarkdownIt:
     parser.enable(["table", "strikethrough", "linkify"])
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     parser.inline.ruler.before("escape", "math", _math)
+    parser.core.ruler.push("directions", _directions)
     rules: dict[str, Any] = {
         "fence": _fence,
         "code_block": _fence,
         "image": _image,
         "link_open": _link,
         "math": _formula,
-        "table_open": lambda *_: '<div class="table"><table>',
+        "table_open": _table_open,
         "table_close": lambda *_: "</table></div>",
         "td_open": _cell,
         "th_open": _cell,
@@ -220,6 +231,34 @@ def _image(tokens: Tokens, index: int, options: Any, environment: Environment) -
     _spend(environment, "addresses", len(address), MOST_ADDRESSES)
     words = escapeHtml(token.content or "image")
     return f'<a class="remote-image" href="{escapeHtml(address)}">{words}</a>'
+
+
+def _directions(state: StateCore) -> None:
+    """Tells what has blocks in it which way it goes: as its first letter does, wherever in it that is."""
+    untold: list[Token | None] = []
+    for token in state.tokens:
+        if token.nesting > 0:
+            untold.append(token if token.tag in _AROUND else None)
+        elif token.nesting < 0:
+            untold.pop()
+        elif any(untold) and (direction := _direction(token)):
+            for each in filter(None, untold):
+                each.attrSet("dir", direction)
+            untold = [None] * len(untold)
+
+
+def _direction(token: Token) -> str | None:
+    """As a browser finds it for `dir="auto"`; code always goes from the left, and so says nothing."""
+    letters = (letter for part in token.children or () if part.type == "text" for letter in part.content)
+    return next((_DIRECTIONS[kind] for kind in map(bidirectional, letters) if kind in _DIRECTIONS), None)
+
+
+#: Letters that go somewhere: https://www.unicode.org/reports/tr9/#P2
+_DIRECTIONS = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+
+
+def _table_open(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    return f'<div class="table" dir="{tokens[index].attrGet("dir") or "ltr"}"><table>'
 
 
 def _cell(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:

@@ -1,7 +1,7 @@
 // Where one writes: a field that grows, files, the model, and the button that sends or stops.
 
 import { draftOf, dropDraft, keepDraft } from "./drafts.js";
-import { fill, h, icon, say, tool } from "./dom.js";
+import { beside, fill, h, icon, say, tool } from "./dom.js";
 import { contentOf, filesOf, store } from "./files.js";
 import { size } from "./times.js";
 import { attempt, fail } from "./toasts.js";
@@ -188,7 +188,7 @@ export class Composer {
       };
       return h("span", { class: "file" },
         picture ? h("img", { src: new URL(`api/attachments/${encodeURIComponent(file.digest)}`, document.baseURI).href, alt: "" }) : icon("page"),
-        h("span", {}, `${file.name} · ${size(file.size)}`), tool("close", `Remove ${file.name}`, remove, { class: "small" }));
+        h("span", {}, beside(file.name, size(file.size))), tool("close", `Remove ${file.name}`, remove, { class: "small" }));
     }));
   }
 

@@ -3,7 +3,7 @@
 import { change, menuOf, rename } from "./actions.js";
 import { get, part, post, Problem } from "./api.js";
 import { compact } from "./compacting.js";
-import { fill, h, icon, tool } from "./dom.js";
+import { beside, fill, h, icon, tool } from "./dom.js";
 import { Answering } from "./answering.js";
 import { Composer } from "./composer.js";
 import { Documents } from "./documents.js";
@@ -206,7 +206,7 @@ export class Conversation {
     const { session } = this;
     if (!session || !this.head) return;
     document.title = `${session.name} · Ithaca`;
-    const facts = [session.model, session.folder, counted(session.message_count, "message"), session.archived && "archived"].filter(Boolean).join(" · ");
+    const facts = beside(session.model, session.folder, counted(session.message_count, "message"), session.archived && "archived");
     fill(this.head,
       tool("left", "Back to the list", () => go(""), { class: "back" }),
       h("div", { class: "titles" },

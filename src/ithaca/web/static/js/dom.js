@@ -35,6 +35,11 @@ export function fill(element, ...children) {
   element.replaceChildren(...kept(children));
 }
 
+/** Facts side by side, whichever way each of them is written. @param {...(string | null | undefined | false)} facts @returns {Child[]} */
+export function beside(...facts) {
+  return facts.filter(Boolean).flatMap((fact, index) => [index > 0 && " · ", h("bdi", {}, fact)]);
+}
+
 /** The element of the page's document with this id. @param {string} id @returns {any} */
 export function byId(id) {
   return document.getElementById(id);

@@ -1,7 +1,7 @@
 // The documents of a person without their texts: pages as they are scrolled to, and all of them once one is looked for.
 
 import { get, part } from "./api.js";
-import { h, icon } from "./dom.js";
+import { beside, h, icon } from "./dom.js";
 import { counted, shortTime } from "./times.js";
 
 /** @typedef {import("./documents.js").Document} Document */
@@ -50,7 +50,7 @@ function plain(text) {
 /** What is told of a document in a list. @param {Document} document */
 export function told(document) {
   return [icon("page"), h("span", {}, h("b", { dir: "auto" }, document.title || "Untitled"),
-    h("span", { class: "muted small" }, [document.language, counted(document.version, "version"), shortTime(document.updated_at)].filter(Boolean).join(" · ")))];
+    h("span", { class: "muted small" }, beside(document.language, counted(document.version, "version"), shortTime(document.updated_at))))];
 }
 
 /** The address of one in the page. @param {string} id */

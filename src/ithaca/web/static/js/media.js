@@ -1,7 +1,7 @@
 // Images, sounds and files within a message, in whichever of the providers' shapes; none is asked of anybody but our server.
 
 import { address, part } from "./api.js";
-import { h, icon } from "./dom.js";
+import { beside, h, icon } from "./dom.js";
 import { size } from "./times.js";
 
 /** @typedef {import("./types.js").Place} Place */
@@ -44,10 +44,11 @@ function nameOf(block) {
 
 /** @param {string} url @param {string} type @param {string} name @param {number | null} bytes */
 function shown(url, type, name, bytes) {
-  const facts = [name || type || "File", bytes !== null && size(bytes)].filter(Boolean).join(" · ");
+  const known = [name || type || "File", bytes !== null && size(bytes)];
+  const facts = known.filter(Boolean).join(" · ");
   if (IMAGE.test(type)) return image(url, facts);
   if (SOUND.test(type)) return h("audio", { src: url, controls: true, preload: "none", "aria-label": facts });
-  return h("a", { class: "file", href: safe(url), download: name || true }, icon("page"), h("span", {}, facts));
+  return h("a", { class: "file", href: safe(url), download: name || true }, icon("page"), h("span", {}, beside(...known)));
 }
 
 /** Bytes that stand in the message are saved, never opened as a page of ours. @param {string} url */

@@ -19,7 +19,7 @@ export function rowOf(session, { selecting, selected, current, choose }) {
     h("span", { class: "facts" },
       session.is_important && h("span", { class: "star", role: "img", "aria-label": "Starred" }, icon("starred")),
       h("time", { datetime: time, title: longTime(time) }, shortTime(time)),
-      h("span", {}, [session.folder, session.model].filter(Boolean).map((fact) => `· ${fact}`).join(" "))));
+      h("span", {}, [session.folder, session.model].filter(Boolean).map((fact, index) => [index ? " · " : "· ", h("bdi", {}, fact)]))));
   const box = selecting && h("input", { type: "checkbox", "aria-label": `Select ${session.name}`, onclick: (/** @type {Event} */ event) => choose(session, event) });
   if (box) box.checked = selected;
   const more = tool("more", `Actions for ${session.name}`, (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), menuOf(session)),
