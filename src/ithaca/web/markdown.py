@@ -56,8 +56,8 @@ _BLOCKS = ("p", "h3", "h4", "h5", "h6", "td", "th")
 #: go as the list does, or else their numbers would stand on both sides of it; their texts each as its letters do.
 _AROUND = ("blockquote", "ol", "table", "ul")
 
-_TAGS = {*_BLOCKS, *_AROUND, "a", "li", "br", "code", "div", "em", "figcaption", "figure", "hr", "pre", "s", "span", "strong",
-         "tbody", "thead", "tr"}  # fmt: skip
+_TAGS = {*_BLOCKS, *_AROUND, "a", "br", "code", "div", "em", "figcaption", "figure", "hr", "li", "pre", "s", "span",
+         "strong", "tbody", "thead", "tr"}  # fmt: skip
 
 
 #: Colours by short class names, which the style sheet knows.
