@@ -8,6 +8,7 @@ from ithaca import (
     Document,
     DocumentExists,
     DocumentNotFound,
+    InvalidArgument,
     InvalidDocument,
     InvalidInput,
     RevisionConflict,
@@ -56,6 +57,10 @@ def test_every_edit_makes_a_version(timed: SessionManager, clock: FakeClock) -> 
     assert (document.version, document.revision, document.updated_at) == (4, 4, now)
     assert (document.title, document.language, document.content) == ("Chart", None, "two")
     versions = timed.list_document_versions(id)
+    first = timed.list_document_versions(id, limit=3)
+    timed.edit_document(id, language="map")  # moves nothing
+    second = timed.list_document_versions(id, limit=3, cursor=first.cursor)
+    assert ([*first, *second], second.cursor) == (versions.items, None)
     assert [v.content for v in versions] == [None] * 4
     assert [timed.get_document_version(id, v.version).content for v in versions] == ["two", "two", "two", "one"]
     told = [(v.version, v.title, v.language, v.size, v.summary, v.source) for v in versions]
@@ -157,6 +162,13 @@ def test_a_missing_document_a_missing_version_a_missing_session(manager: Session
         lambda missing: manager.get_document_version(missing, 1),
         lambda missing: manager.restore_document_version(missing, 1),
     ]
+    with pytest.raises(InvalidArgument, match="cursor"):
+        manager.list_document_versions(id, cursor="x")
+    other = manager.create_document("Other", "one").id
+    manager.edit_document(other, "two")
+    cursor = manager.list_document_versions(other, limit=1).cursor
+    manager.delete_document(other)
+    calls.append(lambda missing: manager.list_document_versions(missing, cursor=cursor))
     for call in calls:
         for missing in ("nope", "", "\0", "\ud800", "x" * 300):
             with pytest.raises(DocumentNotFound) as error:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ithaca import ChatMessage, InvalidArgument, SearchHit, SessionManager, SessionNotFound
 from ithaca.columns import from_json
+from ithaca.cursors import write_cursor
 from ithaca.operations import search
-from ithaca.operations.pages import write_cursor
 from ithaca.query import matches, parse
 from tests.support.factories import make_session, texts
 from tests.support.managers import FakeClock, Opener, execute

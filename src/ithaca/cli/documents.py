@@ -105,15 +105,15 @@ def edit(
 
 
 @command(app, "versions")
-def versions(here: Here, document: DocumentId) -> None:
+def versions(here: Here, document: DocumentId, limit: Limit = 50, cursor: Cursor = None) -> None:
     """List a document's versions, the newest first."""
-    found = here.manager.list_document_versions(document)
+    page = here.manager.list_document_versions(document, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json({"items": [version.to_dict() for version in found], "cursor": None})
+        here.write_json(page_json(page))
     else:
         from ithaca.cli.tables import show_versions
 
-        show_versions(here, found)
+        show_versions(here, page)
 
 
 @command(app, "restore")

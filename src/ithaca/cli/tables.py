@@ -122,8 +122,9 @@ def show_documents(here: Here, page: "Page[Document]") -> None:
     show_way_on(here, page.cursor)
 
 
-def show_versions(here: Here, versions: "list[DocumentVersion]") -> None:
-    show(here, VERSIONS, versions, "No versions.")
+def show_versions(here: Here, page: "Page[DocumentVersion]") -> None:
+    show(here, VERSIONS, page.items, "No versions.")
+    show_way_on(here, page.cursor)
 
 
 def show_attachments(here: Here, page: "Page[Attachment]") -> None:

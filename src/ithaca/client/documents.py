@@ -83,10 +83,13 @@ class Documents(Calls):
         return values.document(reply.value)
 
     @call
-    def list_document_versions(self, document_id: str) -> Asking[list[DocumentVersion]]:
-        """Every version without its content, the newest first."""
-        reply = yield self._get(at("documents", self._door.document_id(document_id), "versions"))
-        return values.items(values.document_version)(reply.value)
+    def list_document_versions(
+        self, document_id: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Asking[Page[DocumentVersion]]:
+        """A page of a document's versions without their content, the newest first."""
+        asked = {"cursor": self._door.cursor(cursor), "limit": self._door.page(limit)}
+        reply = yield self._get(at("documents", self._door.document_id(document_id), "versions"), asked)
+        return values.page(values.document_version)(reply.value)
 
     @call
     def get_document_version(self, document_id: str, version: int) -> Asking[DocumentVersion]:

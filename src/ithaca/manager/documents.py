@@ -77,9 +77,15 @@ class Documents(Base):
         id, expected = door.document_id(document_id), door.expected(expected_revision)
         return self._storage.write(documents.edit, door.scope, id, changes, door.note(summary, source), expected)
 
-    def list_document_versions(self, document_id: str) -> list[DocumentVersion]:
-        """Every version without its content, the newest first. Raises `DocumentNotFound`."""
-        return self._storage.read(documents.list_versions, self._door.scope, self._door.document_id(document_id))
+    def list_document_versions(
+        self, document_id: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[DocumentVersion]:
+        """A page of a document's versions without their content, the newest first; give back its `cursor` for the next.
+
+        Raises `DocumentNotFound`.
+        """
+        door, id = self._door, self._door.document_id(document_id)
+        return self._storage.read(documents.list_versions, door.scope, id, door.cursor(cursor), door.page(limit))
 
     def get_document_version(self, document_id: str, version: int) -> DocumentVersion:
         """One version with its content. Raises `VersionNotFound`, `DocumentNotFound`."""
@@ -187,8 +193,11 @@ class AsyncDocuments(AsyncBase):
         id, expected = door.document_id(document_id), door.expected(expected_revision)
         return await self._storage.write(documents.edit, door.scope, id, changes, door.note(summary, source), expected)
 
-    async def list_document_versions(self, document_id: str) -> list[DocumentVersion]:
-        return await self._storage.read(documents.list_versions, self._door.scope, self._door.document_id(document_id))
+    async def list_document_versions(
+        self, document_id: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[DocumentVersion]:
+        door, id = self._door, self._door.document_id(document_id)
+        return await self._storage.read(documents.list_versions, door.scope, id, door.cursor(cursor), door.page(limit))
 
     async def get_document_version(self, document_id: str, version: int) -> DocumentVersion:
         door = self._door

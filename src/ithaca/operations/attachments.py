@@ -14,9 +14,9 @@ from ithaca.attached import Attached, Attachment, Collected, Place, places_of
 from ithaca.columns import Row, from_time
 from ithaca.connection import Connection, one_statement, repeatable
 from ithaca.content import new_id
+from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import AmbiguousId, AttachmentNotFound, InvalidMessage, SessionNotFound, StorageError
 from ithaca.models import ChatMessage, Page
-from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 

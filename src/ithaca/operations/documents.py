@@ -3,6 +3,7 @@
 from typing import Any
 
 from ithaca.connection import Connection, one_statement
+from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import (
     DocumentExists,
     DocumentNotFound,
@@ -12,7 +13,6 @@ from ithaca.errors import (
 )
 from ithaca.models import Document, DocumentVersion, Page, Removed
 from ithaca.operations import trash
-from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 
 #: In the order in which `Document` reads a row, of documents d and their current versions v.
@@ -25,6 +25,7 @@ _WITH_CURRENT = (
 )
 #: What a cursor of documents says of its order.
 _ORDER = ("documents",)
+_ORDER_OF_VERSIONS = ("document versions",)
 
 _VERSION = "document_id, version, title, language, summary, source, created_at, size"
 
@@ -178,17 +179,27 @@ async def _add_version(
 
 
 @one_statement
-async def list_versions(conn: Connection, scope: Scope, document_id: str) -> list[DocumentVersion]:
-    """Every version without its content, the newest first."""
+async def list_versions(
+    conn: Connection, scope: Scope, document_id: str, cursor: str | None, limit: int
+) -> Page[DocumentVersion]:
+    """A page of a document's versions without their content, the newest first."""
+    after = {} if cursor is None else read_cursor(cursor, _ORDER_OF_VERSIONS, [int])
     owner = await scope.owner_of_document(conn, document_id)
     rows = await conn.rows(
         f"SELECT {_VERSION}, NULL FROM document_versions WHERE owner = :owner AND document_id = :id"
-        " ORDER BY version DESC",
-        {"owner": owner, "id": document_id},
+        f"{' AND version < :key0' if after else ''} ORDER BY version DESC LIMIT :limit",
+        {"owner": owner, "id": document_id, **after, "limit": limit + 1},
     )
-    if not rows:
+    if not rows and not (after and await _has_versions(conn, owner, document_id)):
         raise DocumentNotFound(document_id)
-    return list(map(DocumentVersion.from_row, rows))
+    items = list(map(DocumentVersion.from_row, rows[:limit]))
+    return Page(items, write_cursor(_ORDER_OF_VERSIONS, [items[-1].version]) if len(rows) > limit else None)
+
+
+async def _has_versions(conn: Connection, owner: str | None, document_id: str) -> bool:
+    """Whether it is there: every document has a version at least."""
+    sql = "SELECT 1 FROM document_versions WHERE owner = :owner AND document_id = :id LIMIT 1"
+    return await conn.row(sql, {"owner": owner, "id": document_id}) is not None
 
 
 @one_statement

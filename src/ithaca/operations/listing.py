@@ -8,8 +8,8 @@ from typing import Any
 
 from ithaca.columns import Row, to_time
 from ithaca.connection import Connection, Engine, one_statement
+from ithaca.cursors import read_cursor, write_cursor
 from ithaca.models import Folder, Page, Session
-from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import SESSION
 from ithaca.operations.statements import SLOT

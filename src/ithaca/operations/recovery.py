@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from ithaca.columns import Row, from_json
 from ithaca.connection import Connection, one_statement
+from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import (
     AmbiguousId,
     DocumentExists,
@@ -19,7 +20,6 @@ from ithaca.errors import (
 from ithaca.models import ChatMessage, Page, Restored, TrashEntry
 from ithaca.operations import attachments, search, trash, versions
 from ithaca.operations.messages import by_id
-from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import advance, lock
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS

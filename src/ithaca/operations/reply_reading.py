@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from ithaca.columns import from_text
 from ithaca.connection import Connection, one_statement
+from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import AmbiguousId, ReplyNotFound, SessionNotFound
 from ithaca.models import Page
-from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.replies import CLOCK, REPLY
 from ithaca.operations.scope import Scope
 from ithaca.reply import Reply, Run

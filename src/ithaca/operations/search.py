@@ -21,9 +21,9 @@ from typing import Any, NamedTuple, TypeAlias
 from ithaca.columns import Row, from_json, from_text, to_json
 from ithaca.connection import Connection, repeatable
 from ithaca.content import MOST, spoken
+from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import SessionNotFound
 from ithaca.models import ChatMessage, Erased, Page, Problem, SearchHit
-from ithaca.operations.pages import read_cursor, write_cursor
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
 from ithaca.query import Phrase, Query, matches, snippet

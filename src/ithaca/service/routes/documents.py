@@ -12,7 +12,7 @@ from ithaca.service.paths import Id, segment
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected, etag, is_known
 from ithaca.service.wire.documents import DocumentEdit, Home, NewDocument
-from ithaca.service.wire.shapes import DocumentShape, DocumentVersionShape, RemovedShape, items_of, page_of
+from ithaca.service.wire.shapes import DocumentShape, DocumentVersionShape, RemovedShape, page_of
 
 router = APIRouter(prefix="/api/documents", tags=["documents"])
 
@@ -97,11 +97,13 @@ async def unarchive_document(manager: Owned, once: Repeatable, document_id: Id, 
     return await once.of(manager, lambda m: m.unarchive_document(document_id, expected_revision=expected), shown)
 
 
-@router.get("/{document_id}/versions", response_model=items_of(DocumentVersionShape))
-async def list_document_versions(manager: Owned, document_id: Id) -> Response:
-    """Every version without its content, the newest first."""
-    versions = await manager.list_document_versions(document_id)
-    return Answer.of({"items": [version.to_dict() for version in versions]}).response()
+@router.get("/{document_id}/versions", response_model=page_of(DocumentVersionShape))
+async def list_document_versions(
+    manager: Owned, request: Request, document_id: Id, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    """A page of versions without their content, the newest first."""
+    versions = await manager.list_document_versions(document_id, cursor=cursor, limit=limit)
+    return page_answer(request, versions).response()
 
 
 @router.get("/{document_id}/versions/{version}", response_model=DocumentVersionShape)

@@ -88,6 +88,17 @@ async function read(response) {
 
 /** @param {string} path @param {Record<string, any>} [query] @param {AbortSignal} [signal] */
 export const get = (path, query, signal) => ask("GET", path, { query, signal, patience: PATIENCE });
+/** All that a list has, page by page. @param {string} path @param {Record<string, any>} [query] */
+export async function every(path, query = {}) {
+  const found = [];
+  let cursor = null;
+  do {
+    const page = await get(path, { ...query, cursor, limit: 1000 });
+    found.push(...page.items);
+    cursor = page.cursor;
+  } while (cursor !== null);
+  return found;
+}
 /** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] @param {number} [revision] the one that was seen */
 export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision) });
 /** A text as the server's HTML. @param {string} text */

@@ -1,6 +1,6 @@
 // One document: as it is or was, what has changed, and its text to be edited.
 
-import { get, part, patch, post, Problem } from "./api.js";
+import { every, get, part, patch, post, Problem } from "./api.js";
 import { promptFor } from "./dialogs.js";
 import { lineDiff } from "./diff.js";
 import { fill, h, icon, tool } from "./dom.js";
@@ -35,9 +35,9 @@ export class DocumentView {
 
   async load() {
     await attempt(async () => {
-      const [document, versions] = await Promise.all([get(this.path), get(`${this.path}/versions`)]);
+      const [document, versions] = await Promise.all([get(this.path), every(`${this.path}/versions`)]);
       this.document = /** @type {Document} */ (document);
-      this.versions = versions.items;
+      this.versions = versions;
       this.shown = document.version;
       await this.draw();
     });
