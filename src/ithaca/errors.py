@@ -373,7 +373,8 @@ class AmbiguousId(Conflict):
 class AlreadyDone(Conflict):
     """What goes by the key {key!r} was done already.
 
-    `answer` is what `once` made of its result then; None if it was erased since, with what it told of.
+    `answer` is what `once` made of its result then; None if none was kept, or it was erased since, with what it told
+    of.
     """
 
     key: str

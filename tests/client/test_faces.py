@@ -22,6 +22,8 @@ NOT_REMOTE = {
     "begin_once": "the server notes it",
     "end_once": "the server notes it",
     "give_up_once": "the server notes it",
+    "go_on_once": "the server notes it",
+    "record_once": "the server notes it",
     "log_in": "a browser does it, whose cookie is what it is about",
     "log_out": "a browser does it",
     "change_password": "a browser does it",

@@ -114,3 +114,29 @@ def test_a_cut_off_upload_leaves_nothing(alice: httpx.Client) -> None:
     with pytest.raises(ConnectionAbortedError):
         alice.post("/api/attachments", content=pieces(), headers={"content-type": "application/pdf"})
     assert alice.get("/api/attachments").json()["items"] == []
+
+
+def test_a_key_stands_for_the_bytes_too(alice: httpx.Client) -> None:
+    key, big = {"idempotency-key": "k", "content-type": "application/x-y"}, b"big" * 2_000_000
+
+    def put(data: bytes, **headers: str) -> httpx.Response:
+        pieces = (data[at : at + 100_000] for at in range(0, len(data), 100_000))
+        return alice.post("/api/attachments", content=pieces, headers=key | headers)
+
+    assert put(b"x").status_code == 201
+    first = put(big, **{"idempotency-key": "l"})
+    again = put(big, **{"idempotency-key": "l"})
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (False, "true")
+    for data, more in ((b"y", {}), (b"x", {"content-type": "text/plain"}), (big, {})):
+        refused = put(data, **more)
+        assert (refused.status_code, refused.json()["error"]) == (422, "KeyReused"), more
+    assert alice.post("/api/sessions", json={}, headers={"idempotency-key": "k"}).status_code == 422
+    assert len(alice.get("/api/attachments").json()["items"]) == 2  # what was refused was not stored
+
+
+def test_a_key_of_an_upload_that_failed_may_be_used_again(alice: httpx.Client) -> None:
+    key = {"idempotency-key": "k"}
+    refused = alice.post("/api/attachments", content=b"no image", headers={**key, "content-type": "image/png"})
+    assert refused.status_code == 422
+    assert alice.post("/api/attachments", content=b"no image", headers=key).status_code == 201

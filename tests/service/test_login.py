@@ -192,7 +192,11 @@ def test_another_password_logs_out_elsewhere(browser: Callable[..., httpx.Client
     assert here.post("/api/me/password", json={**change, "password": "guessed it"}).json()["error"] == "LoginRefused"
     short = here.post("/api/me/password", json={**change, "new_password": "short"})
     assert (short.status_code, short.json()["field"]) == (422, "new_password")
-    assert here.post("/api/me/password", json=change).status_code == 204
+    key = {"idempotency-key": "k"}
+    assert here.post("/api/me/password", json=change, headers=key).status_code == 204
+    again = here.post("/api/me/password", json=change, headers=key)
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (204, "true")
+    assert "set-cookie" not in again.headers  # what a cookie says is kept nowhere
     assert (here.get("/api/me").status_code, elsewhere.get("/api/me").status_code) == (200, 401)
     assert log_in(elsewhere, ann).status_code == 401
     log_in(elsewhere, ann, "another one")

@@ -25,6 +25,8 @@ ELSEWHERE = {
     "begin_once": "Idempotency-Key",
     "end_once": "Idempotency-Key",
     "give_up_once": "Idempotency-Key",
+    "go_on_once": "Idempotency-Key",
+    "record_once": "Idempotency-Key",
     "rename_session": "PATCH /api/sessions/{session_id}",
     "archive_session": "PATCH /api/sessions/{session_id}",
     "unarchive_session": "PATCH /api/sessions/{session_id}",

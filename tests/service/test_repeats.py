@@ -1,7 +1,6 @@
 """`Idempotency-Key`: asked for once more, a change happens once."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 
 from ithaca import AlreadyDone, SessionManager, StillRunning
 from tests.conftest import Servers, fresh_database
-from tests.service.test_sessions import make, say
+from tests.service.test_sessions import make
 from tests.support.managers import FakeClock, execute
 from tests.support.serving import served
 
@@ -55,62 +54,6 @@ def test_what_failed_may_be_tried_again(alice: httpx.Client) -> None:
     assert alice.post("/api/sessions/s/messages", json=say_it, headers=KEY).status_code == 201
     assert alice.post("/api/sessions/s/messages", json=say_it, headers=KEY).status_code == 201
     assert alice.get("/api/sessions/s").json()["message_count"] == 1
-
-
-def _two_removals(client: httpx.Client) -> list[str]:
-    make(client, id="s")
-    ids = [message["id"] for message in say(client, "s", *"123456")]
-    client.delete(f"/api/sessions/s/messages/{ids[0]}")
-    entry = client.delete(f"/api/sessions/s/messages/{ids[1]}").json()["trash_id"]
-    client.post("/api/documents", json={"title": "List", "id": "d"})
-    return [*ids, str(entry)]
-
-
-#: What is asked, with the path and body made of the ids of six messages and of an entry in the trash.
-POSTS: dict[str, Callable[[list[str]], tuple[str, Any]]] = {
-    "create": lambda _: ("/api/sessions", {}),
-    "incognito": lambda _: ("/api/sessions", {"id": "i", "incognito": True}),
-    "create with an id": lambda _: ("/api/sessions", {"id": "new"}),
-    "fork": lambda _: ("/api/sessions/s/forks", {}),
-    "fork with an id": lambda _: ("/api/sessions/s/forks", {"new_id": "f"}),
-    "undo": lambda _: ("/api/sessions/s/undo", None),
-    "restore": lambda ids: (f"/api/trash/{ids[6]}/restore", None),
-    "say": lambda _: ("/api/sessions/s/messages", {"messages": [{"role": "user", "content": "x"}]}),
-    "say nothing": lambda _: ("/api/sessions/s/messages", {"messages": []}),
-    "delete nothing": lambda _: ("/api/sessions:delete", {"session_ids": []}),
-    "truncate": lambda _: ("/api/sessions/s/messages:truncate", {"keep_count": 1}),
-    "delete messages": lambda ids: ("/api/sessions/s/messages:delete", {"message_ids": ids}),
-    "version": lambda ids: (f"/api/sessions/s/messages/{ids[3]}/versions", {"role": "user", "content": "other"}),
-    "switch": lambda ids: (f"/api/sessions/s/messages/{ids[3]}/switch", None),
-    "compact": lambda _: ("/api/sessions/s/compactions", {"summary": "x", "keep_last": 1}),
-    "usage": lambda _: ("/api/sessions/s/usage", {"model": "m", "input_tokens": 1, "output_tokens": 1}),
-    "delete sessions": lambda _: ("/api/sessions:delete", {"session_ids": ["s"]}),
-    "batch": lambda _: ("/api/sessions:batch", {"actions": [{"session_id": "s", "delete": True}]}),
-    "document": lambda _: ("/api/documents", {"title": "Other"}),
-    "document version": lambda _: ("/api/documents/d/versions/1/restore", None),
-    "purge": lambda _: ("/api/trash:purge", {"older_than_days": 0}),
-    "clean up": lambda _: ("/api/sessions:cleanup", {"min_age_hours": 0}),
-    "retention": lambda _: ("/api/retention:apply", {}),
-    "collect": lambda _: ("/api/attachments:collect", {"min_age_hours": 0}),
-}
-
-
-@pytest.mark.parametrize("what", POSTS)
-def test_every_change_happens_once(alice: httpx.Client, stored: SessionManager, what: str) -> None:
-    path, body = POSTS[what](_two_removals(alice))
-    first = alice.post(path, json=body, headers=KEY)
-    assert first.status_code in (200, 201), first.text
-    state = everything(stored)
-    again = alice.post(path, json=body, headers=KEY)
-    assert (again.status_code, again.content) == (first.status_code, first.content)
-    assert again.headers["idempotency-replayed"] == "true"
-    assert everything(stored) == state
-
-
-def everything(manager: SessionManager) -> list[Any]:
-    sessions = [(s.id, s.revision, s.message_count) for s in manager.list_sessions()]
-    documents = [(document.id, document.revision) for document in manager.list_documents()]
-    return [sorted(sessions), documents, [entry.id for entry in manager.trash()]]
 
 
 def test_two_at_once_are_one(alice: httpx.Client, names: tuple[str, str], server: Any) -> None:
@@ -186,6 +129,32 @@ def test_erasing_an_owner_erases_the_keys(
     assert execute(database_url, f"SELECT count(*) FROM repeats WHERE owner = '{names[0]}'") == [(0,)]
 
 
+def test_the_note_of_an_erasure_names_nobody(
+    alice: httpx.Client, root: httpx.Client, names: tuple[str, str], database_url: str
+) -> None:
+    for client, path in ((alice, "/api/me:erase"), (root, "/api/admin/owners:erase")):
+        make(alice, id="s")
+        key, me = {"idempotency-key": f"{names[0]} goes"}, {"owner": names[0]}
+        first, again = client.post(path, json=me, headers=key), client.post(path, json=me, headers=key)
+        assert (first.status_code, again.content, again.headers["idempotency-replayed"]) == (200, first.content, "true")
+        assert first.json()["counts"]["sessions"] == 1
+        notes = execute(database_url, "SELECT owner, key, fingerprint, answer FROM repeats")
+        assert not any(names[0] in str(value) for note in notes for value in note)
+        other = client.post(path, json={"owner": names[1]}, headers=key)
+        assert (other.status_code, other.json()["error"], other.json()["key"]) == (422, "KeyReused", f"{names[0]} goes")
+
+
+def test_of_an_incognito_session_nothing_is_noted_on_the_disk(alice: httpx.Client, database_url: str) -> None:
+    make(alice, id="i", incognito=True)
+    actions = {"actions": [{"session_id": "i", "changes": {"name": "a secret of nobody else"}}]}
+    answers = [alice.post("/api/sessions:batch", json=actions, headers=KEY) for _ in range(2)]
+    assert (answers[0].content, answers[1].headers["idempotency-replayed"]) == (answers[1].content, "true")
+    assert b"a secret of nobody else" in answers[0].content
+    notes = execute(database_url, "SELECT answer FROM repeats WHERE answer IS NOT NULL")
+    assert not any(b"a secret of nobody else" in bytes(answer) for (answer,) in notes)
+    assert alice.post("/api/sessions:batch", json={"actions": []}, headers=KEY).status_code == 422
+
+
 def test_administrators_keys_are_not_nobodys(root: httpx.Client, names: tuple[str, str]) -> None:
     key = {"idempotency-key": f"{names[0]} ".ljust(200, "k")}
     body = {"name": "x", "owner": names[0]}
@@ -249,6 +218,11 @@ def test_what_died_half_way_can_begin_again_after_a_while(own_url: str) -> None:
         manager.begin_once("k", "f")
         manager.give_up_once("k")
         manager.begin_once("k", "f")
+        for _ in range(2):
+            clock.move(minutes=9)
+            manager.go_on_once("k")
+        with pytest.raises(StillRunning):
+            manager.begin_once("k", "f")
         manager.end_once("k", b"answer")
         manager.give_up_once("k")
         with pytest.raises(AlreadyDone):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ithaca import passwords, people
 from ithaca.access import Login, NewLogin, digest_of, new_token
 from ithaca.errors import InvalidArgument, LoginRefused
-from ithaca.manager.base import AsyncBase, Base, Common, documented_by
+from ithaca.manager.base import AsyncBase, Base, Common, documented_by, innermost
 from ithaca.operations import logins
 from ithaca.operations.logins import Attempt, Stored
 
@@ -76,7 +76,8 @@ class Logins(Entering, Base):
 
     def _enter(self, trial: Trial) -> NewLogin:
         scope, token = self._door.scope, new_token()
-        stored = self._storage.write(logins.attempt, scope, trial.attempt)
+        # An attempt counts by itself, whatever becomes of it: it is no part of a change that happens once.
+        stored = innermost(self._storage).write(logins.attempt, scope, trial.attempt)
         password = trial.outcome(stored)
         return self._storage.write(logins.begin, scope, *trial.arguments(stored, password, token))
 
@@ -120,7 +121,7 @@ class AsyncLogins(Entering, AsyncBase):
 
     async def _enter(self, trial: Trial) -> NewLogin:
         scope, token = self._door.scope, new_token()
-        stored = await self._storage.write(logins.attempt, scope, trial.attempt)
+        stored = await innermost(self._storage).write(logins.attempt, scope, trial.attempt)
         password = await passwords.aside(lambda: trial.outcome(stored))
         return await self._storage.write(logins.begin, scope, *trial.arguments(stored, password, token))
 

@@ -1,11 +1,15 @@
 """The calls that make a change happen once, however often it is asked for."""
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Self
 
 from ithaca.manager.base import Around, AsyncBase, Base, Common, documented_by
 from ithaca.operations import repeats
 from ithaca.operations.repeats import Claim
+from ithaca.storage.protocol import Storage
+
+if TYPE_CHECKING:
+    from ithaca.manager.opening import OpenedWhenUsed
 
 #: What makes the answer of a result, to be kept.
 Render = Callable[[Any], bytes]
@@ -74,21 +78,44 @@ class Repeats(Claiming, Base):
         for storage in self._storages:
             storage.read(repeats.look, self._door.scope, claim)
 
-    def begin_once(self, key: str, fingerprint: str) -> None:
+    def begin_once(self, key: str, fingerprint: str, *, sessions: Collection[str] = ()) -> None:
         """Notes that something is under way that takes several transactions: nobody else does it by this key.
 
         It ends with `end_once`, or `give_up_once` if it failed. Where neither comes, its process died: it may begin
-        again after ten minutes. Raises `AlreadyDone`, `StillRunning`, `KeyReused`.
+        again after ten minutes without `go_on_once`. Where one of the `sessions` that it is about is incognito,
+        nothing is noted but in memory. Raises `AlreadyDone`, `StillRunning`, `KeyReused`.
         """
-        self._storage.write(repeats.begin, self._door.scope, self._door.claim(key, fingerprint))
+        claim, noted = self._door.claim(key, fingerprint), self._notes(sessions)
+        for storage in self._storages:
+            if storage is not noted:
+                storage.read(repeats.look, self._door.scope, claim)
+        noted.write(repeats.begin, self._door.scope, claim)
 
-    def end_once(self, key: str, answer: bytes) -> None:
-        """Notes that it is done, and the answer to give to who asks for it again."""
-        self._storage.write(repeats.end, self._door.scope, self._door.claim(key, "").key, answer)
+    def go_on_once(self, key: str, *, sessions: Collection[str] = ()) -> None:
+        """Notes that it is under way still, where it takes long."""
+        self._notes(sessions).write(repeats.go_on, self._door.scope, self._door.claim(key, "").key)
 
-    def give_up_once(self, key: str) -> None:
+    def end_once(
+        self, key: str, answer: bytes | None, *, fingerprint: str | None = None, sessions: Collection[str] = ()
+    ) -> None:
+        """Notes that it is done, and the answer to give to who asks for it again; None if none is kept.
+
+        `fingerprint` takes the place of the one that it was begun with.
+        """
+        key, known = self._door.claim(key, fingerprint or "")
+        self._notes(sessions).write(repeats.end, self._door.scope, key, answer, known or None)
+
+    def give_up_once(self, key: str, *, sessions: Collection[str] = ()) -> None:
         """Forgets that it is under way, since it failed: it can be tried again by the same key."""
-        self._storage.write(repeats.give_up, self._door.scope, self._door.claim(key, "").key)
+        self._notes(sessions).write(repeats.give_up, self._door.scope, self._door.claim(key, "").key)
+
+    def record_once(self, key: str, fingerprint: str, answer: bytes) -> None:
+        """Notes that something was done of which nothing says any more that it was under way, as after an erasure."""
+        self._storage.write(repeats.record, self._door.scope, self._door.claim(key, fingerprint), answer)
+
+    def _notes(self, sessions: Collection[str]) -> Storage:
+        """Where notes are that tell of sessions."""
+        return self._incognito if any(map(self._is_hidden, sessions)) else self._storage
 
 
 @documented_by(Repeats)
@@ -100,11 +127,27 @@ class AsyncRepeats(Claiming, AsyncBase):
         for storage in self._storages:
             await storage.read(repeats.look, self._door.scope, claim)
 
-    async def begin_once(self, key: str, fingerprint: str) -> None:
-        await self._storage.write(repeats.begin, self._door.scope, self._door.claim(key, fingerprint))
+    async def begin_once(self, key: str, fingerprint: str, *, sessions: Collection[str] = ()) -> None:
+        claim, noted = self._door.claim(key, fingerprint), self._notes(sessions)
+        for storage in self._storages:
+            if storage is not noted:
+                await storage.read(repeats.look, self._door.scope, claim)
+        await noted.write(repeats.begin, self._door.scope, claim)
 
-    async def end_once(self, key: str, answer: bytes) -> None:
-        await self._storage.write(repeats.end, self._door.scope, self._door.claim(key, "").key, answer)
+    async def go_on_once(self, key: str, *, sessions: Collection[str] = ()) -> None:
+        await self._notes(sessions).write(repeats.go_on, self._door.scope, self._door.claim(key, "").key)
 
-    async def give_up_once(self, key: str) -> None:
-        await self._storage.write(repeats.give_up, self._door.scope, self._door.claim(key, "").key)
+    async def end_once(
+        self, key: str, answer: bytes | None, *, fingerprint: str | None = None, sessions: Collection[str] = ()
+    ) -> None:
+        key, known = self._door.claim(key, fingerprint or "")
+        await self._notes(sessions).write(repeats.end, self._door.scope, key, answer, known or None)
+
+    async def give_up_once(self, key: str, *, sessions: Collection[str] = ()) -> None:
+        await self._notes(sessions).write(repeats.give_up, self._door.scope, self._door.claim(key, "").key)
+
+    async def record_once(self, key: str, fingerprint: str, answer: bytes) -> None:
+        await self._storage.write(repeats.record, self._door.scope, self._door.claim(key, fingerprint), answer)
+
+    def _notes(self, sessions: Collection[str]) -> "OpenedWhenUsed":
+        return self._incognito if any(map(self._is_hidden, sessions)) else self._storage

@@ -70,9 +70,23 @@ async def begin(conn: Connection, scope: Scope, claim: Claim) -> None:
 
 
 @repeatable
-async def end(conn: Connection, scope: Scope, key: str, answer: bytes) -> None:
-    """Notes what came of it."""
-    await _note(conn, scope, key, answer)
+async def go_on(conn: Connection, scope: Scope, key: str) -> None:
+    """Notes that it is under way still."""
+    now = {"now": scope.clock(), **_named(scope, key)}
+    await conn.run("UPDATE repeats SET created_at = :now WHERE owner = :owner AND key = :key AND done = 0", now)
+
+
+@repeatable
+async def end(conn: Connection, scope: Scope, key: str, answer: bytes | None, fingerprint: str | None) -> None:
+    """Notes what came of it, and what tells it from anything else, where that was not known before."""
+    await _note(conn, scope, key, answer, fingerprint)
+
+
+@repeatable
+async def record(conn: Connection, scope: Scope, claim: Claim, answer: bytes) -> None:
+    """Notes what was done, though nothing said that it was under way."""
+    await _claim(conn, scope, claim, done=True)
+    await _note(conn, scope, claim.key, answer)
 
 
 @repeatable
@@ -132,10 +146,11 @@ async def _claim(conn: Connection, scope: Scope, claim: Claim, *, done: bool) ->
     await conn.run(_TIDY, params)
 
 
-async def _note(conn: Connection, scope: Scope, key: str, answer: bytes) -> None:
+async def _note(conn: Connection, scope: Scope, key: str, answer: bytes | None, fingerprint: str | None = None) -> None:
     await conn.run(
-        "UPDATE repeats SET done = 1, answer = :answer WHERE owner = :owner AND key = :key",
-        {**_named(scope, key), "answer": answer},
+        "UPDATE repeats SET done = 1, answer = :answer, fingerprint = coalesce(:fingerprint, fingerprint)"
+        " WHERE owner = :owner AND key = :key",
+        {**_named(scope, key), "answer": answer, "fingerprint": fingerprint},
     )
 
 

@@ -185,6 +185,12 @@ async def at_home(request: Request, visitor: Asking) -> AsyncSessionManager:
     return guarded(service_of(request), visitor).for_owner(visitor.own)
 
 
+async def nobodys(request: Request, visitor: Asking) -> AsyncSessionManager:
+    """A manager confined to what nobody owns, for a note that has to outlive an owner and names none."""
+    return service_of(request).manager.for_owner("")
+
+
 Owned = Annotated[AsyncSessionManager, Depends(owned)]
+Nobodys = Annotated[AsyncSessionManager, Depends(nobodys)]
 AtHome = Annotated[AsyncSessionManager, Depends(at_home)]
 Trusted = Annotated[AsyncSessionManager, Depends(trusted)]

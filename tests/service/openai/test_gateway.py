@@ -211,6 +211,70 @@ def test_a_client_that_hangs_up_hangs_up_there_and_what_came_is_kept(
     )
 
 
+@pytest.fixture
+def keyed_post(keyed: Served, who: dict[str, str], endpoint: str) -> Iterator[Callable[..., httpx.Response]]:
+    """Asks as alice, with a key."""
+    with httpx.Client(base_url=keyed.address, headers=who, timeout=30) as client:
+
+        def ask(key: str, text: str, stream: bool = True, session: str = "s-1") -> httpx.Response:
+            body = {"model": "small", "messages": [user(text)], "stream": stream}
+            headers = {"ithaca-session": session, "idempotency-key": key}
+            return client.post("/v1/chat/completions", json=body, headers=headers)
+
+        yield ask
+
+
+def test_with_a_key_the_model_is_asked_once(
+    keyed_post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    stored.create_session("s-1", "Where he is")  # which has a name, so nobody asks the model for one
+    whole = json.dumps({"choices": [{"index": 0, "message": assistant("On Ogygia.")}]}).encode()
+    model.say("On ", "Ogygia.")
+    model.answer(whole, content_type="application/json")
+    for key, stream, body in (("k", True, b"".join(said("On ", "Ogygia."))), ("l", False, whole)):
+        first = keyed_post(key, "Where is he?", stream)
+        said_then = history(stored)
+        again = keyed_post(key, "Where is he?", stream)
+        assert (first.content, again.content, again.headers["idempotency-replayed"]) == (body, body, "true")
+        assert again.headers["content-type"] == first.headers["content-type"]
+        assert history(stored) == said_then
+    assert len(model.requests) == 2
+    for other in (keyed_post("k", "Where is she?"), keyed_post("k", "Where is he?", session="s-2")):
+        assert (other.status_code, other.json()["error"]["code"]) == (400, "key_reused")
+
+
+def test_a_repetition_has_to_wait_for_the_answer_and_one_that_was_cut_is_asked_for_again(
+    keyed_post: Callable[..., httpx.Response],
+    keyed: Served,
+    who: dict[str, str],
+    model: ModelServer,
+    stored: SessionManager,
+) -> None:
+    stored.create_session("s-1", "Where he is")
+    gate = threading.Event()
+    model.fail(429, "slow down")
+    model.answer(*said("On ", "Ogygia")[:2], gate, CUT, content_type="text/event-stream")
+    model.answer(*said("On ", "Ogygia")[:1], threading.Event(), content_type="text/event-stream")
+    model.say("On Ogygia.")
+    assert keyed_post("k", "Where is he?").status_code == 429
+    body = {"model": "small", "messages": [user("Where is he?")], "stream": True}
+    asked: dict[str, Any] = {"json": body, "headers": {**who, "ithaca-session": "s-1", "idempotency-key": "k"}}
+    for hangs_up in (False, True):
+        with httpx.stream("POST", f"{keyed.address}/v1/chat/completions", **asked) as response:
+            parts = response.iter_raw()
+            assert b"On " in next(parts)
+            running = keyed_post("k", "Where is he?")
+            assert (running.status_code, running.json()["error"]["code"]) == (409, "still_running")
+            gate.set()
+            if not hangs_up:
+                with pytest.raises(httpx.RemoteProtocolError):
+                    list(parts)
+        history(stored)
+    assert keyed_post("k", "Where is he?").content == b"".join(said("On Ogygia."))
+    assert keyed_post("k", "Where is he?").headers["idempotency-replayed"] == "true"
+    assert len(model.requests) == 4
+
+
 def test_without_a_session_nothing_is_recorded(
     post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
 ) -> None:

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from ithaca import AsyncSessionManager, EndpointRefused, ProviderError, SecretError
+from ithaca.relay import RelayRequest
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
 from ithaca.service.openai.errors import PREFIX, OpenAIRoute
 from ithaca.service.openai.wire import ErrorShape, ModelListShape
+from ithaca.service.repeats import Repeatable
 
 router = APIRouter(
     prefix=PREFIX,
@@ -45,14 +47,25 @@ Endpoint = Annotated[str | None, Header(alias="Ithaca-Endpoint", description="Th
     openapi_extra=_BODY,
     responses={200: {"content": {"application/json": {}, "text/event-stream": {}}}},
 )
-async def relay(manager: Owned, request: Request, session: Session = None, endpoint: Endpoint = None) -> Response:
+async def relay(
+    manager: Owned, request: Request, once: Repeatable, session: Session = None, endpoint: Endpoint = None
+) -> Response:
     """Pass a request on to an endpoint, byte for byte, and record it in a session.
 
-    It takes no `Idempotency-Key`: sent again, it is asked again, and the other answer is kept as a version.
+    Sent again without an `Idempotency-Key`, it is asked again, and the other answer is kept as a version. With one, the
+    answer that was sent whole is given again; an error, and an answer that was broken off, is not.
     """
-    accept = request.headers.get("accept")
-    passed = await manager.relay(await request.body(), session_id=session, endpoint=endpoint, accept=accept)
-    return StreamingResponse(cast(AsyncIterator[bytes], passed.body), passed.status, dict(passed.headers))
+    body, accept = await request.body(), request.headers.get("accept")
+    named = session
+    if once.key is not None and session is None:
+        named = RelayRequest.of(body).session_id
+
+    async def ask() -> StreamingResponse:
+        passed = await manager.relay(body, session_id=session, endpoint=endpoint, accept=accept)
+        return StreamingResponse(cast(AsyncIterator[bytes], passed.body), passed.status, dict(passed.headers))
+
+    once = once.known_by(once.fingerprint, session, endpoint)
+    return await once.of_stream(manager, ask, sessions=[] if named is None else [named])
 
 
 @router.get("/models", response_model=ModelListShape)

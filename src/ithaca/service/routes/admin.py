@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ithaca.service.access import Trusted
+from ithaca.service.access import Nobodys, Trusted
 from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.parameters import Owner
@@ -148,9 +148,9 @@ async def list_retention(manager: Trusted, owner: Owner = None) -> Response:
 
 
 @router.put("/retention", response_model=PolicyShape)
-async def set_retention(manager: Trusted, body: AnyPolicy) -> Response:
+async def set_retention(manager: Trusted, once: Repeatable, body: AnyPolicy) -> Response:
     """Set anybody's policy; only here is a legal hold put and lifted."""
-    return Answer.plain(await manager.set_retention(**body.given())).response()
+    return await once.of(manager, lambda m: m.set_retention(**body.given()), Answer.plain)
 
 
 @router.delete("/retention", status_code=204)
@@ -161,6 +161,6 @@ async def delete_retention(manager: Trusted, owner: Owner = None, folder: str | 
 
 
 @router.post("/owners:erase", response_model=ErasedShape)
-async def erase_owner(manager: Trusted, once: Repeatable, body: OwnerNamed) -> Response:
+async def erase_owner(manager: Trusted, nobody: Nobodys, once: Repeatable, body: OwnerNamed) -> Response:
     """Erase all that an owner has; it cannot be undone."""
-    return await once.of_many(manager, lambda m: m.erase_owner(body.owner), Answer.plain)
+    return await once.of_erasure(manager, nobody, lambda m: m.erase_owner(body.owner), Answer.plain)

@@ -14,6 +14,7 @@ from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.paths import Id
 from ithaca.service.problems import problem
 from ithaca.service.ranges import Span, Unsatisfiable, asked_span
+from ithaca.service.repeats import RepeatableUpload
 from ithaca.service.wire.shapes import AttachmentShape, page_of
 
 router = APIRouter(prefix="/api/attachments", tags=["attachments"])
@@ -54,13 +55,14 @@ async def list_attachments(
         }
     },
 )
-async def put_attachment(manager: Owned, request: Request) -> Response:
+async def put_attachment(manager: Owned, request: Request, once: RepeatableUpload) -> Response:
     """Store the bytes of the body, whose `Content-Type` is theirs; they are taken in as they come.
 
-    The same bytes are stored once, so that this may be sent again without a key.
+    The same bytes are stored once, so that this may be sent again without a key as well.
     """
     media_type = request.headers.get("content-type", "application/octet-stream")
-    return _made(await manager.put_attachment(_body(request), media_type)).response()
+    once = once.known_by(once.fingerprint, media_type)
+    return await once.of_upload(manager, _body(request), lambda body: manager.put_attachment(body, media_type), _made)
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:

@@ -47,9 +47,9 @@ async def get_endpoint(manager: Owned, name: Name) -> Response:
 
 
 @router.patch("/endpoints/{name}", response_model=EndpointShape)
-async def update_endpoint(manager: Owned, name: Name, body: EndpointChanges) -> Response:
+async def update_endpoint(manager: Owned, once: Repeatable, name: Name, body: EndpointChanges) -> Response:
     """Change an endpoint of yours; with another URL, key and headers go unless given."""
-    return Answer.plain(await manager.update_endpoint(name, **body.given())).response()
+    return await once.of(manager, lambda m: m.update_endpoint(name, **body.given()), Answer.plain)
 
 
 @router.delete("/endpoints/{name}", status_code=204)
@@ -87,9 +87,9 @@ async def share_endpoint(manager: Trusted, once: Repeatable, body: NewEndpoint) 
 
 
 @shared.patch("/endpoints/{name}", response_model=EndpointShape)
-async def update_shared_endpoint(manager: Trusted, name: Name, body: EndpointChanges) -> Response:
+async def update_shared_endpoint(manager: Trusted, once: Repeatable, name: Name, body: EndpointChanges) -> Response:
     """Change a shared endpoint."""
-    return Answer.plain(await manager.update_endpoint(name, **body.given())).response()
+    return await once.of(manager, lambda m: m.update_endpoint(name, **body.given()), Answer.plain)
 
 
 @shared.delete("/endpoints/{name}", status_code=204)

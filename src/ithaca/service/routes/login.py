@@ -8,10 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from ithaca import NewLogin
 from ithaca.errors import NotSignedIn
 from ithaca.service.access import Asking, AtHome, service_of
-from ithaca.service.answers import NO_CONTENT
+from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.problems import Refused
+from ithaca.service.repeats import Repeatable
 from ithaca.service.routes.me import Me, me_answer
 from ithaca.service.routes.page import base_of
 from ithaca.service.signed_in import SignedIn
@@ -56,14 +58,27 @@ async def log_out(request: Request, manager: AtHome, body: LogOut | None = None)
 
 
 @router.post("/me/password", status_code=204)
-async def change_password(request: Request, manager: AtHome, visitor: Asking, body: PasswordChange) -> Response:
-    """Change your password, which you say once more; every other browser is logged out."""
+async def change_password(
+    request: Request, manager: AtHome, visitor: Asking, once: Repeatable, body: PasswordChange
+) -> Response:
+    """Change your password, which you say once more; every other browser is logged out.
+
+    Sent again with its key, it is the same request whatever passwords it says; the answer has no cookie then, as what a
+    cookie says is not kept.
+    """
     access = signed_in(request)
     if visitor.by != "login" or visitor.name is None:
         raise Refused(403, "NotAllowed", "Only who is logged in with a password has one to change.")
-    where = access.address(request)
-    new = await manager.change_password(visitor.name, body.password, body.new_password, address=where)
-    return access.keep(request, new, NO_CONTENT.response())
+    said = (visitor.name, body.password, body.new_password)
+    where, made = access.address(request), list[NewLogin]()
+
+    def changed(new: NewLogin) -> Answer:
+        made.append(new)
+        return NO_CONTENT
+
+    once = once.known_by("change_password", visitor.name)
+    response = await once.of(manager, lambda m: m.change_password(*said, address=where), changed)
+    return access.keep(request, made[-1], response) if made else response
 
 
 @pages.get("/link/{token}")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from ithaca import errors
 from ithaca.access import Right
-from ithaca.service.access import Asking, Means, Owned, Visitor
+from ithaca.service.access import Asking, Means, Nobodys, Owned, Visitor
 from ithaca.service.answers import Answer
 from ithaca.service.problems import Refused, dashed, status_of, titled
 from ithaca.service.repeats import Repeatable
@@ -54,9 +54,9 @@ def me_answer(visitor: Visitor) -> Answer:
 
 
 @router.post("/me:erase", response_model=ErasedShape)
-async def erase_own(manager: Owned, once: Repeatable, body: Confirmation) -> Response:
+async def erase_own(manager: Owned, nobody: Nobodys, once: Repeatable, body: Confirmation) -> Response:
     """Erase all that you have, whom you name once more; it cannot be undone."""
-    return await once.of_many(manager, lambda m: m.erase_owner(body.owner), Answer.plain)
+    return await once.of_erasure(manager, nobody, lambda m: m.erase_owner(body.owner), Answer.plain)
 
 
 @router.get("/problems/{name}", response_model=ProblemType, tags=["problems"])

@@ -91,13 +91,14 @@ async def _written(said: AsyncIterator[ReplyEvent]) -> AsyncGenerator[bytes, Non
 @router.post("/replies/{reply_id}/stop", response_model=ReplyShape)
 async def stop_reply(manager: Owned, once: Repeatable, reply_id: Id) -> Response:
     """End a reply; what it has said is kept. One that has ended stays as it is."""
-    return await once.of_many(manager, lambda m: m.stop_reply(reply_id), shown)
+    about = [] if once.key is None else [(await manager.get_reply(reply_id)).session_id]
+    return await once.of_many(manager, lambda m: m.stop_reply(reply_id), shown, sessions=about)
 
 
 @router.post("/sessions/{session_id}/title", response_model=SessionShape)
 async def title_session(manager: Owned, once: Repeatable, session_id: Id) -> Response:
     """Have the session's model find a name for it, unless it has one."""
-    return await once.of_many(manager, lambda m: m.title_session(session_id), session_shown)
+    return await once.of_many(manager, lambda m: m.title_session(session_id), session_shown, sessions=[session_id])
 
 
 @router.post("/sessions/{session_id}/summaries", status_code=201, response_model=CompactionShape)

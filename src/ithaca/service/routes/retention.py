@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from ithaca.service.access import Owned
 from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.shapes import PolicyShape, items_of
 from ithaca.service.wire.upkeep import Policy
 
@@ -17,9 +18,9 @@ async def list_retention(manager: Owned) -> Response:
 
 
 @router.put("/retention", response_model=PolicyShape)
-async def set_retention(manager: Owned, body: Policy) -> Response:
+async def set_retention(manager: Owned, once: Repeatable, body: Policy) -> Response:
     """Set the policy of a folder, or of all without one of their own; nothing happens until it is applied."""
-    return Answer.plain(await manager.set_retention(**body.given())).response()
+    return await once.of(manager, lambda m: m.set_retention(**body.given()), Answer.plain)
 
 
 @router.delete("/retention", status_code=204)

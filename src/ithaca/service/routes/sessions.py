@@ -140,7 +140,8 @@ async def change_sessions(manager: Owned, once: Repeatable, body: SessionActions
     async def all_of(manager: AsyncSessionManager) -> list[dict[str, Any]]:
         return [await _result(manager, action) for action in body.actions]
 
-    return await once.of_many(manager, all_of, lambda results: Answer.of({"items": results}))
+    about = [action.session_id for action in body.actions]
+    return await once.of_many(manager, all_of, lambda results: Answer.of({"items": results}), sessions=about)
 
 
 async def _result(manager: AsyncSessionManager, action: SessionAction) -> dict[str, Any]:

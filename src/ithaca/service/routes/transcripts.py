@@ -1,11 +1,13 @@
 """`/api/sessions/{id}/transcript`: a conversation as a file; `/api/imports`: files of other programs."""
 
 import asyncio
+import json
 import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +23,8 @@ from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import JSON, JSON_LINES, written
 from ithaca.service.paths import Id
 from ithaca.service.problems import problem_of
+from ithaca.service.repeats import RepeatableUpload
+from ithaca.service.underway import Hashed
 from ithaca.service.wire.shapes import message_json, session_json
 from ithaca.web.transcripts import KINDS, Transcript
 
@@ -99,23 +103,26 @@ def _importable(message: ChatMessage) -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}
     },
 )
-async def import_odysseus(manager: Owned, request: Request) -> Response:
+async def import_odysseus(manager: Owned, request: Request, once: RepeatableUpload) -> Response:
     """Take over an Odysseus database, which is the body; lines tell how many messages are done, the last what came in.
 
-    Sending the same file again adds what is new in it, and nothing twice.
+    Sending the same file again adds what is new in it, and nothing twice; with its `Idempotency-Key`, nothing at all.
     """
-    folder = tempfile.TemporaryDirectory(prefix="ithaca-import-")
-    try:
-        file = Path(folder.name) / "legacy.db"
+    with ExitStack() as left:
+        folder = tempfile.TemporaryDirectory(prefix="ithaca-import-")
+        left.callback(folder.cleanup)
+        file, body = Path(folder.name) / "legacy.db", Hashed(request.stream())
         with file.open("wb") as into:
-            async for piece in request.stream():
+            async for piece in body:
                 await asyncio.to_thread(into.write, piece)
-    except BaseException:
-        folder.cleanup()
-        raise
-    return StreamingResponse(
-        _told(manager, file, folder, service_of(request).settings.slow_seconds), media_type=JSON_LINES
-    )
+
+        async def begin() -> StreamingResponse:
+            told = _told(manager, file, folder, service_of(request).settings.slow_seconds)
+            left.pop_all()  # it is tidied away when all is told
+            return StreamingResponse(told, media_type=JSON_LINES)
+
+        once = once.known_by(once.fingerprint, body.digest)
+        return await once.of_stream(manager, begin, is_good=lambda last: "report" in json.loads(last))
 
 
 async def _told(

@@ -1,5 +1,7 @@
 """`/api/admin/users`: who may log in."""
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 
 from ithaca.service.access import Trusted
@@ -23,8 +25,12 @@ async def list_users(manager: Trusted, owner: Owner = None) -> Response:
 async def create_user(manager: Trusted, once: Repeatable, body: NewUser) -> Response:
     """Make a user. Sent again with its key, it is the same request though its password be another, which is not set."""
     given = body.given()
-    once = once.known_by("create_user", sorted(body.model_dump(exclude={"password"}).items()))
+    once = once.known_by("create_user", *_but_the_password(given))
     return await once.of(manager, lambda m: m.create_user(**given), lambda user: Answer.of(user.to_dict(), 201))
+
+
+def _but_the_password(given: dict[str, Any]) -> list[tuple[str, Any]]:
+    return sorted((name, value) for name, value in given.items() if name != "password")
 
 
 @router.get("/{name}", response_model=UserShape)
@@ -34,9 +40,14 @@ async def get_user(manager: Trusted, name: Id) -> Response:
 
 
 @router.patch("/{name}", response_model=UserShape)
-async def update_user(manager: Trusted, name: Id, body: UserChanges) -> Response:
-    """Give a user another password or other rights, which logs him out everywhere."""
-    return Answer.of((await manager.update_user(name, **body.given())).to_dict()).response()
+async def update_user(manager: Trusted, once: Repeatable, name: Id, body: UserChanges) -> Response:
+    """Give a user another password or other rights, which logs him out everywhere.
+
+    Sent again with its key, it is the same request though the password be another, which is not set.
+    """
+    given = body.given()
+    once = once.known_by("update_user", name, "password" in given, *_but_the_password(given))
+    return await once.of(manager, lambda m: m.update_user(name, **given), lambda user: Answer.of(user.to_dict()))
 
 
 @router.delete("/{name}", status_code=204)
