@@ -1,7 +1,9 @@
 """What a provider sends arrives as pieces: tried again before the first, within its limits, to the last."""
 
 import asyncio
+import json
 import logging
+import math
 import threading
 import time
 from collections.abc import AsyncGenerator
@@ -94,6 +96,56 @@ def test_reasoning_and_calls_come_under_the_names_of_many_servers(server: ModelS
         ToolCallPart(1, "c-2", "look"), Finished("tool_calls"), UsagePiece(5, 6, Decimal("0.1")),
     ]  # fmt: skip
     assert expected == ask(target)
+
+
+@pytest.mark.parametrize(
+    ("strange", "pieces"),
+    [
+        ({"choices": [None, "x", 5]}, []),
+        ({"choices": [{"delta": "x"}]}, []),
+        (
+            {
+                "choices": [
+                    {"delta": {"content": ["x", {"type": "text", "text": 5}, {"type": "thinking", "thinking": "x"}]}}
+                ]
+            },
+            [],
+        ),
+        ({"choices": [{"delta": {"content": 5, "reasoning": [], "tool_calls": "x"}}]}, []),
+        ({"choices": [{"delta": {"tool_calls": [None, "x", {"index": 0, "function": "x"}]}}]}, [ToolCallPart(0)]),
+        (
+            {"choices": [{"delta": {"tool_calls": [{"id": 7, "function": {"name": "f", "arguments": {"a": 1}}}]}}]},
+            [ToolCallPart(0, "", "f", '{"a":1}')],
+        ),
+        ({"choices": [], "usage": {"prompt_tokens": 7.0, "completion_tokens": "3"}}, [UsagePiece(7, 0)]),
+        ({"choices": [], "usage": {"prompt_tokens": math.inf, "completion_tokens": True, "cost": math.nan}}, []),
+    ],
+)
+def test_what_has_a_shape_of_its_own_says_nothing(
+    server: ModelServer, target: Target, strange: dict[str, Any], pieces: list[Piece]
+) -> None:
+    first, *rest = said("On ", "Ogygia")
+    server.answer(first, sent(strange), *rest, content_type="text/event-stream")
+    counted = [piece for piece in pieces if isinstance(piece, UsagePiece)]
+    others = [piece for piece in pieces if not isinstance(piece, UsagePiece)]
+    assert [Text("On "), *others, Text("Ogygia"), Finished("stop"), *counted] == ask(target)
+
+
+def test_a_server_that_knows_no_streams(server: ModelServer, target: Target) -> None:
+    calls = [{"type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("look", "ask")]
+    message = {"role": "assistant", "content": "I look.", "tool_calls": calls}
+    choices = [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+    whole = {"object": "chat.completion", "choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    server.answer(json.dumps(whole).encode(), content_type="application/json; charset=utf-8")
+    parts = [ToolCallPart(0, "", "look", "{}"), ToolCallPart(1, "", "ask", "{}")]
+    assert [Text("I look."), *parts, Finished("tool_calls"), UsagePiece(7, 3)] == ask(target)
+
+
+def test_an_error_that_comes_with_200(server: ModelServer, target: Target) -> None:
+    server.answer(f'{{"error": {{"message": "no model for {KEY}"}}}}'.encode(), content_type="application/json")
+    with pytest.raises(ProviderError, match=r"no model for \[hidden\]"):
+        ask(replace(target, key=KEY))
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("chunked", [True, False])

@@ -78,7 +78,7 @@ class Asking(Common):
         from ithaca.replies.asking import generate
 
         scope, begun = self._door.scope.of(reply.owner), Begun.of(reply, asked.ask(target))
-        pieces = generate(store, scope, asked.session_id, begun.ask, target, asked.options)
+        pieces = generate(store, scope, begun, target, asked.options)
         then = self._afterwards(store, asked.session_id, target, stored)
         return lambda engine: engine.start(scope, begun, pieces, then)
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
+from ithaca.columns import to_json
 from ithaca.providers.pieces import Finished, Piece, Reasoning, Text, ToolCallPart, UsagePiece
 
 #: Where servers put what a model thinks: DeepSeek, vLLM and llama.cpp; OpenRouter, Ollama and Groq.
@@ -22,32 +24,44 @@ class Chunks:
         """What a chunk says of the first choice: the others are other answers."""
         self.usage = _usage(getattr(chunk, "usage", None)) or self.usage
         for choice in _firsts(getattr(chunk, "choices", None)):
-            if choice.delta is not None:
-                yield from _thoughts(choice.delta)
-                yield from _content(choice.delta.content)
-                yield from _content(getattr(choice.delta, "refusal", None))
-                yield from map(self._part, choice.delta.tool_calls or ())
-            if choice.finish_reason:
-                yield Finished(choice.finish_reason)
+            delta = getattr(choice, "delta", None)
+            yield from _thoughts(delta)
+            yield from _content(getattr(delta, "content", None))
+            yield from _content(getattr(delta, "refusal", None))
+            yield from map(self._part, filter(_is_call, _list(getattr(delta, "tool_calls", None))))
+            if reason := getattr(choice, "finish_reason", None):
+                yield Finished(reason)
 
     def _part(self, call: Any) -> ToolCallPart:
-        function = call.function
-        name, arguments = (function.name, function.arguments) if function else (None, None)
-        return ToolCallPart(self._index(call), call.id or "", name or "", arguments or "")
+        name, arguments = getattr(call.function, "name", None), getattr(call.function, "arguments", None)
+        written = to_json(arguments) if isinstance(arguments, dict) else _text(arguments)
+        return ToolCallPart(self._index(call), _text(call.id), _text(name), written)
 
     def _index(self, call: Any) -> int:
         """The call's number. Google's servers give all calls the same, or none, with ids of their own."""
-        index = call.index if isinstance(call.index, int) else max(self._calls, default=0)
-        if call.id and self._calls.setdefault(index, call.id) != call.id:
+        index, id = call.index if isinstance(call.index, int) else max(self._calls, default=0), _text(call.id)
+        if id and self._calls.setdefault(index, id) != id:
             known = {id: number for number, id in self._calls.items()}
-            index = known.get(call.id, max(self._calls) + 1)
-            self._calls[index] = call.id
+            index = known.get(id, max(self._calls) + 1)
+            self._calls[index] = id
         return index
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is_call(call: Any) -> bool:
+    return hasattr(call, "function")
 
 
 def _firsts(choices: Any) -> list[Any]:
     """A chunk's first choice, by the number that servers give it, or don't."""
-    return [choice for choice in choices or () if not getattr(choice, "index", None)][:1]
+    return [choice for choice in _list(choices) if choice is not None and not getattr(choice, "index", None)][:1]
 
 
 def _thoughts(delta: Any) -> Iterator[Piece]:
@@ -62,18 +76,26 @@ def _content(content: Any) -> Iterator[Piece]:
     """Text; or, from Mistral's reasoning models, a list of texts and thoughts."""
     if isinstance(content, str) and content:
         yield Text(content)
-    for part in content if isinstance(content, list) else ():
-        if part.get("type") == "text" and part.get("text"):
+    for part in _objects(content):
+        if part.get("type") == "text" and _text(part.get("text")):
             yield Text(part["text"])
-        for thought in part.get("thinking") or () if part.get("type") == "thinking" else ():
-            if thought.get("text"):
+        for thought in _objects(part.get("thinking")) if part.get("type") == "thinking" else ():
+            if _text(thought.get("text")):
                 yield Reasoning(thought["text"])
 
 
+def _objects(values: Any) -> list[dict[str, Any]]:
+    return [value for value in _list(values) if isinstance(value, dict)]
+
+
 def _usage(usage: Any) -> UsagePiece | None:
-    counted = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
-    if not any(isinstance(count, int) for count in counted):
+    counted = [_number(getattr(usage, name, None)) for name in ("prompt_tokens", "completion_tokens")]
+    if counted == [None, None]:
         return None
-    cost = getattr(usage, "cost", None)
-    known = isinstance(cost, (int, float)) and not isinstance(cost, bool)
-    return UsagePiece(counted[0] or 0, counted[1] or 0, Decimal(str(cost)) if known else None)
+    cost = _number(getattr(usage, "cost", None))
+    return UsagePiece(int(counted[0] or 0), int(counted[1] or 0), None if cost is None else Decimal(str(cost)))
+
+
+def _number(value: Any) -> int | float | None:
+    """A number that is one; true and infinity are none."""
+    return value if type(value) is int or (isinstance(value, float) and isfinite(value)) else None

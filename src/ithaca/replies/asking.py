@@ -7,12 +7,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from ithaca.errors import ProviderError
-from ithaca.operations import context
-from ithaca.operations.context import Ask
+from ithaca.context.calls import parts_of
+from ithaca.errors import MessageNotFound, ProviderError
+from ithaca.operations import context, messages
+from ithaca.operations.replies import Begun
 from ithaca.operations.scope import Scope
 from ithaca.providers import Finished, Piece, Target, Text, ToolCallPart, stream
 from ithaca.replies.store import Store
+from ithaca.reply import Reply
 
 
 async def prepare() -> None:
@@ -22,18 +24,29 @@ async def prepare() -> None:
 
 
 async def generate(
-    store: Store, scope: Scope, session_id: str, ask: Ask, target: Target, options: Mapping[str, Any]
+    store: Store, scope: Scope, begun: Begun, target: Target, options: Mapping[str, Any]
 ) -> AsyncGenerator[Piece, None]:
     """What a model says to a session."""
     await prepare()
-    found = await store.read(context.context, scope, session_id, ask)
-    indexes: dict[str, int] = {}
+    found = await store.read(context.context, scope, begun.reply.session_id, begun.ask)
+    indexes: dict[str, int | None] = dict.fromkeys(await _calls_before(store, scope, begun.reply))
     async with aclosing(stream(target, found.to_openai(), options=options)) as pieces:
         async for piece in pieces:
             yield _with_own_id(piece, indexes) if isinstance(piece, ToolCallPart) else piece
 
 
-def _with_own_id(part: ToolCallPart, indexes: dict[str, int]) -> ToolCallPart:
+async def _calls_before(store: Store, scope: Scope, reply: Reply) -> list[str]:
+    """The ids of the calls that stand already in the message which a reply goes on with."""
+    if reply.kind != "continue":
+        return []
+    try:
+        message = await store.read(messages.get_one, scope, reply.session_id, reply.target_id, False)
+    except MessageNotFound:  # deleted meanwhile
+        return []
+    return parts_of(message).calls
+
+
+def _with_own_id(part: ToolCallPart, indexes: dict[str, int | None]) -> ToolCallPart:
     """Without an id that another call has: then it is given one, so that each can be answered."""
     return replace(part, id="") if part.id and indexes.setdefault(part.id, part.index) != part.index else part
 

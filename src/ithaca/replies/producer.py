@@ -114,7 +114,8 @@ class Producer:
         async with contextlib.aclosing(self._pieces):
             async for piece in self._pieces:
                 self._take(piece)
-                await self._waiting.has_room()
+                if self._finish_reason is None:  # what comes after that waits for nobody: it is soon over
+                    await self._waiting.has_room()
 
     def _take(self, piece: Piece) -> None:
         if isinstance(piece, (Text, Reasoning)):

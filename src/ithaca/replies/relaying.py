@@ -5,20 +5,19 @@ wait if he is slow, and one for the reply, which is read as pieces and saved as 
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar
 
 import httpx2
-from openai.types.chat import ChatCompletionChunk
 
 from ithaca.errors import IthacaError, ProviderError, ProviderTimeout
 from ithaca.providers import Cut, Finished, Piece, Target
 from ithaca.providers.chunks import Chunks
-from ithaca.providers.failures import failure_of, failure_of_response, scrubbed, scrubbed_bytes, words_of
+from ithaca.providers.failures import failure_of, failure_of_response, scrubbed_bytes
 from ithaca.providers.network import Lines, headers_of
+from ithaca.providers.values import parsed, said, whole
 from ithaca.relay import RelayRequest
 
 T = TypeVar("T")
@@ -163,17 +162,18 @@ class Relay:
         """
         chunks = Chunks()
         try:
-            parts, buffer = [], b""
+            parts = list[bytes]()
             while (part := await self._for_reply.get()) is not None:
-                if not self._streams:
-                    parts.append(part)
+                parts.append(part)
+                if not self._streams or b"\n" not in part:
                     continue
-                *lines, buffer = (buffer + part).split(b"\n")
-                for piece in chain.from_iterable(_said(chunks, _data(line), self._target) for line in lines):
+                *lines, rest = b"".join(parts).split(b"\n")
+                parts = [rest]
+                for piece in chain.from_iterable(said(chunks, _data(line), self._target) for line in lines):
                     self._finished = self._finished or isinstance(piece, Finished)
                     yield piece
             self._finished = True
-            for piece in _said(chunks, _whole(b"".join(parts)), self._target):
+            for piece in said(chunks, None if self._streams else whole(b"".join(parts)), self._target):
                 yield piece
             if chunks.usage is not None:
                 yield chunks.usage
@@ -215,37 +215,6 @@ class Body:
         self._relay.abandon()
 
 
-def _said(chunks: Chunks, value: Any, target: Target) -> Iterator[Piece]:
-    if not isinstance(value, dict):
-        return
-    if value.get("error"):
-        raise ProviderError(None, scrubbed(words_of(value["error"]) or "an error in the midst of the answer", target))
-    yield from chunks.pieces(ChatCompletionChunk.construct(**value | {"choices": _choices(value)}))
-
-
-def _choices(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """What can be read as choices."""
-    given = value.get("choices")
-    choices = [choice for choice in given if isinstance(choice, dict)] if isinstance(given, list) else []
-    return [choice | {"delta": it if isinstance(it := choice.get("delta"), dict) else None} for choice in choices]
-
-
 def _data(line: bytes) -> Any:
     """What a line of an event says; None for all but JSON."""
-    return _json(line[5:]) if line.startswith(b"data:") else None
-
-
-def _whole(body: bytes) -> Any:
-    """A response that does not come in events, as one chunk; None for all but a completion."""
-    value = _json(body)
-    if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
-        return None
-    choices = [choice for choice in value["choices"] if isinstance(choice, dict)]
-    return value | {"choices": [choice | {"delta": choice.get("message")} for choice in choices]}
-
-
-def _json(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    return parsed(line[5:]) if line.startswith(b"data:") else None

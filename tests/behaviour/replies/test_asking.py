@@ -130,6 +130,16 @@ def test_calls_with_one_id_are_each_answered(alone: SessionManager, model: Model
     )
 
 
+def test_a_call_of_a_continuation_has_an_id_of_its_own(alone: SessionManager, model: ModelServer) -> None:
+    session = make_asked(alone, model)
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    alone.add_message(session.id, ChatMessage("assistant", "I look.", tool_calls=[call]))
+    speak(model, *call_parts(0, "look", "{}"), *said(finish="tool_calls"))
+    (told,) = [event.tool_call or {} for event in alone.continue_reply(session.id) if event.kind == "tool_call"]
+    assert alone.get_session(session.id).history[-1].tool_calls == [call, told]
+    assert told["id"] != "c1"
+
+
 def test_stored_calls_with_one_id_are_sent_once(alone: SessionManager, model: ModelServer) -> None:
     """Somebody else has stored them: of two results, nobody knows which is whose."""
     session = make_asked(alone, model)

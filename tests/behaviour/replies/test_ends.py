@@ -34,6 +34,17 @@ def test_cut_after_every_number_of_chunks(alone: SessionManager, model: ModelSer
         assert (reply.message_id is None) == (not sent)
 
 
+def test_what_comes_after_the_reason_is_kept(
+    alone: SessionManager, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ithaca.replies.producer.BEHIND", 1)
+    session = make_asked(alone, model)
+    speak(model, *said("On ")[:2], *(event(delta={name: "x"}) for name in ("content", "reasoning", "content") * 9))
+    events = list(alone.reply(session.id, "Where?"))
+    assert (text(events), last(events).state) == ("On " + "x" * 18, "complete")
+    assert history(alone, session.id)[-1] == text(events)
+
+
 def test_calls_that_are_cut_are_not_kept(alone: SessionManager, model: ModelServer) -> None:
     session = make_asked(alone, model)
     events = [event(delta={"content": "Let me see."}), *call_parts(0, "look", '{"a"', ": 1}"), *call_parts(1, "ask")]

@@ -410,13 +410,23 @@ def test_the_client_gets_all_where_it_cannot_be_recorded(
     for number, (midst, told, state) in enumerate((
         (strange, "On Ogygia", "complete"),
         ([sent({"error": {"message": "a warning"}})], "On ", "failed"),
-        ([event(delta={"tool_calls": ["strange"]})], "On ", "failed"),
+        ([event(delta={"tool_calls": ["strange"]})], "On Ogygia", "complete"),
     )):  # fmt: skip
         model.forget()
         model.answer(first, *midst, 0.2, *rest, content_type="text/event-stream")
         assert post(user("?"), session=f"s-{number}").content == b"".join([first, *midst, *rest])
         assert history(stored, f"s-{number}") == [("user", "?"), ("assistant", told)]
         assert stored.list_replies(f"s-{number}")[0].state == state
+
+
+def test_an_error_that_comes_with_200_is_recorded_as_one(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    model.answer(b'{"error": {"message": "no such model"}}', content_type="application/json")
+    assert post(user("?"), stream=False).status_code == 200
+    assert history(stored) == [("user", "?")]
+    (reply,) = stored.list_replies("s-1")
+    assert (reply.state, (reply.error or {})["words"]) == ("failed", "no such model")
 
 
 def ask_of(manager: SessionManager) -> Any:
