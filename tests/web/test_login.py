@@ -81,9 +81,13 @@ def test_who_is_logged_out_loses_nothing_and_somebody_else_sees_nothing(
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("8")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Log out", exact=True).click()
+    leaving = page.get_by_role("dialog", name="Log out?")
+    expect(leaving).to_contain_text("in 1 place and not sent")
+    leaving.get_by_role("button", name="Log out").click()
     log_in(page, "bob")
     expect(row(page, "Boat")).to_be_visible()
     expect(row(page, "loom")).to_have_count(0)
+    assert "half a thought" not in page.evaluate("JSON.stringify(localStorage)")
     page.goto(f"{ann.address}/sessions/{id}")
     expect(page.get_by_role("heading", name="Not here")).to_be_visible()
     ann.complaints = [words for words in ann.complaints if "404" not in words and "422" not in words]

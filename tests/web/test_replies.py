@@ -336,7 +336,10 @@ def test_what_is_written_is_never_lost(person: Person, model: Model) -> None:
     expect(field).to_have_value("")
     page.reload()
     page.goto(f"{person.address}/sessions/{one}")
-    expect(field).to_have_value("for one")
+    field.press_sequentially("f")
+    page.reload()  # at once
+    expect(field).to_have_value("for onef")
+    field.press("Backspace")
     expect(page.locator(".composer .file")).to_have_count(2)
 
     page.context.set_offline(True)
@@ -354,6 +357,94 @@ def test_what_is_written_is_never_lost(person: Person, model: Model) -> None:
     assert content[2]["image_url"]["url"] == PNG
     assert person.manager.get_session(two).message_count == 1
     person.complaints = [words for words in person.complaints if "ERR_INTERNET_DISCONNECTED" not in words]
+
+
+def test_two_windows_write_the_same_and_nothing_is_lost_on_its_way(person: Person, model: Model) -> None:
+    id = talk(person.manager, "One", "x", endpoint_url="local", model="qwen3")
+    page = person.open(f"sessions/{id}")
+    second = page.context.new_page()
+    second.goto(f"{person.address}/sessions/{id}")
+    fields = [window.get_by_role("textbox", name="Message") for window in (page, second)]
+    fields[0].press_sequentially("half a ")
+    expect(fields[1]).to_have_value("half a ")
+    fields[1].press_sequentially("thought")
+    expect(fields[0]).to_have_value("half a thought")
+
+    held: list[Route] = []
+    page.route("**/replies", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    fields[0].press("Enter")
+    fields[0].press_sequentially(" and more of it")
+    expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    for each in held:
+        each.continue_()
+    expect(page.locator(".message").last).to_contain_text("at dawn.")
+    assert model.asked_last() == "half a thought"
+    for field in fields:
+        expect(field).to_have_value("and more of it")
+    fields[1].press("Enter")
+    for field in fields:
+        expect(field).to_have_value("")
+    expect(page.locator(".message")).to_have_count(5)
+    expect(second.locator(".message").last).to_contain_text("at dawn.")
+
+
+def test_what_is_changed_in_place_is_never_lost(person: Person, model: Model) -> None:
+    id = talk(person.manager, "One", "x", "y", endpoint_url="local", model="qwen3")
+    document = person.manager.create_document("Draft", "one", session_id=id)
+    page = person.open(f"sessions/{id}")
+    field = page.get_by_role("textbox", name="The message")
+    mine = page.locator(".message").first
+    mine.hover()
+    mine.get_by_role("button", name="Edit").click()
+    field.press_sequentially(", but better")
+    page.reload()
+    expect(field).to_have_value("x, but better")
+    person.manager.edit_message(id, person.manager.get_messages(id)[0].id, "z")  # it is drawn anew
+    person.manager.add_message(id, ChatMessage("user", "w"))
+    expect(page.locator(".message")).to_have_count(3)
+    expect(field).to_have_value("x, but better")
+
+    field.press("Escape")
+    expect(field).to_have_count(0)
+    toast(page, "put aside").get_by_text("Undo").click()
+    expect(field).to_have_value("x, but better")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Save only").click()
+    expect(page.locator(".notice")).to_contain_text("cannot be reached")
+    expect(field).to_have_value("x, but better")
+    page.context.set_offline(False)
+
+    # logged out: words, and all as it was when who is logged in again, here in another window
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.get_by_role("textbox", name="Message", exact=True).fill("and this")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Log in")
+    expect(dialog).to_contain_text("What you have written is kept.")
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Message", exact=True)).to_have_value("and this")
+    expect(field).to_have_value("x, but better")
+    page.get_by_role("button", name="Save only").click()
+    expect(field).to_have_count(0)
+    expect(mine.locator(".said")).to_have_text("x, but better")
+    page.reload()
+    expect(mine.locator(".said")).to_have_text("x, but better")
+    expect(field).to_have_count(0)
+
+    page.goto(f"{person.address}/documents/{document.id}")
+    text = page.get_by_role("textbox", name="Text")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    text.press_sequentially(" and two")
+    page.reload()
+    expect(text).to_have_value("one and two")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".panel-body p")).to_have_text("one")
+    toast(page, "put aside").get_by_text("Undo").click()
+    page.get_by_role("button", name="Save a version").click()
+    expect(page.locator(".panel-body p")).to_have_text("one and two")
+    person.complaints = [words for words in person.complaints if "net::ERR" not in words and "401" not in words]
 
 
 def test_a_model_is_chosen_from_those_that_there_are(person: Person, model: Model) -> None:

@@ -1,9 +1,11 @@
 // Who one is here: the password, and logging out.
 
 import { post } from "./api.js";
+import { confirm } from "./dialogs.js";
 import { h } from "./dom.js";
-import { dropAllDrafts } from "./drafts.js";
+import { countDrafts, dropAllDrafts } from "./drafts.js";
 import { askForm } from "./forms.js";
+import { counted } from "./times.js";
 import { attempt, toast } from "./toasts.js";
 
 export class Account {
@@ -33,8 +35,10 @@ export class Account {
   }
 
   /** @param {boolean} everywhere */
-  logOut(everywhere) {
-    return attempt(async () => {
+  async logOut(everywhere) {
+    const drafts = countDrafts();
+    if (drafts && !(await confirm("Log out?", `What you have written in ${counted(drafts, "place")} and not sent or saved yet is forgotten, so that nobody reads it who comes here after you.`, "Log out"))) return;
+    await attempt(async () => {
       await post("logout", { everywhere });
       dropAllDrafts();
       // What is on the screen is nobody's to see now.

@@ -1,6 +1,6 @@
 // Where one writes: a field that grows, files, the model, and the button that sends or stops.
 
-import { draftOf, dropDraft, keepDraft } from "./drafts.js";
+import { beyond, draftOf, dropDraft, keepDraft, sameDraft } from "./drafts.js";
 import { beside, fill, h, icon, say, tool } from "./dom.js";
 import { contentOf, filesOf, store } from "./files.js";
 import { size } from "./times.js";
@@ -13,14 +13,16 @@ const touch = matchMedia("(hover: none)");
 
 export class Composer {
   /**
-   * @param {{send: (message: any) => Promise<boolean>, stop: () => void, pickModel: () => void, compact: () => void, editLast: () => void}} able
-   * `send` tells whether it was stored
+   * @param {{send: (message: any) => Promise<string | null>, stop: () => void, pickModel: () => void, compact: () => void, editLast: () => void}} able
+   * `send` tells in which conversation it was stored, if it was
    */
   constructor(able) {
     this.able = able;
     this.id = "";
     this.running = this.sending = false;
     this.uploads = 0;
+    /** Whether something is written that is not kept yet. */
+    this.unsaved = false;
     /** @type {Draft} */
     this.draft = draftOf("");
     this.files = h("div", { class: "files" });
@@ -35,6 +37,7 @@ export class Composer {
       this.files, this.field,
       h("div", { class: "under" }, tool("clip", "Add images or files", () => this.picker.click(), { class: "small" }), this.picker, this.model, this.meter, this.shorten, this.action));
     this.takeDrops();
+    this.followOthers();
     this.dress();
   }
 
@@ -42,11 +45,36 @@ export class Composer {
   open(id) {
     this.save();
     this.id = id;
-    this.draft = draftOf(id);
-    this.field.value = this.draft.text;
+    this.take(draftOf(id));
+  }
+
+  /** @param {Draft} draft */
+  take(draft) {
+    this.draft = draft;
+    this.unsaved = false;
+    this.field.value = draft.text;
     this.drawFiles();
     this.grow();
     this.dress();
+  }
+
+  /** What is written belongs to another conversation from here on: to the one that it begins. @param {string} from @param {string} to */
+  move(from, to) {
+    keepDraft(to, this.id === from ? this.draft : draftOf(from));
+    dropDraft(from);
+    if (this.id === from) this.id = to;
+  }
+
+  /** Other windows write the same draft: each shows what was written last, wherever that was. */
+  followOthers() {
+    const follow = () => {
+      const kept = draftOf(this.id);
+      if (this.id && !this.unsaved && !this.sending && !sameDraft(kept, this.draft)) this.take(kept);
+    };
+    addEventListener("storage", follow);
+    addEventListener("pageshow", follow);
+    addEventListener("pagehide", () => this.save());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.save() : follow()));
   }
 
   focus() {
@@ -66,6 +94,7 @@ export class Composer {
   }
 
   changed() {
+    this.unsaved = true;
     this.draft.text = this.field.value;
     this.grow();
     this.dress();
@@ -75,7 +104,7 @@ export class Composer {
 
   save() {
     clearTimeout(this.timer);
-    if (this.id) keepDraft(this.id, this.draft);
+    if (this.id && this.unsaved) this.unsaved = !keepDraft(this.id, this.draft);
   }
 
   grow() {
@@ -105,25 +134,20 @@ export class Composer {
     if (this.action.disabled) return;
     this.sending = true;
     this.dress();
-    const { draft, id } = this;
-    const message = { role: "user", id: draft.id, ...contentOf(draft.text, draft.files) };
-    const stored = await this.able.send(message).catch((error) => {
+    const { draft } = this;
+    const sent = { ...draft };
+    const message = { role: "user", id: sent.id, ...contentOf(sent.text, sent.files) };
+    const place = await this.able.send(message).catch((error) => {
       fail(error);
-      return false;
+      return null;
     });
     this.sending = false;
-    if (stored) {
-      dropDraft(id);
-      if (this.draft === draft) this.clear();
+    if (place !== null) {
+      const left = beyond(this.draft === draft ? draft : draftOf(place), sent);
+      keepDraft(place, left);
+      if (this.draft === draft) this.take(left);
     }
     this.dress();
-  }
-
-  clear() {
-    this.draft = draftOf("");
-    this.field.value = "";
-    this.drawFiles();
-    this.grow();
   }
 
   // Files
@@ -154,7 +178,7 @@ export class Composer {
 
   /** @param {File[]} files */
   async add(files) {
-    const { draft } = this;
+    const { id } = this;
     this.picker.value = "";
     await Promise.all(files.map((file) => attempt(async () => {
       const bar = h("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
@@ -163,17 +187,24 @@ export class Composer {
       this.uploads += 1;
       this.dress();
       try {
-        draft.files.push(await store(file, (part) => { bar.value = part; }));
+        this.attach(id, await store(file, (part) => { bar.value = part; }));
       } finally {
         chip.remove();
         this.uploads -= 1;
       }
-      this.save();
       say(`${file.name} is attached`);
     })));
+    if (this.id !== id) return;
     this.drawFiles();
     this.dress();
     this.focus();
+  }
+
+  /** @param {string} id of the conversation in which it was added, whichever is shown by now @param {import("./files.js").Attached} file */
+  attach(id, file) {
+    const draft = this.id === id ? this.draft : draftOf(id);
+    draft.files = [...draft.files, file];
+    keepDraft(id, draft);
   }
 
   drawFiles() {
@@ -182,6 +213,7 @@ export class Composer {
       const remove = () => {
         this.draft.files = this.draft.files.filter((each) => each !== file);
         this.drawFiles();
+        this.unsaved = true;
         this.save();
         this.dress();
         this.focus();

@@ -7,10 +7,9 @@ import { beside, fill, h, icon, tool } from "./dom.js";
 import { Answering } from "./answering.js";
 import { Composer } from "./composer.js";
 import { Documents } from "./documents.js";
-import { draftOf, dropDraft, keepDraft } from "./drafts.js";
 import { History } from "./history.js";
 import { messageElement } from "./message.js";
-import { edit } from "./editing.js";
+import { edit, goOnEditing } from "./editing.js";
 import { messageMenu, messageTools, versionChooser } from "./messages.js";
 import { showMeter } from "./meter.js";
 import { chooseModel, usualModel } from "./models.js";
@@ -101,30 +100,30 @@ export class Conversation {
     this.drawModel();
   }
 
-  /** @param {any} message @returns {Promise<boolean>} */
+  /** @param {any} message @returns {Promise<string | null>} the id of the conversation in which it was stored */
   async send(message) {
     const place = this.session ?? this.choice ?? (await this.choosing);
-    if (!place?.endpoint_url && !(await this.pickModel())) return false;
-    return this.session ? this.answering.send(message) : this.begin(message);
+    if (!place?.endpoint_url && !(await this.pickModel())) return null;
+    if (!this.session) return this.begin(message);
+    const { id } = this.session;
+    return (await this.answering.send(message)) ? id : null;
   }
 
   /** Makes the conversation, and says the first thing in it. @param {any} message */
   async begin(message) {
     const session = await post("sessions", { ...this.choice });
     // What was written belongs to the conversation from here on, whatever comes of asking.
-    keepDraft(session.id, draftOf("new"));
-    dropDraft("new");
+    this.composer.move("new", session.id);
     tell("session", session);
     try {
       await post(`sessions/${part(session.id)}/replies`, { message });
-      dropDraft(session.id);
+      return session.id;
     } catch (error) {
       fail(error);
+      return null;
+    } finally {
+      if (this.composer.id === session.id) go(sessionPath(session.id), { replace: true });
     }
-    this.composer.id = "";
-    this.composer.clear();
-    go(sessionPath(session.id), { replace: true });
-    return true;
   }
 
   /** @returns {Promise<boolean>} whether one was chosen */
@@ -171,11 +170,13 @@ export class Conversation {
 
   /** @param {Message} message */
   draw(message) {
-    return messageElement(message, {
+    const item = messageElement(message, {
       menu: (each) => messageMenu(this, each),
       tools: (each) => messageTools(this, each),
       versions: (each) => versionChooser(this, each),
     });
+    goOnEditing(this, message, item);
+    return item;
   }
 
   build() {

@@ -29,8 +29,11 @@ export function openDialog(title, build, { wide = false } = {}) {
       before?.isConnected && before.focus();
       resolve(answer);
     });
+    // A click beside it takes nothing away that was typed.
+    let typed = false;
+    dialog.addEventListener("input", () => { typed = true; });
     dialog.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-      if (event.target === dialog && outside(dialog, event)) close(null);
+      if (!typed && event.target === dialog && outside(dialog, event)) close(null);
     });
     document.body.append(dialog);
     dialog.showModal();

@@ -4,6 +4,7 @@ import { every, get, part, patch, post, Problem } from "./api.js";
 import { promptFor } from "./dialogs.js";
 import { lineDiff } from "./diff.js";
 import { fill, h, icon, tool } from "./dom.js";
+import { draftOf, dropDraft, keepChanges, keepDraft } from "./drafts.js";
 import { openMenu } from "./menus.js";
 import { copier, rich } from "./said.js";
 import { shortTime } from "./times.js";
@@ -33,6 +34,11 @@ export class DocumentView {
     return `documents/${part(this.id)}`;
   }
 
+  /** The name of a change that is not saved yet. */
+  get draftName() {
+    return `document:${this.id}`;
+  }
+
   async load() {
     await attempt(async () => {
       const [document, versions] = await Promise.all([get(this.path), every(`${this.path}/versions`)]);
@@ -40,6 +46,7 @@ export class DocumentView {
       this.versions = versions;
       this.shown = document.version;
       await this.draw();
+      if (draftOf(this.draftName).text) this.edit();
     });
   }
 
@@ -97,13 +104,13 @@ export class DocumentView {
   }
 
   edit() {
-    const { document } = this;
+    const { document, draftName } = this;
     if (!document) return;
     const field = h("textarea", { class: "field", "aria-label": "Text", dir: "auto", spellcheck: "true", onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
       if (event.key === "Escape") event.stopPropagation();
     } });
-    field.value = document.content ?? "";
+    keepChanges(field, draftName, document.content ?? "");
     const save = () => attempt(async () => {
       try {
         await patch(this.path, { content: field.value, source: "user" }, this.document?.revision);
@@ -112,9 +119,19 @@ export class DocumentView {
         this.document = await get(this.path);
         throw new Error("It was changed meanwhile. What you wrote is still here: saving again stands over the change, which stays a version.");
       }
+      dropDraft(draftName);
       await this.load();
     });
-    fill(this.bar, h("button", { type: "button", class: "button", onclick: () => attempt(() => this.drawVersion()) }, "Cancel"), h("button", { type: "button", class: "button main-one", onclick: save }, "Save a version"));
+    const giveUp = () => attempt(async () => {
+      const { value } = field;
+      dropDraft(draftName);
+      await this.drawVersion();
+      if (value !== (document.content ?? "")) toast("Your change is put aside.", async () => {
+        keepDraft(draftName, { text: value, files: [], id: "" });
+        this.edit();
+      });
+    });
+    fill(this.bar, h("button", { type: "button", class: "button", onclick: giveUp }, "Cancel"), h("button", { type: "button", class: "button main-one", onclick: save }, "Save a version"));
     fill(this.body, field);
     field.focus();
   }

@@ -1,4 +1,4 @@
-// What is being written, kept in the browser for each conversation until it is sent.
+// What is being written, kept in the browser until it is sent or saved: for each conversation, and of what is changed in place.
 
 /**
  * @typedef {{digest: string, media_type: string, size: number, name: string}} Attached
@@ -15,14 +15,42 @@ export function draftOf(id) {
   }
 }
 
-/** @param {string} id @param {Draft} draft */
+/** Whether it could be kept: else the browser's room is used up. @param {string} id @param {Draft} draft */
 export function keepDraft(id, draft) {
-  if (!draft.text && !draft.files.length) return dropDraft(id);
   try {
-    localStorage.setItem(key(id), JSON.stringify(draft));
+    if (draft.text || draft.files.length) localStorage.setItem(key(id), JSON.stringify(draft));
+    else dropDraft(id);
+    return true;
   } catch {
-    // The browser's room is used up: what is written stays in the field.
+    return false;
   }
+}
+
+/** Whether two are the same to who writes. @param {Draft} one @param {Draft} other */
+export function sameDraft(one, other) {
+  const empty = !one.text && !one.files.length;
+  return one.text === other.text && JSON.stringify(one.files) === JSON.stringify(other.files) && (empty || one.id === other.id);
+}
+
+/** What was written beyond that which was sent, while it was on its way: of a message of its own. @param {Draft} draft @param {Draft} sent @returns {Draft} */
+export function beyond(draft, sent) {
+  const text = draft.text.startsWith(sent.text) ? draft.text.slice(sent.text.length).trimStart() : draft.text;
+  const digests = new Set(sent.files.map((file) => file.digest));
+  return { text, files: draft.files.filter((file) => !digests.has(file.digest)), id: newId() };
+}
+
+/**
+ * Keeps what is changed in a field, and shows there what was kept of it before. @param {HTMLTextAreaElement} field
+ * @param {string} id @param {string} before what is there to be changed
+ */
+export function keepChanges(field, id, before) {
+  field.value = draftOf(id).text || before;
+  field.addEventListener("input", () => keepDraft(id, { text: field.value === before ? "" : field.value, files: [], id }));
+}
+
+/** How many conversations, messages and documents something is written for that is nowhere else. */
+export function countDrafts() {
+  return Object.keys(localStorage).filter((name) => name.startsWith(key(""))).length;
 }
 
 /** @param {string} id */

@@ -2,6 +2,7 @@
 
 import { get, part, patch, post } from "./api.js";
 import { h } from "./dom.js";
+import { draftOf, dropDraft, keepChanges, keepDraft } from "./drafts.js";
 import { tell } from "./news.js";
 import { attempt, toast } from "./toasts.js";
 
@@ -28,20 +29,46 @@ function withText(message, text) {
   return { content, attachments: message.attachments.map((place) => ({ ...place, inline: false })) };
 }
 
+/** The name of a change that is not saved yet. @param {Message} message */
+const draftName = (message) => `edit:${message.id}`;
+
 /** @param {Conversation} conversation @param {Message} message */
 export function edit(conversation, message) {
   const item = conversation.history?.itemAt(message.seq);
-  const said = /** @type {HTMLElement | null} */ (item?.querySelector(".said"));
-  if (!item || !said || item.querySelector(".editor")) return;
+  if (!item || item.querySelector(".editor")) return;
+  const field = openEditor(conversation, message, item);
+  grow(field);
+  field.focus();
+}
+
+/** Shows the change that somebody has begun, before a reload or wherever else the message was drawn. @param {Conversation} conversation @param {Message} message @param {HTMLElement} item */
+export function goOnEditing(conversation, message, item) {
+  if (!canEdit(message) || !draftOf(draftName(message)).text) return;
+  const field = openEditor(conversation, message, item);
+  requestAnimationFrame(() => grow(field));
+}
+
+/** @param {Conversation} conversation @param {Message} message @param {HTMLElement} item @returns {HTMLTextAreaElement} */
+function openEditor(conversation, message, item) {
+  const said = /** @type {HTMLElement} */ (item.querySelector(".said"));
   const at = textPlace(message);
   const before = at === "whole" ? message.content : message.content?.[/** @type {number} */ (at)].text;
   const field = h("textarea", { class: "field", "aria-label": "The message", dir: "auto", oninput: () => grow(field) });
-  field.value = before;
+  keepChanges(field, draftName(message), before);
   const close = () => {
+    dropDraft(draftName(message));
     editor.remove();
     said.hidden = false;
     item.classList.remove("editing");
     item.focus();
+  };
+  const giveUp = () => {
+    const { value } = field;
+    close();
+    if (value !== before) toast("Your change is put aside.", async () => {
+      keepDraft(draftName(message), { text: value, files: [], id: "" });
+      edit(conversation, message);
+    });
   };
   const save = (/** @type {boolean} */ ask) => attempt(async () => {
     if (field.value === before && !ask) return close();
@@ -52,18 +79,17 @@ export function edit(conversation, message) {
   const editor = h("form", { class: "editor", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); save(asks); },
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       event.stopPropagation();
-      if (event.key === "Escape") close();
+      if (event.key === "Escape") giveUp();
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save(asks);
     } }, field,
     h("div", { class: "buttons" },
-      h("button", { type: "button", class: "button", onclick: close }, "Cancel"),
+      h("button", { type: "button", class: "button", onclick: giveUp }, "Cancel"),
       asks && h("button", { type: "button", class: "button", onclick: () => save(false) }, "Save only"),
       h("button", { class: "button main-one" }, asks ? "Save and ask" : "Save")));
   said.hidden = true;
   item.classList.add("editing");
   said.after(editor);
-  grow(field);
-  field.focus();
+  return field;
 }
 
 /** @param {HTMLTextAreaElement} field */
@@ -79,6 +105,7 @@ function grow(field) {
 async function store(conversation, message, changes, ask) {
   const path = `sessions/${part(conversation.id)}/messages/${part(message.id)}`;
   await patch(path, { ...changes, branch: ask });
+  dropDraft(draftName(message)); // before it is drawn again
   if (ask) {
     await conversation.answering.ask({});
     toast("What was said before is kept as a version.");
