@@ -4,14 +4,14 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ithaca import AsyncSessionManager, ChatMessage, SessionManager
-from ithaca.errors import DatabaseUnavailable
+from ithaca.errors import AlreadyDone, DatabaseUnavailable, MessageConflict
 from ithaca.storage.sqlite_log import FLUSHES_APART
 from tests.storage.notes import in_one_batch, note, note_storage, notes
 
@@ -124,6 +124,52 @@ def test_what_a_watcher_was_told_is_there(disk: Disk, manager: SessionManager) -
         assert said(disk.after_a_power_cut()) == ["written, and not flushed"]
 
 
+def test_who_finds_it_done_by_another_is_told_when_it_is_there(disk: Disk, manager: SessionManager) -> None:
+    """Another process's commit can be read before it is flushed. A call that has nothing left to do waits for that."""
+
+    def unflushed(change: Callable[[SessionManager], object]) -> None:
+        disk.failing = True
+        with SessionManager(disk.path) as other, pytest.raises(DatabaseUnavailable):
+            change(other)
+        disk.failing = False
+
+    def create(manager: SessionManager, id: str) -> object:
+        return manager.once(id, "f", lambda session: b"made").create_session(id)
+
+    message = ChatMessage("user", "once", id="m")
+    manager.create_session("s")
+    unflushed(lambda other: other.add_message("s", message))
+    assert manager.add_message("s", message).seq == 1
+    assert said(disk.after_a_power_cut()) == ["once"]
+    for id, again in (("t", create), ("u", lambda manager, id: manager.done_before(id, "f"))):
+        unflushed(partial(create, id=id))
+        with pytest.raises(AlreadyDone):
+            again(manager, id)
+        with SessionManager(disk.after_a_power_cut()) as found:
+            assert found.get_session(id).id == id
+    manager.truncate_messages("s", 9)
+    flushes = disk.flushes
+    manager.truncate_messages("s", 9)
+    assert disk.flushes == flushes  # nobody has written since
+
+
+def test_so_it_is_for_tasks(disk: Disk) -> None:
+    async def main() -> None:
+        message = ChatMessage("user", "once", id="m")
+        async with AsyncSessionManager(disk.path) as manager, AsyncSessionManager(disk.path) as other:
+            await manager.create_session("s")
+            disk.failing = True
+            with pytest.raises(DatabaseUnavailable):
+                await other.add_message("s", message)
+            disk.failing = False
+            await asyncio.gather(*(manager.add_message("s", message) for _ in range(3)))
+            assert said(disk.after_a_power_cut()) == ["once"]
+            with pytest.raises(MessageConflict):
+                await manager.add_message("s", ChatMessage("user", "other", id="m"))
+
+    asyncio.run(main())
+
+
 def test_a_relaxed_manager_flushes_nothing(disk: Disk) -> None:
     with SessionManager(disk.path, durability="relaxed") as manager:
         manager.create_session("s")
@@ -151,6 +197,7 @@ def test_a_batch_whose_leader_was_cut_off_is_flushed_by_another(
 ) -> None:
     disk = Disk(tmp_path / "notes.db", monkeypatch)
     with note_storage(tmp_path) as storage:
+        storage.write(notes)  # what was there before, the table, is flushed with the first call
         flush, before, cuts = storage.log.flush, storage.log.commits, [LookupError("cut off")]
 
         def interrupted(commit: int) -> None:

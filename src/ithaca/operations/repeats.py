@@ -110,6 +110,7 @@ async def look(conn: Connection, scope: Scope, claim: Claim) -> None:
         raise KeyReused(claim.key)
     if not done:
         raise StillRunning(claim.key)
+    await conn.settle()
     raise AlreadyDone(claim.key, None if answer is None else bytes(answer))
 
 

@@ -20,7 +20,7 @@ class Log:
 
     def __init__(self, path: str | None) -> None:
         """`path` is None where nothing is to be flushed."""
-        #: The number of the last commit that wrote something.
+        #: The number of the last commit that wrote something; those of others count when they were read.
         self.commits = 0
         self._flushed = 0
         self._descriptor: int | None = None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from ithaca.errors import DatabaseBusy, DatabaseUnavailable
+from ithaca.errors import DatabaseBusy, DatabaseUnavailable, IthacaError, StorageError
 from ithaca.storage.bell import Bell
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place
@@ -92,7 +92,7 @@ class Job:
             pass  # it has been woken and hasn't looked yet
 
     def failure(self) -> BaseException | None:
-        if self.error is None and self.batch is not None and self.batch.error is not None:
+        if self.batch is not None and self.batch.error is not None:
             self.error = DatabaseUnavailable(str(self.batch.error))  # everybody gets one of his own
             self.error.__cause__ = self.batch.error
         return self.error
@@ -101,6 +101,11 @@ class Job:
         if error := self.failure():
             raise error
         return self.result
+
+
+def _tells(error: BaseException) -> bool:
+    """Whether an error tells of what is stored, so that this has to be there after a power cut too."""
+    return isinstance(error, IthacaError) and not isinstance(error, StorageError)
 
 
 class Writer:
@@ -112,6 +117,8 @@ class Writer:
 
     _db: apsw.Connection
     _connection: SQLiteConnection
+    #: The file's, when it was last looked whether others have written.
+    _version: int | None
 
     def __init__(
         self,
@@ -136,8 +143,12 @@ class Writer:
     def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
         """What the operation returns, once it is committed and on the disk."""
         if not self.queue and not self._leading.locked():
-            with self._leading:
-                done = None if self.queue else (self._run_alone(run, wait=True), self._log.commits)
+            try:
+                with self._leading:
+                    done = None if self.queue else (self._run_alone(run, wait=True), self._log.commits)
+            except IthacaError as error:
+                self._flush_what_was_read(error)
+                raise
             if done is not None:
                 return self._flushed(*done)
         return self._queue_up(run)
@@ -161,20 +172,24 @@ class Writer:
 
     def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
         """As `submit`, but raises `DatabaseBusy` if another process goes on writing."""
-        with self._leading:
-            self._see_to_connection()
-            try:
-                self._db.set_busy_timeout(int(A_MOMENT * 1000))
-                done = self._run_alone(run, wait=False), self._log.commits
-            finally:
-                self._db.set_busy_timeout(self._busy_timeout)
+        try:
+            with self._leading:
+                self._see_to_connection()
+                try:
+                    self._db.set_busy_timeout(int(A_MOMENT * 1000))
+                    done = self._run_alone(run, wait=False), self._log.commits
+                finally:
+                    self._db.set_busy_timeout(self._busy_timeout)
+        except IthacaError as error:
+            self._flush_what_was_read(error)
+            raise
         return self._flushed(*done)
 
     def _run_alone(self, run: Callable[[SQLiteConnection], T], *, wait: bool) -> T:
         """Runs one operation as a transaction of its own. In the way of every append: it calls what it must."""
         if not self._is_open:
             self._see_to_connection()
-        lock, execute = self._between_processes, self._execute
+        lock, execute, before = self._between_processes, self._execute, self._log.commits
         try:
             if wait:
                 lock.acquire()
@@ -184,14 +199,33 @@ class Writer:
             result = run(self._connection)
             self._place.check()
             execute("COMMIT")
+            if self._log.commits == before:
+                self._look_for_others()
         except BaseException as error:
             self._roll_back()
             if isinstance(error, apsw.Error):
                 raise translated(error) from error
+            if _tells(error):
+                self._look_for_others()
             raise
         finally:
             lock.release()
         return result
+
+    def _look_for_others(self) -> None:
+        """After a transaction that wrote nothing: counts as one more commit what others have committed since.
+
+        What an operation found done, or refused for, may be another process's, and not on the disk yet
+        (https://sqlite.org/pragma.html#pragma_data_version).
+        """
+        version = self._db.pragma("data_version")
+        if version != self._version:
+            self._version = version
+            self._log.commits += 1
+
+    def _flush_what_was_read(self, error: IthacaError) -> None:
+        if _tells(error):
+            self._log.flush(self._log.commits)
 
     def _flushed(self, result: T, commit: int) -> T:
         """The result of an operation that ran alone, once it is on the disk."""
@@ -243,6 +277,8 @@ class Writer:
             self._db = self._open()
             self._connection = SQLiteConnection(self._db)
             self._execute = self._db.execute
+            self._version = None
+            self._look_for_others()
             self._is_open = True
 
     def tell(self, jobs: list[Job]) -> None:
@@ -255,6 +291,7 @@ class Writer:
             head.wake()
 
     def _transact(self, batch: Batch, jobs: list[Job]) -> None:
+        before = self._log.commits
         try:
             try:
                 self._between_processes.acquire()
@@ -268,6 +305,8 @@ class Writer:
                 batch.committing = True
                 if self._db.in_transaction:
                     self._db.execute("COMMIT")
+                if self._log.commits == before:
+                    self._look_for_others()
                 batch.commit = self._log.commits
                 batch.committed = True
             finally:
