@@ -102,7 +102,7 @@ async def open_link(request: Request, token: Link) -> Response:
 
 _STYLE = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { display: grid; place-content: center; justify-items: center; min-height: 90vh; text-align: center; }
+body { display: grid; place-content: center; min-height: 90vh; text-align: center; }
 h1 { font-size: 1.25rem; margin: 0; }
 button { font: inherit; font-weight: 600; padding: 0.6rem 1.5rem; border: 0; border-radius: 0.5rem; cursor: pointer;
   background: light-dark(#155c8a, #8cc8f0); color: light-dark(#fff, #10202c); }
@@ -122,5 +122,5 @@ _HEADERS = {
 
 def _page(body: str, status: int = 200) -> Response:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-    page = f"<title>Ithaca</title><style>{_STYLE}</style><body><h1>Ithaca</h1>{body}"
+    page = f"<title>Ithaca</title><style>{_STYLE}</style><body><main><h1>Ithaca</h1>{body}</main>"
     return HTMLResponse(f'<!doctype html><html lang="en">{head}{page}</html>', status, _HEADERS)

@@ -81,7 +81,7 @@ export async function askFolder(sessions) {
   if (!folders) return;
   const current = sessions.length === 1 ? sessions[0].folder : undefined;
   const chosen = await openDialog(sessions.length === 1 ? "Move to a folder" : `Move ${counted(sessions.length, "conversation")}`, (close) => {
-    const field = h("input", { class: "field", dir: "auto", maxlength: 200, "aria-label": "New folder", placeholder: "New folder" });
+    const field = h("input", { class: "field", dir: "auto", required: true, maxlength: 200, "aria-label": "New folder", placeholder: "New folder" });
     const submit = (/** @type {Event} */ event) => {
       event.preventDefault();
       if (field.value.trim()) close({ folder: field.value.trim() });

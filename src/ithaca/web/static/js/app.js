@@ -10,6 +10,7 @@ import { listen as listenLive } from "./live.js";
 import { openMenu } from "./menus.js";
 import { Library } from "./library.js";
 import { go, here, places } from "./places.js";
+import { stayAbove } from "./screen.js";
 import { Searching } from "./searching.js";
 import { Settings } from "./settings.js";
 import { askLogin } from "./login.js";
@@ -111,3 +112,4 @@ link.addEventListener("signed-in", async () => {
 get("me").then((me) => { owner = me.owner; }, () => {});
 show();
 listenLive();
+stayAbove();

@@ -2,14 +2,14 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const [HEIGHT, LEFT, BELOW] = [220, 56, 22];
+const dates = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 
 /**
  * @param {string[]} days in order
  * @param {{name: string, values: Map<string, number>}[]} series the largest first
- * @param {{title: string, format: (value: number) => string}} words
+ * @param {{title: string, format: (value: number) => string, width: number}} more one unit of the width is a pixel, so that words can be read
  */
-export function bars(days, series, { title, format }) {
-  const width = Math.min(760, Math.max(320, document.documentElement.clientWidth - 40)); // one unit is a pixel, so that words can be read
+export function bars(days, series, { title, format, width }) {
   const sums = days.map((day) => series.reduce((sum, each) => sum + (each.values.get(day) ?? 0), 0));
   const top = nice(Math.max(...sums, 0));
   const svg = make("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: "chart", role: "img", "aria-label": `${title}: ${format(sums.reduce((a, b) => a + b, 0))} in ${days.length} days` });
@@ -31,7 +31,7 @@ export function bars(days, series, { title, format }) {
       svg.append(bar);
       from += value;
     });
-    if (at % Math.ceil(days.length / (width / 90)) === 0) svg.append(label(day.slice(5), LEFT + at * step + step / 2, HEIGHT - 6, "middle"));
+    if (at % Math.ceil(days.length / (width / 80)) === 0) svg.append(label(dates.format(Date.parse(day)), LEFT + at * step + step / 2, HEIGHT - 6, "middle"));
   });
   return svg;
 }

@@ -1,7 +1,7 @@
 // Where one writes: a field that grows, files, the model, and the button that sends or stops.
 
 import { beyond, draftOf, dropDraft, keepDraft, sameDraft } from "./drafts.js";
-import { beside, fill, h, icon, say, tool } from "./dom.js";
+import { fill, h, icon, say, tool } from "./dom.js";
 import { contentOf, filesOf, store } from "./files.js";
 import { size } from "./times.js";
 import { attempt, fail } from "./toasts.js";
@@ -39,6 +39,8 @@ export class Composer {
     this.takeDrops();
     this.followOthers();
     this.dress();
+    // Toasts keep clear of it.
+    new ResizeObserver(() => document.documentElement.style.setProperty("--composer", `${this.element.offsetHeight}px`)).observe(this.element);
   }
 
   /** Shows the draft of a conversation. @param {string} id */
@@ -182,7 +184,7 @@ export class Composer {
     this.picker.value = "";
     await Promise.all(files.map((file) => attempt(async () => {
       const bar = h("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
-      const chip = h("span", { class: "file" }, icon("page"), h("span", {}, file.name), bar);
+      const chip = h("span", { class: "file" }, icon("page"), h("span", { class: "name" }, file.name), bar);
       this.files.append(chip);
       this.uploads += 1;
       this.dress();
@@ -220,7 +222,7 @@ export class Composer {
       };
       return h("span", { class: "file" },
         picture ? h("img", { src: new URL(`api/attachments/${encodeURIComponent(file.digest)}`, document.baseURI).href, alt: "" }) : icon("page"),
-        h("span", {}, beside(file.name, size(file.size))), tool("close", `Remove ${file.name}`, remove, { class: "small" }));
+        h("span", { class: "name", dir: "auto" }, file.name), h("span", { class: "size" }, ` · ${size(file.size)}`), tool("close", `Remove ${file.name}`, remove, { class: "small" }));
     }));
   }
 

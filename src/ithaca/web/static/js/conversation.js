@@ -2,6 +2,7 @@
 
 import { change, menuOf, rename } from "./actions.js";
 import { get, part, post, Problem } from "./api.js";
+import { bare, toTrash, unopened } from "./bare.js";
 import { compact } from "./compacting.js";
 import { beside, fill, h, icon, tool } from "./dom.js";
 import { Answering } from "./answering.js";
@@ -215,7 +216,7 @@ export class Conversation {
         h("p", { class: "facts", title: `Begun ${longTime(session.created_at)}` }, facts)),
       tool("page", "Documents", () => this.showDocuments(!this.withDocuments), { "aria-expanded": String(Boolean(this.withDocuments)), "data-documents": true }),
       tool(session.is_important ? "starred" : "star", session.is_important ? "Remove the star" : "Star",
-        () => change(session.id, { is_important: !session.is_important }).catch(fail)),
+        () => change(session.id, { is_important: !session.is_important }).catch(fail), { class: "spare" }),
       tool("more", "Actions for this conversation", (event) => openMenu(/** @type {HTMLElement} */ (event.currentTarget), menuOf(session, [{ icon: "compact", label: "Compact…", act: () => this.compact() }])),
         { "aria-haspopup": "menu", "aria-expanded": "false" }));
   }
@@ -275,19 +276,14 @@ export class Conversation {
 
   showGone() {
     this.answering.leave();
-    this.element = h("div", { class: "empty" }, h("h1", {}, "In the trash"), h("p", {}, "This conversation was moved to the trash. It can be brought back from there."),
-      h("p", {}, h("a", { href: "trash", "data-go": true }, "Open the trash")));
+    this.element = bare("In the trash", h("p", {}, "This conversation was moved to the trash. It can be brought back from there."), toTrash());
     fill(this.place, this.element);
     document.title = "Ithaca";
   }
 
   /** @param {any} error */
   showError(error) {
-    const missing = error instanceof Problem && error.status === 404;
-    this.element = h("div", { class: "empty" }, h("h1", {}, missing ? "Not here" : "It could not be opened"),
-      h("p", {}, missing ? "There is no such conversation. It may be in the trash." : error.message),
-      missing ? h("p", {}, h("a", { href: "trash", "data-go": true }, "Open the trash"))
-        : h("p", {}, h("button", { type: "button", class: "button", onclick: () => this.open(this.id) }, "Try again")));
+    this.element = unopened("conversation", error, () => this.open(this.id));
     fill(this.place, this.element);
   }
 }

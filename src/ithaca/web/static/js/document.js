@@ -39,15 +39,18 @@ export class DocumentView {
     return `document:${this.id}`;
   }
 
-  async load() {
-    await attempt(async () => {
-      const [document, versions] = await Promise.all([get(this.path), every(`${this.path}/versions`)]);
-      this.document = /** @type {Document} */ (document);
-      this.versions = versions;
-      this.shown = document.version;
-      await this.draw();
-      if (draftOf(this.draftName).text) this.edit();
-    });
+  load() {
+    return attempt(() => this.read());
+  }
+
+  /** Shows it as it is now. */
+  async read() {
+    const [document, versions] = await Promise.all([get(this.path), every(`${this.path}/versions`)]);
+    this.document = /** @type {Document} */ (document);
+    this.versions = versions;
+    this.shown = document.version;
+    await this.draw();
+    if (draftOf(this.draftName).text) this.edit();
   }
 
   async draw() {
@@ -75,7 +78,7 @@ export class DocumentView {
       this.versions.length > 1 && h("button", { type: "button", class: "button", "aria-pressed": String(this.comparing), onclick: () => { this.comparing = !this.comparing; attempt(() => this.drawVersion()); } }, "Changes"),
       !old && h("button", { type: "button", class: "button", onclick: () => this.edit() }, icon("pencil"), "Edit"),
       copier(() => text ?? "", "Copy the text"));
-    fill(this.body, this.comparing ? await this.changes(text ?? "") : await this.rendered(text ?? ""));
+    fill(this.body, !this.close && h("h2", { class: "unseen" }, "Text"), this.comparing ? await this.changes(text ?? "") : await this.rendered(text ?? ""));
   }
 
   /** @param {string} text */

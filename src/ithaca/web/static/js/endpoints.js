@@ -31,9 +31,10 @@ export class Endpoints {
     const facts = [endpoint.base_url, endpoint.model, endpoint.has_key && "with a key", endpoint.shared && "shared"].filter(Boolean).join(" · ");
     const mine = !endpoint.shared || this.admin;
     return h("li", {}, h("div", { class: "what" }, h("b", {}, endpoint.name), h("p", {}, facts)),
-      h("button", { type: "button", class: "button", onclick: (/** @type {any} */ event) => this.test(endpoint, event.currentTarget) }, "Test"),
-      mine && tool("pencil", `Change ${endpoint.name}`, () => this.change(endpoint)),
-      mine && tool("trash", `Remove ${endpoint.name}`, () => this.drop(endpoint)));
+      h("span", { class: "deeds" },
+        h("button", { type: "button", class: "button", onclick: (/** @type {any} */ event) => this.test(endpoint, event.currentTarget) }, "Test"),
+        mine && tool("pencil", `Change ${endpoint.name}`, () => this.change(endpoint)),
+        mine && tool("trash", `Remove ${endpoint.name}`, () => this.drop(endpoint))));
   }
 
   /** @param {{base_url?: string, name?: string, model?: string}} given */

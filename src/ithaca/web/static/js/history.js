@@ -114,7 +114,7 @@ export class History {
 
   mark() {
     this.after.hidden = !this.last;
-    this.edge.textContent = this.first ? (this.messages.length ? "" : "") : "…";
+    this.edge.textContent = !this.first ? "…" : this.messages.length ? "" : "Nothing was said yet.";
   }
 
   async older() {
@@ -196,6 +196,7 @@ export class History {
   toBottom() {
     this.pinned = true;
     this.element.scrollTop = this.element.scrollHeight;
+    this.top = this.element.scrollTop;
   }
 
   /** @param {number} seq @returns {HTMLElement | null} */

@@ -1,5 +1,6 @@
 // All documents, of whichever conversation: found by their titles, opened, archived, thrown away.
 
+import { unopened } from "./bare.js";
 import { fill, h, say, tool } from "./dom.js";
 import { DocumentView } from "./document.js";
 import { documentPath, Heads, told } from "./heads.js";
@@ -46,7 +47,12 @@ export class Library {
   async openOne(id) {
     const view = new DocumentView(id, () => go("documents"));
     fill(this.place, h("section", { class: "one-document", "aria-label": "Document" }, view.element));
-    await view.load();
+    try {
+      await view.read();
+      document.title = `${view.document?.title || "Untitled"} · Ithaca`;
+    } catch (error) {
+      fill(this.place, unopened("document", error, () => this.openOne(id)));
+    }
   }
 
   /** Shows what there is now, under what is looked for. */

@@ -14,10 +14,13 @@ export function openMenu(button, items) {
   // Inside a dialog, a menu must lie in it to be reached; else in the landmark that the button is in.
   (button.closest("dialog, nav, main, .side-head") ?? document.body).append(menu);
   menu.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => onKey(menu, event));
+  const again = () => requestAnimationFrame(() => place(menu, button));
+  addEventListener("resize", again);
   menu.addEventListener("toggle", (/** @type {ToggleEvent} */ event) => {
     button.setAttribute("aria-expanded", String(event.newState === "open"));
     if (event.newState !== "closed") return;
     if (menu.contains(document.activeElement) || document.activeElement === document.body) button.focus();
+    removeEventListener("resize", again);
     menu.remove();
   });
   menu.showPopover();
@@ -37,9 +40,11 @@ function entry(item, close) {
     item.checked === undefined ? item.icon && icon(item.icon) : icon(item.checked ? "check" : "blank"), item.label);
 }
 
-/** Below the button, or above it where there is no room. @param {HTMLElement} menu @param {HTMLElement} button */
+/** Below the button, or above it where there is no room; nowhere, if the button is not shown any more. @param {HTMLElement} menu @param {HTMLElement} button */
 function place(menu, button) {
   const at = button.getBoundingClientRect();
+  if (!at.width) return menu.hidePopover();
+  menu.style.left = "0px"; // or else what is left of the screen would make it narrow
   const own = menu.getBoundingClientRect();
   const below = at.bottom + own.height + 12 < innerHeight;
   const top = below ? at.bottom + 4 : Math.max(8, at.top - own.height - 4);

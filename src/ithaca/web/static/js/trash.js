@@ -28,6 +28,7 @@ export class Trash {
   }
 
   async open() {
+    document.title = "Trash · Ithaca";
     this.cursor = null;
     const page = await this.page();
     if (!page) return;
@@ -62,8 +63,9 @@ export class Trash {
     const facts = [entry.name && (WORDS[entry.kind] ?? entry.kind), counts].filter(Boolean).join(" · ");
     const item = h("li", {},
       h("div", { class: "what" }, h("b", { dir: "auto" }, name), h("p", {}, facts, " · ", h("time", { datetime: entry.created_at, title: longTime(entry.created_at) }, shortTime(entry.created_at)))),
-      h("button", { type: "button", class: "button", onclick: () => this.restore(entry, name) }, icon("undo"), "Restore"),
-      tool("close", `Erase ${name} for good`, () => this.erase(entry, name, item), { title: "Erase for good" }));
+      h("span", { class: "deeds" },
+        h("button", { type: "button", class: "button", onclick: () => this.restore(entry, name) }, icon("undo"), "Restore"),
+        tool("close", `Erase ${name} for good`, () => this.erase(entry, name, item), { title: "Erase for good" })));
     return item;
   }
 

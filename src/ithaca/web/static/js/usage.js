@@ -16,6 +16,8 @@ export class UsageView {
   constructor(place) {
     this.place = place;
     this.days = "30";
+    this.width = 0;
+    this.sized = new ResizeObserver(() => this.body && Math.abs(this.body.clientWidth - this.width) > 8 && this.draw());
   }
 
   async open() {
@@ -26,25 +28,37 @@ export class UsageView {
     fill(this.place, h("section", { class: "view", tabindex: "0", "aria-labelledby": "usage-title" },
       h("header", {}, tool("left", "Back to the list", () => go(""), { class: "back" }), h("h1", { id: "usage-title" }, "Usage"), h("label", {}, h("span", { class: "unseen" }, "Time"), span)),
       this.body));
+    this.sums = undefined;
+    this.sized.disconnect();
+    this.sized.observe(this.body);
     await this.load();
   }
 
   async load() {
     const since = new Date(Date.now() - (Number(this.days) - 1) * 86_400_000).toISOString().slice(0, 10);
     const found = await attempt(() => get("usage", { since }));
-    if (!found || !this.body) return;
-    const sums = /** @type {Sum[]} */ (found.items);
-    if (!sums.length) return fill(this.body, h("p", { class: "muted" }, "Nothing was used in this time."));
+    if (!found) return;
+    this.since = since;
+    this.sums = /** @type {Sum[]} */ (found.items);
+    this.draw();
+  }
+
+  /** Draws what was used, as wide as there is room. */
+  draw() {
+    const { body, sums, since = "" } = this;
+    if (!body || !sums) return;
+    const width = (this.width = Math.max(280, body.clientWidth));
+    if (!sums.length) return fill(body, h("p", { class: "muted" }, "Nothing was used in this time."));
     const days = daysFrom(since, Number(this.days));
     const models = byModel(sums);
     const tokens = (/** @type {Sum} */ sum) => sum.input_tokens + sum.output_tokens;
     const cost = (/** @type {Sum} */ sum) => Number(sum.cost);
     const paid = sums.some(cost);
-    fill(this.body,
+    fill(body,
       h("dl", { class: "sums" }, [["Tokens in", total(sums, (sum) => sum.input_tokens)], ["Tokens out", total(sums, (sum) => sum.output_tokens)]].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, number(/** @type {number} */ (value))))),
         paid && h("div", {}, h("dt", {}, "Cost"), h("dd", {}, money(total(sums, cost))))),
-      h("h2", {}, "Tokens by day"), bars(days, series(models, tokens), { title: "Tokens by day", format: short }), legend(models),
-      paid && [h("h2", {}, "Cost by day"), bars(days, series(models, cost), { title: "Cost by day", format: money })],
+      h("h2", {}, "Tokens by day"), bars(days, series(models, tokens), { title: "Tokens by day", format: short, width }), legend(models),
+      paid && [h("h2", {}, "Cost by day"), bars(days, series(models, cost), { title: "Cost by day", format: money, width })],
       h("h2", {}, "By model"),
       h("div", { class: "said" }, h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "By model" }, h("table", { class: "figures" },
         h("thead", {}, h("tr", {}, ["Model", "Tokens in", "Tokens out", paid && "Cost"].filter(Boolean).map((name) => h("th", { scope: "col" }, name)))),
