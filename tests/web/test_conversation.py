@@ -120,8 +120,10 @@ def test_messages_are_copied_deleted_brought_back_and_forked(person: Person) -> 
     page.locator(".message").last.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Delete the message").click()
     expect(page.locator(".message")).to_have_count(2)
+    page.evaluate("window.read = document.querySelector('.history')")
     toast(page, "in the trash").get_by_text("Undo").click()
     expect(page.locator(".message")).to_have_count(3)
+    assert page.evaluate("window.read.isConnected"), "what is read stays where it is"
 
     page.locator(".message").first.get_by_role("button", name="Edit").click()
     page.get_by_role("textbox", name="The message").fill("first of all")

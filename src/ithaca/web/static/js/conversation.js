@@ -46,7 +46,7 @@ export class Conversation {
     hear("answered", (id) => id === this.id && this.refresh());
     hear("session", (session) => session.id === this.id && this.update(session));
     hear("gone", (ids) => ids.includes(this.id) && this.element?.isConnected && this.showGone());
-    hear("back", () => this.element?.isConnected && this.id && this.open(this.id));
+    hear("back", () => this.element?.isConnected && this.id && this.refresh());
     hear("all", () => this.element?.isConnected && this.refresh());
     hear("messages", (id) => id === this.id && this.refresh());
   }
