@@ -1,6 +1,8 @@
 """Whose data a client works on."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from ithaca import (
     SessionManager,
     SessionNotFound,
 )
+from ithaca.client.base import Calls
 from tests.client.conftest import AsOwner
 from tests.support.serving import Served
 
@@ -55,6 +58,37 @@ def test_a_confined_client_is_told_nothing_of_others(root: Client, name: str) ->
         confined.create_session(owner="other")
     with pytest.raises(InvalidArgument, match="owner"):
         confined.for_owner("other")
+
+
+def test_what_the_server_gives_in_parts_is_put_together(
+    alice: Client, root: Client, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    get = Calls._get
+
+    def two_at_a_time(
+        self: Calls, path: str, given: Mapping[str, Any] | None = None, *, owner: str | None = None
+    ) -> Any:
+        asked.append(path)
+        return get(self, path, {**(given or {}), "limit": 2}, owner=owner)
+
+    monkeypatch.setattr(Calls, "_get", two_at_a_time)
+    numbered = [f"{name}-{n}" for n in range(5)]
+    for each in numbered:
+        session = alice.create_session(folder=each)
+        alice.record_usage(session.id, model=each, input_tokens=1, output_tokens=1)
+        alice.set_retention(folder=each, archive_after=9)
+        alice.create_key(each)
+        alice.create_endpoint(each, "http://127.0.0.1:1/v1")
+        root.create_user(each, "a long password", owner=name)
+    assert [folder.name for folder in alice.list_folders()] == numbered
+    assert [sum.model for sum in alice.usage(by=["model"])] == numbered
+    assert [policy.folder for policy in alice.list_retention()] == numbered
+    assert [key.name for key in alice.list_keys()] == numbered
+    assert [endpoint.name for endpoint in alice.list_endpoints(owner=name)] == numbered
+    assert [user.name for user in root.list_users(owner=name)] == numbered
+    assert [asked.count(path) for path in dict.fromkeys(asked)] == [3] * 6
+    alice.erase_owner(name)
 
 
 def test_a_client_for_all_owners_lists_everybody(asks_as: AsOwner, name: str, trusted: SessionManager) -> None:

@@ -33,6 +33,26 @@ def test_a_key_opens_its_owners_data(server: Served, alice: httpx.Client, names:
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="ithaca"')
 
 
+def test_a_list_goes_on_though_what_was_shown_last_is_gone(alice: httpx.Client) -> None:
+    ids = [alice.post("/api/keys", json={"name": f"script {n}"}).json()["id"] for n in range(5)]
+    first = alice.get("/api/keys?limit=2")
+    assert [key["id"] for key in first.json()["items"]] == ids[:2]
+    alice.delete(f"/api/keys/{ids[0]}")  # what stood before it
+    way_on = str(first.url.join(first.links["next"]["url"]))
+    second = alice.get(way_on)
+    assert [key["id"] for key in second.json()["items"]] == ids[2:4]
+    third = alice.get("/api/keys", params={"cursor": second.json()["cursor"]})
+    assert ([key["id"] for key in third.json()["items"]], third.json()["cursor"], third.links) == (ids[4:], None, {})
+    alice.delete(f"/api/keys/{ids[3]}")
+    assert alice.get("/api/keys", params={"cursor": second.json()["cursor"]}).json() == third.json()
+    alice.delete(f"/api/keys/{ids[4]}")
+    assert alice.get("/api/keys", params={"cursor": second.json()["cursor"]}).json() == {"items": [], "cursor": None}
+    for name in "ab":
+        make(alice, folder=name)
+    for cursor in ("x", alice.get("/api/folders?limit=1").json()["cursor"]):
+        assert alice.get("/api/keys", params={"cursor": cursor}).json()["field"] == "cursor"
+
+
 def test_a_key_may_do_what_its_scopes_say(server: Served, alice: httpx.Client) -> None:
     reader = server.with_key(alice.post("/api/keys", json={**NEW, "scopes": ["read"]}).json()["token"])
     assert reader.get("/api/sessions").status_code == 200

@@ -99,6 +99,30 @@ def what_is_there(client: httpx.Client) -> dict[str, Any]:
     return ids | {"digest": digest, "version": 1, "name": "session-not-found"}
 
 
+#: Lists whose length is somebody else's: what a provider names, and what answers on a handful of ports.
+OF_OTHERS = {"/api/endpoints/{name}/models", "/api/admin/endpoints:discover", "/v1/models"}
+
+
+def test_no_list_is_without_an_end() -> None:
+    """Whatever GET lists has a `limit`, and a way on."""
+    without, lists = set(), 0
+    for path, operations in _DOCUMENT["paths"].items():
+        operation = operations.get("get", {"responses": {}})
+        answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema")
+        if {"items", "data"} & set(_resolved(answer or {}).get("properties", {})):
+            lists += 1
+            given = {each["name"] for each in operation.get("parameters", ())}
+            if "limit" not in given or not ({"cursor", "after"} & given):
+                without.add(path)
+    assert (without, lists > 25) == (OF_OTHERS, True)
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    name = schema.get("$ref", "").removeprefix("#/components/schemas/")
+    found: dict[str, Any] = _DOCUMENT["components"]["schemas"][name] if name else schema
+    return found
+
+
 def test_examples_are_in_it(on_sqlite: Served) -> None:
     document = on_sqlite.app.openapi()
     assert document["components"]["schemas"]["NewMessages"]["properties"]["messages"]["examples"]

@@ -62,13 +62,33 @@ class Calls:
         headers = {} if whose is None else {"Ithaca-Owner": quote(whose, safe="")}
         return headers if expected is None else headers | {"If-Match": f'"{expected}"'}
 
-    def _listed(self, noun: str, asked: dict[str, Any], owner: str | None) -> Generator[Request, Reply, Any]:
-        """What a list says: of an owner, of all where this client is for all, or else of whose key it is."""
+    def _listed(
+        self, noun: str, asked: dict[str, Any], owner: str | None, *, every: bool = False
+    ) -> Generator[Request, Reply, Any]:
+        """What a list says: of an owner, of all where this client is for all, or else of whose key it is.
+
+        A page of it; or every part, where the server gives in parts what is small.
+        """
         of_owner = None if owner is None else self._door.owner_filter(owner)
         if of_owner is not None and self._door.scope.owner not in (None, of_owner):
             return _NOTHING
-        reply = yield self._get(self._over_all(noun, of_owner), asked, owner=of_owner)
-        return reply.value
+        path = self._over_all(noun, of_owner)
+        if every:
+            return (yield from self._every(path, asked, owner=of_owner))
+        return (yield self._get(path, asked, owner=of_owner)).value
+
+    def _every(
+        self, path: str, asked: Mapping[str, Any] | None = None, *, owner: str | None = None
+    ) -> Generator[Request, Reply, dict[str, Any]]:
+        """What a list says that the server gives in parts."""
+        items: list[Any] = []
+        cursor = None
+        while True:
+            reply = yield self._get(path, {**(asked or {}), "cursor": cursor}, owner=owner)
+            items += reply.value["items"]
+            cursor = reply.value["cursor"]
+            if cursor is None:
+                return {"items": items}
 
     def _over_all(self, noun: str, owner: str | None = None) -> str:
         """The path of a noun: an administrator's, where this client is for all owners and none is named."""

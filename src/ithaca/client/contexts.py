@@ -53,5 +53,5 @@ class Contexts(Calls):
     @call
     def list_compactions(self, session_id: str) -> Asking[list[Compaction]]:
         """Every compaction of a session; the first whose `counts` is true is in use."""
-        reply = yield self._get(at("sessions", self._door.session_id(session_id), "compactions"))
-        return values.items(values.compaction)(reply.value)
+        path = at("sessions", self._door.session_id(session_id), "compactions")
+        return values.items(values.compaction)((yield from self._every(path)))

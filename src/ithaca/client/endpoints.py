@@ -50,7 +50,7 @@ class Endpoints(Calls):
     def list_endpoints(self, *, owner: str | None = None) -> Asking[list[Endpoint]]:
         """Those of an owner and the shared ones, by name; for all owners, everybody's."""
         self._door.whose(owner)
-        return values.items(values.endpoint)((yield from self._listed("endpoints", {}, owner)))
+        return values.items(values.endpoint)((yield from self._listed("endpoints", {}, owner, every=True)))
 
     @call
     def update_endpoint(

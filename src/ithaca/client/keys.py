@@ -39,7 +39,7 @@ class Keys(Calls):
     def list_keys(self, *, owner: str | None = None) -> Asking[list[AccessKey]]:
         """Every key, or an owner's, also those whose time is up: by owner, in the order in which they were made."""
         self._door.whose(owner)
-        return values.items(values.access_key)((yield from self._listed("keys", {}, owner)))
+        return values.items(values.access_key)((yield from self._listed("keys", {}, owner, every=True)))
 
     @call
     def revoke_key(self, key_id: str) -> Asking[None]:

@@ -149,8 +149,8 @@ class Messages(Calls):
     def list_versions(self, session_id: str, message_id: str) -> Asking[list[MessageVersion]]:
         """Every version of a message, the oldest first."""
         id, message = self._door.session_id(session_id), self._door.message_id(session_id, message_id)
-        reply = yield self._get(at("sessions", id, "messages", message, "versions"))
-        return values.items(values.version)(reply.value)
+        path = at("sessions", id, "messages", message, "versions")
+        return values.items(values.version)((yield from self._every(path)))
 
     @call
     def switch_version(

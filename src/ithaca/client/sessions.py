@@ -107,7 +107,7 @@ class Sessions(Calls):
     def list_folders(self, *, owner: str | None = None, archived: bool | None = None) -> Asking[list[Folder]]:
         """Every folder that sessions are in, by name, with how many; of the archived ones, the others, or all."""
         self._door.folders(owner, archived)
-        found = yield from self._listed("folders", {"archived": archived}, owner)
+        found = yield from self._listed("folders", {"archived": archived}, owner, every=True)
         return [Folder(**folder) for folder in found["items"]]
 
     def _narrowed(self, *, owner: str | None, **given: Any) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class Accounts(Calls):
         wanted, keys = self._door.usage_filter(owner, session_id, model, since, until, by)
         asked = {"session_id": wanted["session_id"], "model": model, "since": since, "until": until, "by": keys,
                  "together": not keys}  # fmt: skip
-        return values.items(values.usage)((yield from self._listed("usage", asked, owner)))
+        return values.items(values.usage)((yield from self._listed("usage", asked, owner, every=True)))
 
 
 def _usage_of(session_id: str) -> str:
@@ -130,7 +130,7 @@ class Retention(Calls):
     @call
     def list_retention(self, *, owner: str | None = None) -> Asking[list[RetentionPolicy]]:
         """Every policy, or an owner's, in the order of owners and folders."""
-        return values.items(values.policy)((yield from self._listed("retention", {}, owner)))
+        return values.items(values.policy)((yield from self._listed("retention", {}, owner, every=True)))
 
     @call
     def delete_retention(self, *, owner: str | None = None, folder: str | None = None) -> Asking[None]:

@@ -37,8 +37,8 @@ class Users(Calls):
     def list_users(self, *, owner: str | None = None) -> Asking[list[User]]:
         """Every user, or those who work on an owner's data, by owner and name."""
         whose = self._door.whose(owner) if self.owner is not None else owner
-        reply = yield self._get(at("admin", "users"), {} if whose is None else {"owner": whose})
-        return values.items(values.user)(reply.value)
+        asked = {} if whose is None else {"owner": whose}
+        return values.items(values.user)((yield from self._every(at("admin", "users"), asked)))
 
     @call
     def update_user(self, name: str, *, password: str | Unset = UNSET, is_admin: bool | Unset = UNSET) -> Asking[User]:

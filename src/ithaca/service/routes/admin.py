@@ -3,14 +3,16 @@
 For one owner, an administrator uses the other routes, with the owner's name in the header `Ithaca-Owner`.
 """
 
+from dataclasses import asdict
 from datetime import date
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from ithaca.service.access import Nobodys, Trusted
 from ithaca.service.answers import NO_CONTENT, Answer
-from ithaca.service.pages import Cursor, Limit, page_answer
+from ithaca.service.pages import Cursor, InParts, Limit, page_answer
 from ithaca.service.parameters import Owner
 from ithaca.service.repeats import Repeatable
 from ithaca.service.routes.search import Asked
@@ -31,11 +33,11 @@ from ithaca.service.wire.shapes import (
     TrashEntryShape,
     UsageShape,
     hit_json,
-    items_of,
     page_of,
     plain_json,
 )
 from ithaca.service.wire.upkeep import AnyPolicy, OwnerNamed
+from ithaca.usage import KEYS
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
 
@@ -82,11 +84,11 @@ async def count_sessions(manager: Trusted, narrowed: Narrowed, owner: Owner = No
     return Answer.of({"count": await manager.count_sessions(owner=owner, **narrowed)}).response()
 
 
-@router.get("/folders", response_model=items_of(FolderShape))
-async def list_folders(manager: Trusted, owner: Owner = None, archived: bool | None = None) -> Response:
+@router.get("/folders", response_model=page_of(FolderShape))
+async def list_folders(manager: Trusted, parts: InParts, owner: Owner = None, archived: bool | None = None) -> Response:
     """Every folder that anybody's sessions are in, by name, with how many."""
     found = await manager.list_folders(owner=owner, archived=archived)
-    return Answer.of({"items": [plain_json(folder) for folder in found]}).response()
+    return parts.response(map(asdict, found), itemgetter("name"))
 
 
 @router.get("/documents", response_model=page_of(DocumentShape))
@@ -125,9 +127,10 @@ async def trash(
     return page_answer(request, await manager.trash(owner=owner, cursor=cursor, limit=limit)).response()
 
 
-@router.get("/usage", response_model=items_of(UsageShape))
+@router.get("/usage", response_model=page_of(UsageShape))
 async def usage(
     manager: Trusted,
+    parts: InParts,
     owner: Owner = None,
     model: str | None = None,
     since: Annotated[date | None, Query(description="The first day, in UTC.")] = None,
@@ -138,13 +141,14 @@ async def usage(
     """Sums of what was recorded, of all owners or of one."""
     asked: dict[str, Any] = {"owner": owner, "model": model, "since": since, "until": until}
     sums = await manager.usage(**asked, by=() if together else by)
-    return Answer.of({"items": [sum.to_dict() for sum in sums]}).response()
+    return parts.response([sum.to_dict() for sum in sums], itemgetter(*KEYS))
 
 
-@router.get("/retention", response_model=items_of(PolicyShape))
-async def list_retention(manager: Trusted, owner: Owner = None) -> Response:
+@router.get("/retention", response_model=page_of(PolicyShape))
+async def list_retention(manager: Trusted, parts: InParts, owner: Owner = None) -> Response:
     """Every policy, in the order of owners and folders."""
-    return Answer.of({"items": [plain_json(each) for each in await manager.list_retention(owner=owner)]}).response()
+    policies = await manager.list_retention(owner=owner)
+    return parts.response([policy.to_dict() for policy in policies], itemgetter("owner", "folder"))
 
 
 @router.put("/retention", response_model=PolicyShape)

@@ -1,5 +1,6 @@
 """`/api/sessions/{id}/context`: what a model gets to see."""
 
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -8,11 +9,12 @@ from ithaca import Compaction, Context, ContextInfo
 from ithaca.context import Provider
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
+from ithaca.service.pages import InParts
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
 from ithaca.service.wire.sessions import Summary
-from ithaca.service.wire.shapes import CompactionShape, ContextInfoShape, ContextShape, items_of, message_json
+from ithaca.service.wire.shapes import CompactionShape, ContextInfoShape, ContextShape, message_json, page_of
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["contexts"])
 
@@ -64,11 +66,11 @@ def made(compaction: Compaction) -> Answer:
     return Answer.of(compaction.to_dict(), 201)
 
 
-@router.get("/compactions", response_model=items_of(CompactionShape))
-async def list_compactions(manager: Owned, session_id: Id) -> Response:
+@router.get("/compactions", response_model=page_of(CompactionShape))
+async def list_compactions(manager: Owned, parts: InParts, session_id: Id) -> Response:
     """Every compaction; the first that counts is in use."""
     found = await manager.list_compactions(session_id)
-    return Answer.of({"items": [compaction.to_dict() for compaction in found]}).response()
+    return parts.response([compaction.to_dict() for compaction in found], itemgetter("id"))
 
 
 @router.post("/compactions", status_code=201, response_model=CompactionShape)

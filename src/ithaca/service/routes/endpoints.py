@@ -1,17 +1,19 @@
 """`/api/endpoints`: models' servers; `/api/admin/endpoints`: those that everybody may use."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
 from ithaca import Endpoint
 from ithaca.service.access import Owned, Trusted
 from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.pages import InParts
 from ithaca.service.parameters import Owner
 from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.endpoints import EndpointChanges, NewEndpoint
-from ithaca.service.wire.shapes import EndpointShape, EndpointTestShape, FoundServerShape, items_of
+from ithaca.service.wire.shapes import EndpointShape, EndpointTestShape, FoundServerShape, items_of, page_of
 
 router = APIRouter(prefix="/api", tags=["endpoints"])
 shared = APIRouter(prefix="/api/admin", tags=["admin"])
@@ -19,19 +21,17 @@ shared = APIRouter(prefix="/api/admin", tags=["admin"])
 Name = Annotated[str, Path(description="The endpoint's name.")]
 
 
+_NAME = itemgetter("owner", "name")
+
+
 def made(endpoint: Endpoint) -> Answer:
     return Answer.of(endpoint.to_dict(), 201)
 
 
-def listed(values: list[Any]) -> Response:
-    items = [value.to_dict() if isinstance(value, Endpoint) else asdict(value) for value in values]
-    return Answer.of({"items": items}).response()
-
-
-@router.get("/endpoints", response_model=items_of(EndpointShape))
-async def list_endpoints(manager: Owned) -> Response:
+@router.get("/endpoints", response_model=page_of(EndpointShape))
+async def list_endpoints(manager: Owned, parts: InParts) -> Response:
     """Your endpoints and the shared ones, by name."""
-    return listed(await manager.list_endpoints())
+    return parts.response([endpoint.to_dict() for endpoint in await manager.list_endpoints()], _NAME)
 
 
 @router.post("/endpoints", status_code=201, response_model=EndpointShape)
@@ -74,10 +74,10 @@ async def test_endpoint(manager: Owned, name: Name) -> Response:
     return Answer.plain(await manager.test_endpoint(name)).response()
 
 
-@shared.get("/endpoints", response_model=items_of(EndpointShape))
-async def list_all_endpoints(manager: Trusted, owner: Owner = None) -> Response:
+@shared.get("/endpoints", response_model=page_of(EndpointShape))
+async def list_all_endpoints(manager: Trusted, parts: InParts, owner: Owner = None) -> Response:
     """Everybody's endpoints, or an owner's and the shared ones."""
-    return listed(await manager.list_endpoints(owner=owner))
+    return parts.response([endpoint.to_dict() for endpoint in await manager.list_endpoints(owner=owner)], _NAME)
 
 
 @shared.post("/endpoints", status_code=201, response_model=EndpointShape)
@@ -104,4 +104,5 @@ async def discover_endpoints(
     manager: Trusted, seconds: Annotated[float, Query(description="How long to wait.", gt=0, le=10)] = 1.0
 ) -> Response:
     """Models' servers that answer on the server's machine, on their usual ports."""
-    return listed(await manager.discover_endpoints(seconds=seconds))
+    found = await manager.discover_endpoints(seconds=seconds)
+    return Answer.of({"items": [asdict(server) for server in found]}).response()

@@ -3,6 +3,7 @@
 The same routes twice: for one's own data, on a manager that is confined to who asks, and for administrators.
 """
 
+from operator import itemgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -11,12 +12,13 @@ from ithaca import NewAccessKey
 from ithaca.errors import NotAllowed
 from ithaca.service.access import Asking, Owned, Trusted, Visitor
 from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.pages import InParts
 from ithaca.service.parameters import Owner
 from ithaca.service.paths import Id
 from ithaca.service.problems import Refused
 from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.keys import AnyNewKey, NewKey
-from ithaca.service.wire.shapes import AccessKeyShape, NewAccessKeyShape, items_of
+from ithaca.service.wire.shapes import AccessKeyShape, NewAccessKeyShape, page_of
 
 own = APIRouter(prefix="/api/keys", tags=["keys"])
 all_owners = APIRouter(prefix="/api/admin/keys", tags=["admin"])
@@ -31,11 +33,13 @@ async def person(visitor: Asking) -> Visitor:
 
 Person = Annotated[Visitor, Depends(person)]
 
+_ID = itemgetter("owner", "id")
 
-@own.get("", response_model=items_of(AccessKeyShape))
-async def list_keys(manager: Owned) -> Response:
+
+@own.get("", response_model=page_of(AccessKeyShape))
+async def list_keys(manager: Owned, parts: InParts) -> Response:
     """Every key to your data, in the order in which they were made; what they say is not known."""
-    return Answer.of({"items": [key.to_dict() for key in await manager.list_keys()]}).response()
+    return parts.response([key.to_dict() for key in await manager.list_keys()], _ID)
 
 
 @own.post("", response_model=NewAccessKeyShape, status_code=201)
@@ -58,10 +62,10 @@ async def revoke_key(manager: Owned, key_id: Id) -> Response:
     return NO_CONTENT.response()
 
 
-@all_owners.get("", response_model=items_of(AccessKeyShape))
-async def list_all_keys(manager: Trusted, owner: Owner = None) -> Response:
+@all_owners.get("", response_model=page_of(AccessKeyShape))
+async def list_all_keys(manager: Trusted, parts: InParts, owner: Owner = None) -> Response:
     """Every key, by owner."""
-    return Answer.of({"items": [key.to_dict() for key in await manager.list_keys(owner=owner)]}).response()
+    return parts.response([key.to_dict() for key in await manager.list_keys(owner=owner)], _ID)
 
 
 @all_owners.post("", response_model=NewAccessKeyShape, status_code=201)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ithaca import ChatMessage, MessageNotFound, Removed
 from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import Answer, accepts_lines, json_lines
-from ithaca.service.pages import Limit, link
+from ithaca.service.pages import InParts, Limit, link
 from ithaca.service.parameters import Attached
 from ithaca.service.paths import Id
 from ithaca.service.rendering import with_html
@@ -22,6 +22,7 @@ from ithaca.service.wire.shapes import (
     VersionShape,
     items_of,
     message_json,
+    page_of,
     version_json,
 )
 
@@ -160,11 +161,11 @@ async def delete_message(
     )
 
 
-@router.get("/messages/{message_id}/versions", response_model=items_of(VersionShape))
-async def list_versions(manager: Owned, session_id: Id, message_id: Id) -> Response:
+@router.get("/messages/{message_id}/versions", response_model=page_of(VersionShape))
+async def list_versions(manager: Owned, parts: InParts, session_id: Id, message_id: Id) -> Response:
     """Every version of a message, the oldest first."""
     versions = await manager.list_versions(session_id, message_id)
-    return Answer.of({"items": [version_json(version) for version in versions]}).response()
+    return parts.response(map(version_json, versions), lambda version: version["message"]["id"])
 
 
 @router.post("/messages/{message_id}/versions", status_code=201, response_model=MessageShape)

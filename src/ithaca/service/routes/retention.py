@@ -1,20 +1,23 @@
 """`/api/retention`: how long sessions are kept."""
 
+from operator import itemgetter
+
 from fastapi import APIRouter, Response
 
 from ithaca.service.access import Owned
 from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.pages import InParts
 from ithaca.service.repeats import Repeatable
-from ithaca.service.wire.shapes import PolicyShape, items_of
+from ithaca.service.wire.shapes import PolicyShape, page_of
 from ithaca.service.wire.upkeep import Policy
 
 router = APIRouter(prefix="/api", tags=["retention"])
 
 
-@router.get("/retention", response_model=items_of(PolicyShape))
-async def list_retention(manager: Owned) -> Response:
+@router.get("/retention", response_model=page_of(PolicyShape))
+async def list_retention(manager: Owned, parts: InParts) -> Response:
     """Every policy, in the order of folders."""
-    return Answer.of({"items": [policy.to_dict() for policy in await manager.list_retention()]}).response()
+    return parts.response([policy.to_dict() for policy in await manager.list_retention()], itemgetter("folder"))
 
 
 @router.put("/retention", response_model=PolicyShape)

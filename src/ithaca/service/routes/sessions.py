@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +11,7 @@ from ithaca import AsyncSessionManager, InvalidArgument, IthacaError, Session
 from ithaca.arguments import SortBy
 from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import JSON_LINES, Answer, accepts_lines, json_lines
-from ithaca.service.pages import Cursor, Limit, every, page_answer
+from ithaca.service.pages import Cursor, InParts, Limit, every, page_answer
 from ithaca.service.parameters import Attached, wanted
 from ithaca.service.paths import Id, segment
 from ithaca.service.problems import problem_of
@@ -105,10 +106,10 @@ async def count_sessions(manager: Owned, narrowed: Narrowed) -> Response:
     return Answer.of({"count": await manager.count_sessions(**narrowed)}).response()
 
 
-@router.get("/folders", response_model=items_of(FolderShape))
-async def list_folders(manager: Owned, archived: bool | None = None) -> Response:
+@router.get("/folders", response_model=page_of(FolderShape))
+async def list_folders(manager: Owned, parts: InParts, archived: bool | None = None) -> Response:
     """Every folder that sessions are in, by name, with how many."""
-    return Answer.of({"items": [asdict(folder) for folder in await manager.list_folders(archived=archived)]}).response()
+    return parts.response(map(asdict, await manager.list_folders(archived=archived)), itemgetter("name"))
 
 
 @router.post("/sessions", status_code=201, response_model=SessionShape)

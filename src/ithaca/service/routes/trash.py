@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
-from ithaca.service.pages import Cursor, Limit, page_answer
+from ithaca.service.pages import Cursor, Limit, link, page_answer
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
@@ -34,15 +34,17 @@ async def trash(
 @router.get("/trash/{trash_id}/messages", response_model=items_of(MessageShape))
 async def trashed_messages(
     manager: Owned,
+    request: Request,
     trash_id: Id,
     session_id: Annotated[str | None, Query(description="Which, of an entry with several sessions.")] = None,
-    after: int = 0,
+    after: Annotated[int, Query(description="The first after this number.")] = 0,
     limit: Limit = 50,
 ) -> Response:
-    """Messages in an entry of the trash, oldest first."""
+    """Messages in an entry of the trash by number, oldest first."""
     asked: dict[str, Any] = {"session_id": session_id, "after": after, "limit": limit}
     found = await manager.trashed_messages(trash_id, **asked)
-    return Answer.of({"items": [message_json(message) for message in found]}).response()
+    way_on = link(request, "next", after=found[-1].seq) if len(found) == limit else None
+    return Answer.of({"items": [message_json(message) for message in found]}, link=way_on).response()
 
 
 @router.post("/trash/{trash_id}/restore", response_model=RestoredShape)

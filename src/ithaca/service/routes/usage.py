@@ -1,6 +1,7 @@
 """`/api/usage`: what conversations cost."""
 
 from datetime import date
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -8,12 +9,13 @@ from fastapi import APIRouter, Query, Response
 from ithaca import UsageRecord
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
+from ithaca.service.pages import InParts
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
-from ithaca.service.wire.shapes import UsageRecordShape, UsageShape, items_of
+from ithaca.service.wire.shapes import UsageRecordShape, UsageShape, page_of
 from ithaca.service.wire.upkeep import NewUsage
-from ithaca.usage import UsageKey
+from ithaca.usage import KEYS, UsageKey
 
 router = APIRouter(prefix="/api", tags=["usage"])
 
@@ -34,9 +36,10 @@ async def record_usage(
     return await once.of(manager, lambda m: m.record_usage(session_id, **given, expected_revision=expected), _made)
 
 
-@router.get("/usage", response_model=items_of(UsageShape))
+@router.get("/usage", response_model=page_of(UsageShape))
 async def usage(
     manager: Owned,
+    parts: InParts,
     session_id: str | None = None,
     model: str | None = None,
     since: Annotated[date | None, Query(description="The first day, in UTC.")] = None,
@@ -47,4 +50,4 @@ async def usage(
     """Sums of what was recorded."""
     asked: dict[str, Any] = {"session_id": session_id, "model": model, "since": since, "until": until}
     sums = await manager.usage(**asked, by=() if together else by)
-    return Answer.of({"items": [sum.to_dict() for sum in sums]}).response()
+    return parts.response([sum.to_dict() for sum in sums], itemgetter(*KEYS))

@@ -1,24 +1,26 @@
 """`/api/admin/users`: who may log in."""
 
+from operator import itemgetter
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from ithaca.service.access import Trusted
 from ithaca.service.answers import NO_CONTENT, Answer
+from ithaca.service.pages import InParts
 from ithaca.service.parameters import Owner
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
-from ithaca.service.wire.shapes import Count, UserShape, items_of
+from ithaca.service.wire.shapes import Count, UserShape, page_of
 from ithaca.service.wire.users import NewUser, UserChanges
 
 router = APIRouter(prefix="/api/admin/users", tags=["admin"])
 
 
-@router.get("", response_model=items_of(UserShape))
-async def list_users(manager: Trusted, owner: Owner = None) -> Response:
+@router.get("", response_model=page_of(UserShape))
+async def list_users(manager: Trusted, parts: InParts, owner: Owner = None) -> Response:
     """Every user, by owner and name."""
-    return Answer.of({"items": [user.to_dict() for user in await manager.list_users(owner=owner)]}).response()
+    return parts.response([user.to_dict() for user in await manager.list_users(owner=owner)], itemgetter("name"))
 
 
 @router.post("", response_model=UserShape, status_code=201)
