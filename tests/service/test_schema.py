@@ -129,5 +129,10 @@ def test_examples_are_in_it(on_sqlite: Served) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["description"], path
+            given = {each["name"] for each in operation.get("parameters", ())}
+            told = [status for status, answer in operation["responses"].items() if "ETag" in answer.get("headers", ())]
+            compares = "If-Match" in given and path.startswith("/api/")
+            assert [status for status in told if status < "300"] == told, path
+            assert len(told) == compares, path
             problems = "application/json" if path.startswith("/v1/") else "application/problem+json"
             assert set(operation["responses"]["default"]["content"]) == {problems}

@@ -20,7 +20,7 @@ from ithaca.service.openai.errors import PREFIX as OPENAI
 from ithaca.service.openai.errors import OpenAIErrors
 from ithaca.service.paths import WholeSegments
 from ithaca.service.rates import Rates
-from ithaca.service.revisions import no_other_condition
+from ithaca.service.revisions import ETAG, no_other_condition
 from ithaca.service.routes import ROUTERS
 from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
@@ -43,7 +43,7 @@ _NONE_OF_ITS_OWN: Any = {"tracing": False, "metrics": False, "logs": False, "ope
 
 
 class App(FastAPI):
-    """An app whose OpenAPI document says of what media type problems are."""
+    """An app whose OpenAPI document says of what media type problems are, and what answers have an ETag."""
 
     def openapi(self) -> dict[str, Any]:
         """The document."""
@@ -53,6 +53,8 @@ class App(FastAPI):
                 for operation in paths[path].values():
                     content = operation["responses"]["default"]["content"]
                     content[problems.PROBLEM] = content.pop("application/json")
+                    if any(each["name"] == "If-Match" for each in operation.get("parameters", ())):
+                        next(iter(operation["responses"].values()))["headers"] = ETAG
         return super().openapi()
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -24,9 +24,21 @@ def etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-async def expected_revision(request: Request) -> int | None:
+#: What the OpenAPI document says of the answer to whatever compares a revision.
+ETAG = {"ETag": {"description": "The revision that it left behind.", "schema": {"type": "string"}}}
+
+
+async def expected_revision(
+    given: Annotated[
+        str | None,
+        Header(alias="If-Match", description="The `ETag` of what is to be changed, as it was seen.", examples=['"7"']),
+    ] = None,
+) -> int | None:
     """The revision that the request's `If-Match` names; None where there is none, or it is `*`."""
-    given = request.headers.get("if-match")
+    return _revision_of(given)
+
+
+def _revision_of(given: str | None) -> int | None:
     if given is None or given.strip() == "*":
         return None
     found = _ETAG.fullmatch(given.strip())
@@ -48,7 +60,7 @@ async def no_other_condition(request: Request) -> None:
     if "if-match" not in request.headers or request.method in READING:
         return
     route: APIRoute = request.scope["route"]
-    if not compares(route) and await expected_revision(request) is not None:
+    if not compares(route) and _revision_of(request.headers["if-match"]) is not None:
         allowed = "left out here, where no revision is compared"
         raise InvalidArgument("If-Match", request.headers["if-match"], allowed)
 

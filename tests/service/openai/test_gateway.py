@@ -16,6 +16,7 @@ from ithaca import ChatMessage, InvalidArgument, ProviderError, ProviderTimeout,
 from ithaca.operations.relayed import Aligned, aligned
 from ithaca.relay import RelayRequest
 from ithaca.tokens import TOKENS_PER_MESSAGE, estimate_tokens
+from tests.support.managers import execute
 from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
 from tests.support.serving import Served
 
@@ -241,6 +242,22 @@ def test_with_a_key_the_model_is_asked_once(
     assert len(model.requests) == 2
     for other in (keyed_post("k", "Where is she?"), keyed_post("k", "Where is he?", session="s-2")):
         assert (other.status_code, other.json()["error"]["code"]) == (400, "key_reused")
+
+
+def test_with_a_key_an_incognito_answer_is_in_memory_only(
+    keyed_post: Callable[..., httpx.Response],
+    keyed: Served,
+    who: dict[str, str],
+    model: ModelServer,
+    database_url: str,
+    names: tuple[str, str],
+) -> None:
+    made = httpx.post(f"{keyed.address}/api/sessions", json={"id": "i", "name": "x", "incognito": True}, headers=who)
+    assert made.status_code == 201
+    model.say("On Ogygia.")
+    answers = [keyed_post("k", "Where is he?", session="i") for _ in range(2)]
+    assert (answers[1].content, answers[1].headers["idempotency-replayed"]) == (answers[0].content, "true")
+    assert execute(database_url, f"SELECT count(*) FROM repeats WHERE owner = '{names[0]}'") == [(0,)]
 
 
 def test_a_repetition_has_to_wait_for_the_answer_and_one_that_was_cut_is_asked_for_again(
