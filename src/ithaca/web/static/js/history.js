@@ -68,7 +68,8 @@ export class History {
     }
     const turn = ++this.turn;
     const anchor = this.anchor();
-    const from = this.messages[0].seq - 1;
+    // What came back may stand before the first that is shown, where there was nothing before it.
+    const from = this.first ? 0 : this.messages[0].seq - 1;
     const fetched = await this.load({ after: from, limit: Math.min(MOST, Math.max(PAGE, this.messages.length + PAGE)) });
     if (turn !== this.turn) return;
     if (!fetched.length) {
