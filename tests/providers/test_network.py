@@ -116,6 +116,12 @@ def test_numbers_written_otherwise_are_judged_as_what_they_are(server: ModelServ
         ask(Target(f"http://{host}:{server.port}/v1", "small", reach="public"))
 
 
+@pytest.mark.parametrize("host", ["0251.0376.0251.0376", "①②⑦.⓪.⓪.①"])
+def test_a_host_that_nobody_understands_is_refused(host: str) -> None:
+    with pytest.raises(EndpointRefused, match=f"{host}.*Invalid"):
+        ask(Target(f"http://{host}/v1", "small"))
+
+
 def test_models_are_listed(server: ModelServer, target: Target) -> None:
     server.answer(b'{"object": "list", "data": [{"id": "small"}, {"id": "large"}, {"name": "none"}]}')
     server.answer(b'[{"id": "small"}]')

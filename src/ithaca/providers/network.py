@@ -55,8 +55,9 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except TimeoutError:
             raise httpcore2.ConnectTimeout(f"{host} was not found in time") from None
-        except OSError as error:
-            raise httpcore2.ConnectError(f"{host} was not found: {error.strerror}") from None
+        except (OSError, UnicodeError) as error:  # the latter for what is no name
+            reason = getattr(error, "strerror", "it is no name of a host")
+            raise httpcore2.ConnectError(f"{host} was not found: {reason}") from None
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         for address in addresses:
             if reason := refusal(address, self._reach):
@@ -74,7 +75,7 @@ class OneHost(httpx2.AsyncHTTPTransport):
 
     def __init__(self, target: Target) -> None:
         super().__init__(verify=_tls(), trust_env=False)
-        self._origin = _origin(httpx2.URL(target.base_url))
+        self._origin = _origin(_url(target))
         self._pool = httpcore2.AsyncConnectionPool(ssl_context=_tls(), network_backend=CheckedNetwork(target.reach))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -130,7 +131,7 @@ class Lines:
 
     def to(self, target: Target) -> httpx2.AsyncClient:
         """A client for a target, which sends nothing of the target's by itself."""
-        key = (_origin(httpx2.URL(target.base_url)), target.reach)
+        key = (_origin(_url(target)), target.reach)
         if key not in self._clients:
             self._clients[key] = _client(OneHost(target), self._limits, self._limits.first_token)
         return self._clients[key]
@@ -174,8 +175,16 @@ def headers_of(target: Target) -> httpx2.Headers:
     headers = given if target.key is None else {"authorization": f"Bearer {target.key}"} | given
     for name, value in headers.items():
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise EndpointRefused(httpx2.URL(target.base_url).host, f"its header {name!r} cannot be sent")
+            raise EndpointRefused(_url(target).host, f"its header {name!r} cannot be sent")
     return httpx2.Headers(headers, encoding="utf-8")
+
+
+def _url(target: Target) -> httpx2.URL:
+    """Where a target lies. Raises `EndpointRefused` for a host that is written in a way that nobody understands."""
+    try:
+        return httpx2.URL(target.base_url)
+    except httpx2.InvalidURL as error:
+        raise EndpointRefused(repr(target.base_url), str(error)) from None
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int]:

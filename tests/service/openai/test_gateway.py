@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from ithaca import ChatMessage, InvalidArgument, ProviderError, ProviderTimeout, SessionManager
+from ithaca import ChatMessage, EndpointRefused, InvalidArgument, ProviderError, ProviderTimeout, SessionManager
 from ithaca.operations.relayed import Aligned, aligned
 from ithaca.relay import RelayRequest
 from ithaca.tokens import TOKENS_PER_MESSAGE, estimate_tokens
@@ -174,6 +174,14 @@ def test_an_endpoint_that_is_not_there(
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_error")
     assert history(stored) == [("user", "Where is he?")]
     assert stored.list_replies("s-1")[0].state == "failed"
+
+
+def test_a_host_that_is_no_name() -> None:
+    with SessionManager(":memory:") as manager:
+        for url, error in (("http://a..b/v1", ProviderError), ("http://0251.0376.0251.0376/v1", EndpointRefused)):
+            manager.create_session(url, "named", url, "small")
+            with pytest.raises(error):
+                manager.relay(json.dumps({"messages": [user("?")]}).encode(), session_id=url)
 
 
 def test_a_stream_that_breaks_there_breaks_here_and_is_kept(
