@@ -80,7 +80,7 @@ MOST_NEIGHBOURS = 20
 _NO_LIMITS = Limits(**{limit.name: MOST for limit in fields(Limits)} | {"max_depth": 300, "max_id_bytes": 2_000})
 
 #: Parts of a request to a model that are not the caller's to say.
-_OURS = ("model", "messages", "stream", "stream_options", "n", "timeout", "extra_headers")
+_OURS = ("model", "messages", "stream", "stream_options", "n", "timeout", "extra_headers", "extra_query", "extra_body")
 
 
 class Unset:

@@ -54,7 +54,7 @@ def text_of(pieces: list[Piece]) -> str:
 def test_text_comes_as_it_is_sent(server: ModelServer, target: Target) -> None:
     server.say("On ", "Ogygia, ", "ὦ φίλε\n", usage=(7, 3))
     expected = [Text("On "), Text("Ogygia, "), Text("ὦ φίλε\n"), Finished("stop"), UsagePiece(7, 3)]
-    assert expected == ask(replace(target, key="k-123456", options={"temperature": 0}), max_tokens=9)
+    assert expected == ask(replace(target, key="k-123456", options={"temperature": 0}), max_tokens=9, top_k=5)
     (asked,) = server.requests
     assert (asked.method, asked.path, asked.headers["authorization"]) == (
         "POST",
@@ -62,7 +62,7 @@ def test_text_comes_as_it_is_sent(server: ModelServer, target: Target) -> None:
         "Bearer k-123456",
     )
     expected_body = {
-        "model": "small", "messages": QUESTION, "stream": True, "temperature": 0, "max_tokens": 9,
+        "model": "small", "messages": QUESTION, "stream": True, "temperature": 0, "max_tokens": 9, "top_k": 5,
         "stream_options": {"include_usage": True},
     }  # fmt: skip
     assert expected_body == asked.json

@@ -31,9 +31,8 @@ async def stream(
     Raises `ProviderError`, `ProviderTimeout`, `EndpointRefused`; `ConfigurationError` without `ithaca[replies]`.
     """
     client = client_for(target, limits := limits or target.limits)
-    request = {**target.options, **(options or {}), "model": target.model, "messages": list(messages), "stream": True}
     async with client:
-        answer = Answer(client, target, limits, request)
+        answer = Answer(client, target, limits, list(messages), {**target.options, **(options or {})})
         try:
             piece = await answer.first()
             while piece is not None:
@@ -66,11 +65,19 @@ def client_errors() -> tuple[type[Exception], ...]:
 class Answer:
     """One answer: asked for until it begins, then read to its end, within its limits."""
 
-    def __init__(self, client: "openai.AsyncOpenAI", target: Target, limits: Limits, request: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        client: "openai.AsyncOpenAI",
+        target: Target,
+        limits: Limits,
+        messages: list[Mapping[str, Any]],
+        options: dict[str, Any],
+    ) -> None:
         self.chunks = Chunks()
         self._client, self._target, self._limits = client, target, limits
+        self._messages = messages
         # Some servers refuse what they don't know, so it can be left out.
-        self._request = {"stream_options": {"include_usage": True}} | request
+        self._options = {"stream_options": {"include_usage": True}} | options
         self._ends = _now() + limits.whole
         self._stream: openai.AsyncStream[Any] | None = None
         self._pieces: AsyncIterator[Piece] | None = None
@@ -91,7 +98,7 @@ class Answer:
                 caught, failure = error, self._failure(error)
             await self._drop()
             if self._refuses_options(failure):
-                del self._request["stream_options"]
+                del self._options["stream_options"]
                 continue
             pause = pause_before_retry(caught, failure, attempt, self._limits)
             if pause is None or _now() + pause >= self._ends:
@@ -120,7 +127,9 @@ class Answer:
         await self._drop()
 
     async def _attempt(self) -> Piece | None:
-        stream: Any = await self._client.chat.completions.create(**self._request)
+        asked: dict[str, Any] = {"model": self._target.model, "messages": self._messages, "stream": True}
+        # Most servers know more options than OpenAI's client has names for, as `top_k`.
+        stream: Any = await self._client.chat.completions.create(**asked, extra_body=self._options)
         self._stream, self._pieces = stream, self._read(stream)
         return await self._step()
 
@@ -155,7 +164,7 @@ class Answer:
         return failure_of(error, self._target)
 
     def _refuses_options(self, failure: IthacaError) -> bool:
-        return isinstance(failure, ProviderError) and failure.status in (400, 422) and "stream_options" in self._request
+        return isinstance(failure, ProviderError) and failure.status in (400, 422) and "stream_options" in self._options
 
     async def _drop(self) -> None:
         if self._stream is not None:
