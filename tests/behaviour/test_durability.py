@@ -1,12 +1,21 @@
 """What was accepted is there after reopening; what was closed says so."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ithaca import ChatMessage, ConfigurationError, ManagerClosed, SessionManager, SessionNotFound, Settings
+from ithaca import (
+    AsyncSessionManager,
+    ChatMessage,
+    ConfigurationError,
+    ManagerClosed,
+    SessionManager,
+    SessionNotFound,
+    Settings,
+)
 from ithaca.storage.sqlite_log import FLUSHES_APART
 from tests.support.factories import make_session
 from tests.support.managers import Facade, FakeClock, LoopThread, Opener
@@ -53,6 +62,34 @@ def test_a_closed_manager_says_so_and_can_be_closed_again(open_manager: Opener) 
     for call in calls:
         with pytest.raises(ManagerClosed, match="closed"):
             call()
+
+
+def test_tasks_that_go_on_while_it_is_closed_are_told(database_url: str) -> None:
+    """Each of them, at once, and what was stored for them until then stays."""
+
+    async def add(manager: AsyncSessionManager, stored: list[str]) -> None:
+        while True:
+            stored.append((await manager.add_message("a", ChatMessage("user", "x"))).id or "")
+
+    async def read(manager: AsyncSessionManager) -> None:
+        while True:
+            await manager.verify()  # which takes its time
+
+    async def main() -> list[str]:
+        manager, stored = AsyncSessionManager(database_url), list[str]()
+        await manager.create_session("a")
+        tasks = [asyncio.create_task(work) for _ in range(5) for work in (add(manager, stored), read(manager))]
+        while len(stored) < 20:
+            await asyncio.sleep(0)
+        await manager.close()
+        done, pending = await asyncio.wait(tasks, timeout=10)
+        assert not pending
+        assert {type(task.exception()) for task in done} == {ManagerClosed}
+        return stored
+
+    stored = asyncio.run(main())
+    with SessionManager(database_url) as manager:
+        assert {message.id for message in manager.get_session("a").history} == set(stored)
 
 
 def test_closing_a_confined_manager_closes_nothing(manager: SessionManager) -> None:

@@ -102,6 +102,7 @@ class AsyncSQLiteStorage:
         self.storage = SQLiteStorage(path, settings)
         self._writer = AwaitedWriter(self.storage)
         self._readers = ThreadPoolExecutor(READING_THREADS, "ithaca-reader")
+        self._closing = False
 
     @classmethod
     async def open(cls, path: str, settings: Settings) -> "AsyncSQLiteStorage":
@@ -110,18 +111,18 @@ class AsyncSQLiteStorage:
     async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.storage.in_memory:
             return await self.write(op, *args, **kwargs)
-        if self.storage.closed:
+        if self._closing:
             raise ManagerClosed
         job = partial(self.storage.read, op, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._readers, job)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self.storage.closed:
+        if self._closing:
             raise ManagerClosed
         return await self._writer.run(lambda connection: drive(op, connection, *args, **kwargs))
 
     async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self.storage.closed:
+        if self._closing:
             raise ManagerClosed
         return await self._writer.run_if_nobody_else(lambda connection: drive(op, connection, *args, **kwargs))
 
@@ -133,6 +134,7 @@ class AsyncSQLiteStorage:
         await asyncio.to_thread(self.storage.scrub, whole=whole)
 
     async def close(self) -> None:
+        self._closing = True  # what comes from now on would find no thread any more
         if self.storage.closed:
             return
         if self._writer.head():
