@@ -1,5 +1,7 @@
 """The OpenAPI document: whatever is asked as it says, or otherwise, is answered as it says, and never with a 500."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 from zlib import crc32
@@ -8,6 +10,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from jsonschema import Draft202012Validator
 from schemathesis.checks import (
     content_type_conformance,
     not_a_server_error,
@@ -18,6 +21,7 @@ from schemathesis.checks import (
 from ithaca import AsyncSessionManager, SessionManager
 from ithaca.service import SignedIn, create_app
 from ithaca.service.asking import is_closed
+from ithaca.service.examples import EXAMPLES, OTHERS, contents, name_of
 from tests.service.test_sessions import make, say
 from tests.support.processes import rounds
 from tests.support.serving import Served, served
@@ -123,10 +127,25 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_examples_are_in_it(on_sqlite: Served) -> None:
-    document = on_sqlite.app.openapi()
-    assert document["components"]["schemas"]["NewMessages"]["properties"]["messages"]["examples"]
-    for path, operations in document["paths"].items():
+def test_every_body_and_every_answer_has_an_example_that_fits() -> None:
+    resolver = {"components": _DOCUMENT["components"]}
+    seen, named = set(), set()
+    for path, operations in _DOCUMENT["paths"].items():
+        for method, operation in operations.items():
+            for which, media_type, content in contents(operation):
+                where = f"{which} of {method} {path} as {media_type}"
+                assert "example" in content, where
+                faults = Draft202012Validator({**content.get("schema", {}), **resolver}).iter_errors(content["example"])
+                assert [f"{fault.json_path}: {fault.message}" for fault in faults] == [], where
+                seen.add((name_of(operation), which, media_type))
+                named.update(re.findall(r"schemas/([^\"]+)", json.dumps(content.get("schema", {}))))
+    assert set(OTHERS) <= seen
+    parts = {name for name in _DOCUMENT["components"]["schemas"] for page in named if f"_{name}_" in page}
+    assert set(EXAMPLES) <= named | parts  # none is of what is there no more
+
+
+def test_everything_is_described() -> None:
+    for path, operations in _DOCUMENT["paths"].items():
         for operation in operations.values():
             assert operation["description"], path
             given = {each["name"] for each in operation.get("parameters", ())}

@@ -43,12 +43,16 @@ _NONE_OF_ITS_OWN: Any = {"tracing": False, "metrics": False, "logs": False, "ope
 
 
 class App(FastAPI):
-    """An app whose OpenAPI document says of what media type problems are, and what answers have an ETag."""
+    """An app whose OpenAPI document has examples, and says of what media type problems are and what has an ETag."""
 
     def openapi(self) -> dict[str, Any]:
         """The document."""
         if self.openapi_schema is None:
-            paths = super().openapi()["paths"]
+            from ithaca.service.examples import add_examples
+
+            document = super().openapi()
+            add_examples(document)
+            paths = document["paths"]
             for path in (path for path in paths if not path.startswith(f"{OPENAI}/")):
                 for operation in paths[path].values():
                     content = operation["responses"]["default"]["content"]

@@ -68,7 +68,7 @@ async def get_reply(manager: Owned, reply_id: Id) -> Response:
     return shown(await manager.get_reply(reply_id)).response()
 
 
-@router.get("/replies/{reply_id}/events", response_model=None, responses=_STREAM | _NO_MORE)
+@router.get("/replies/{reply_id}/events", response_class=Response, responses=_STREAM | _NO_MORE)
 async def reply_events(manager: Owned, reply_id: Id, last: LastEvent = None, after: After = 0) -> Response:
     """What a reply says, from its beginning or after an event, and its end.
 

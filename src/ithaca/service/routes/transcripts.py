@@ -34,7 +34,8 @@ _FORMAT = Annotated[
     Literal["markdown", "text", "html", "json"],
     Query(description="`json` is what `POST /api/conversations:import` takes."),
 ]
-_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {kind.partition(";")[0]: {} for kind, _ in KINDS.values()}}}
+_KINDS = (*(kind.partition(";")[0] for kind, _ in KINDS.values()), JSON)
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in _KINDS}}}
 
 #: Threads that import, apart from all others: what is slow to read keeps only other imports waiting.
 _IMPORTERS = ThreadPoolExecutor(2, thread_name_prefix="ithaca-import")
