@@ -1,6 +1,7 @@
 """A conversation as people read it."""
 
 import re
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -87,15 +88,46 @@ def test_nothing_that_is_said_runs_loads_or_imitates_anything(person: Person) ->
     id = talk(
         person.manager, "<img src=x onerror='window.harmed=1'>", *MALICIOUS, model="<script>window.harmed=1</script>"
     )
+    nowhere = {"type": "image_url", "image_url": {"url": "https://"}}
+    script = {"type": "file", "file": {"filename": "x", "file_data": "javascript:window.harmed=1"}}
+    turned = {"type": "image_url", "name": "\u202eelif", "image_url": {"url": "https://evil.example/x.png"}}
+    odd: list[Any] = [None, 5, [1], {}, {"type": "tool_use", "name": {}, "input": None}, {"type": "text", "text": 5}]
+    failed = {"state": "failed", "error": {"words": {}}, "reasoning": 5}
+    person.manager.add_messages(
+        id,
+        [
+            ChatMessage("assistant", odd, metadata=failed, tool_calls=[{"function": {"name": [], "arguments": 5}}]),
+            ChatMessage("constructor", "x", metadata={"state": "constructor"}),
+            ChatMessage("user", [nowhere, script, turned]),
+        ],
+    )
     page = person.open(f"sessions/{id}")
     expect(page.locator(".message").last).to_be_in_viewport()
-    for _ in range(20):
+    expect(page.locator(".message").last.locator("button.remote")).to_contain_text("from evil.example")
+    for odd_one in page.locator(".message").all()[-3:-1]:
+        expect(odd_one).not_to_contain_text(re.compile(r"\[object|native code|undefined"))
+    for _ in range(40):
         page.mouse.move(700, 400)
-        page.mouse.wheel(0, -800)
-    page.wait_for_timeout(200)
+        page.mouse.wheel(0, -4000)
+        page.wait_for_timeout(20)
+    expect(page.locator(".message").first).to_be_in_viewport()
     expect(page.locator(".row .name")).to_have_text(["<img src=x onerror='window.harmed=1'>"])
     assert page.evaluate("window.harmed") is None
-    assert page.locator(".said :is(script, style, iframe, img, form, input, [id], [style])").count() == 0
+    said = page.locator(
+        ".said :is(script, style, iframe, img, svg:not(.icon), math, form, input, [id], [name], [style])"
+    )
+    assert said.count() == 0
+    # Nothing leaves its place in the message, or is painted beyond it.
+    assert (
+        page.evaluate(
+            """() => [...document.querySelectorAll(".said, .said *")].filter((each) => {
+          const { position, zIndex, overflow } = getComputedStyle(each);
+          return position !== "static" || zIndex !== "auto" || (each.matches(".said") && overflow !== "clip");
+        }).map((each) => each.outerHTML.slice(0, 200))"""
+        )
+        == []
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert person.strayed == []
     assert page.url.startswith(person.address)
 

@@ -39,7 +39,9 @@ def test_nothing_in_it_can_do_anything(text: str, lines: bool) -> None:
             assert attributes["rel"] == "noopener noreferrer nofollow"
             assert attributes["target"] == "_blank"
         names = (attributes.get("class") or "").split()
-        assert all(re.fullmatch(r"t-\w+|table|code|plain|math|remote-image|left|right|center", name) for name in names)
+        assert all(
+            re.fullmatch(r"t-\w+|bidi|table|code|plain|math|remote-image|left|right|center", name) for name in names
+        )
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,43 @@ def test_an_image_from_elsewhere_is_a_link_that_loads_nothing() -> None:
     (_, (_, link)) = Seen(html).tags
     assert (link["class"], link["href"]) == ("remote-image", "https://example.com/bay.png")
     assert "src" not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("[https://bank.example](https://evil.example/x)", " (evil.example)"),
+        ("[**BANK.com**/login](http://evil.example)", " (evil.example)"),
+        ("[`www.bank.example`](https://evil.example)", " (evil.example)"),
+        ("<https://bank.example@evil.example/>", " (evil.example)"),
+        ("[here](https://bank.example:x@evil.example:8/)", " (evil.example)"),
+        ("https://\u0430pple.com/", " (xn--pple-43d.com)"),  # the first letter is Cyrillic
+        ("https://bank.example/", ""),
+        ("[www.bank.example](https://bank.example) [bank.com](https://docs.bank.com/a)", ""),
+        ("[README.md](https://bank.example/) [the bank, e.g. this](https://bank.example/)", ""),
+        ("https://münchen.example https://президент.рф", ""),
+        ("[bank.com](mailto:a@bank.example) [https://bank.example](https://)", ""),
+    ],
+)
+def test_where_a_link_leads_is_said_if_it_says_otherwise(text: str, note: str) -> None:
+    html = rendered(text)
+    assert re.findall(r"</a>( \(.*?\))", html) == ([note] if note else [])
+
+
+def test_marks_that_turn_letters_round_are_shown() -> None:
+    wrapped = '<span class="bidi">\u202e</span>'
+    assert rendered("a\u202eb\u2067c\u2069") == f'<p dir="auto">a{wrapped}b\u2067c\u2069</p>\n'
+    assert f'"ltr">a{wrapped}b' in rendered("`a\u202eb`")
+    for language in ("", "python"):
+        html = rendered(f"```{language}\nif a: # \u202e\u2066 b\n```")
+        assert '<span class="bidi">\u202e\u2066</span>' in html
+        assert "\u202e\u2066 b" in re.sub("<[^>]+>", "", html)
+
+
+def test_nothing_is_left_out_of_what_stands_too_deep() -> None:
+    for depth in (5, 10, 11, 12, 13, 14, 40):
+        for mark in ("> ", "- "):
+            assert "end" in rendered(mark * depth + "end")
 
 
 @pytest.mark.parametrize("piece", ["[", "![](", "*a ", "`", "$", "\\(", "> ", "- ", "|a", "<a ", "http://a", "a@b.c "])

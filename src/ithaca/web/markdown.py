@@ -30,6 +30,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
+from ithaca.web.deceptions import named_hosts, shown_marks
+
 #: Characters beyond which a text is shown as it is, and a piece of code without colours: nobody waits for a server
 #: that reads a novel.
 MOST_CHARACTERS, MOST_CODE = 100_000, 50_000
@@ -78,7 +80,7 @@ _CLEANER = nh3.Cleaner(
         "div": {"table"},
         "figure": {"code"},
         "pre": {"plain"},
-        "span": _TOKEN_CLASSES,
+        "span": {*_TOKEN_CLASSES, "bidi"},
     },
     set_tag_attribute_values={
         **{tag: {"dir": "auto"} for tag in _BLOCKS},
@@ -149,7 +151,7 @@ def _parsed(text: str, lines: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    return f'<pre class="plain" dir="auto">{escapeHtml(text)}</pre>'
+    return f'<pre class="plain" dir="auto">{shown_marks(escapeHtml(text), code=False)}</pre>'
 
 
 class _TooMuch(Exception):
@@ -163,12 +165,16 @@ def _spend(environment: "Environment", what: str, number: int, most: int) -> Non
 
 
 def _parser(lines: bool, linkify: bool) -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": linkify, "breaks": lines})
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": linkify, "breaks": lines, "maxNesting": 26})
     parser.enable(["table", "strikethrough", "linkify"])
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     parser.inline.ruler.before("escape", "math", _math)
+    parser.block.ruler.before("table", "depth", _depth)
+    parser.core.ruler.push("hosts", named_hosts)
     parser.core.ruler.push("directions", _directions)
     rules: dict[str, Any] = {
+        "text": _text,
+        "code_inline": _code,
         "fence": _fence,
         "code_block": _fence,
         "image": _image,
@@ -197,7 +203,19 @@ def _fence(tokens: Tokens, index: int, options: Any, environment: Environment) -
     return f'<figure class="code"><figcaption>{escapeHtml(language)}</figcaption><pre>{code}</pre></figure>\n'
 
 
+def _text(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    return shown_marks(escapeHtml(tokens[index].content), code=False)
+
+
+def _code(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
+    return f"<code>{shown_marks(escapeHtml(tokens[index].content), code=True)}</code>"
+
+
 def _coloured(code: str, language: str) -> str:
+    return shown_marks(_with_colours(code, language), code=True)
+
+
+def _with_colours(code: str, language: str) -> str:
     if not language or len(code) > MOST_CODE:
         return escapeHtml(code)
     try:
@@ -205,6 +223,13 @@ def _coloured(code: str, language: str) -> str:
     except ClassNotFound:
         return escapeHtml(code)
     return str(highlight(code, lexer, _FORMATTER))
+
+
+def _depth(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """The parser leaves out what stands deeper than it goes. A text with such is shown as it is."""
+    if state.level >= state.md.options.maxNesting - 2:
+        raise _TooMuch
+    return False
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -303,7 +328,7 @@ def _end_of_math(text: str, start: int, opening: str, closing: str) -> int | Non
 
 
 def _formula(tokens: Tokens, index: int, options: Any, environment: Environment) -> str:
-    return f'<code class="math">{escapeHtml(tokens[index].content)}</code>'
+    return f'<code class="math">{shown_marks(escapeHtml(tokens[index].content), code=True)}</code>'
 
 
 _PARSERS = {(lines, linkify): _parser(lines, linkify) for lines in (False, True) for linkify in (False, True)}

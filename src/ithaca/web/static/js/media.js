@@ -17,7 +17,7 @@ export function mediaOf(block, places) {
   if (places.length) return places.map((place) => shown(stored(place), place.media_type, nameOf(block), place.size));
   const written = writtenIn(block);
   if (!written) return null;
-  if (/^https?:/.test(written.url)) return [remoteImage(written.url, nameOf(block))];
+  if (/^https?:/i.test(written.url) && URL.canParse(written.url)) return [remoteImage(written.url, nameOf(block))];
   return [shown(written.url, written.type, nameOf(block), null)];
 }
 
@@ -82,6 +82,6 @@ export function remoteImage(url, words) {
     const src = new URL(`remote-image?address=${encodeURIComponent(url)}`, document.baseURI).href;
     button.replaceWith(h("iframe", { class: "remote-frame", title: `Picture from ${host}`, sandbox: "", referrerpolicy: "no-referrer", src }));
   };
-  const button = h("button", { type: "button", class: "remote", onclick: show }, icon("image"), h("span", {}, `Show ${words ? `“${words}”` : "the picture"} from ${host}`));
+  const button = h("button", { type: "button", class: "remote", onclick: show }, icon("image"), h("span", {}, "Show ", words ? h("bdi", {}, `“${words}”`) : "the picture", ` from ${host}`));
   return button;
 }

@@ -8,14 +8,14 @@ import { longTime, shortTime } from "./times.js";
 
 /** @typedef {import("./types.js").Message} Message */
 
-const SPEAKERS = /** @type {Record<string, string>} */ ({ user: "You", assistant: "Assistant", system: "Instructions", developer: "Instructions", tool: "Tool" });
+const SPEAKERS = new Map([["user", "You"], ["assistant", "Assistant"], ["system", "Instructions"], ["developer", "Instructions"], ["tool", "Tool"]]);
 
 /**
  * @param {Message} message
  * @param {{menu: (message: Message) => import("./menus.js").Item[], tools: (message: Message) => any[], versions: (message: Message) => any}} able
  */
 export function messageElement(message, able) {
-  const speaker = message.role === "tool" && message.name ? message.name : (SPEAKERS[message.role] ?? message.role);
+  const speaker = message.role === "tool" && message.name ? message.name : (SPEAKERS.get(message.role) ?? message.role);
   const article = h("article", { "aria-label": `${speaker}, ${longTime(message.created_at)}` },
     h("header", { class: "who" }, h("h2", { dir: "auto" }, speaker),
       h("time", { datetime: message.created_at, title: longTime(message.created_at) }, shortTime(message.created_at)),
@@ -38,7 +38,7 @@ function thoughts(message) {
 
 /** @param {Message} message */
 function notes(message) {
-  return [message.edited_at && "edited", message.metadata?.hidden === true && "hidden from the model", message.metadata?.source === "slash" && "command"].filter(Boolean);
+  return [message.role === "tool" && message.name && "tool", message.edited_at && "edited", message.metadata?.hidden === true && "hidden from the model", message.metadata?.source === "slash" && "command"].filter(Boolean);
 }
 
 /** What a message says as plain text, as it was written. @param {Message} message @returns {string} */

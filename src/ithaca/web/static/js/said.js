@@ -63,7 +63,7 @@ function finish(element) {
     code.setAttribute("role", "group");
   }
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (element.querySelectorAll("a.remote-image"))) {
-    link.replaceWith(/^https?:/.test(link.href) ? remoteImage(link.href, link.textContent ?? "") : (link.textContent ?? ""));
+    link.replaceWith(/^https?:/.test(link.href) && URL.canParse(link.href) ? remoteImage(link.href, link.textContent ?? "") : (link.textContent ?? ""));
   }
 }
 
@@ -77,7 +77,7 @@ export function call(given) {
   const named = given?.function ?? given ?? {};
   const values = named.arguments ?? named.input ?? "";
   const text = typeof values === "string" ? indented(values) : JSON.stringify(values, null, 2);
-  return folded([h("span", {}, `Calls ${named.name ?? "a tool"}`), h("code", { dir: "ltr" }, text.replace(/\s+/g, " ").slice(0, 200))], h("pre", { class: "plain", dir: "ltr" }, text));
+  return folded([h("span", {}, `Calls ${typeof named.name === "string" ? named.name : "a tool"}`), h("code", { dir: "ltr" }, text.replace(/\s+/g, " ").slice(0, 200))], h("pre", { class: "plain", dir: "ltr" }, text));
 }
 
 /** @param {string} json */

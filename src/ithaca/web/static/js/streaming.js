@@ -156,10 +156,12 @@ export function lastBreak(text, from) {
   return end;
 }
 
+const ENDS = new Map([["stopped", "Stopped"], ["interrupted", "Interrupted: what had come until then is kept"], ["failed", "The model's server failed"]]);
+
 /** What is told below a message that has not come to its end. @param {any} metadata */
 export function howItEnded(metadata) {
-  const words = { stopped: "Stopped", interrupted: "Interrupted: what had come until then is kept", failed: "The model's server failed" }[/** @type {string} */ (metadata?.state)];
+  const words = ENDS.get(metadata?.state);
   if (!words) return null;
-  const why = metadata.error?.words ? `: ${metadata.error.words}` : "";
+  const why = typeof metadata.error?.words === "string" ? `: ${metadata.error.words}` : "";
   return h("p", { class: "ended" }, icon("stop"), h("span", { dir: "auto" }, words + why));
 }
