@@ -15,6 +15,7 @@ import pytest
 from ithaca import ChatMessage, EndpointRefused, InvalidArgument, ProviderError, ProviderTimeout, SessionManager
 from ithaca.operations.relayed import Aligned, aligned
 from ithaca.relay import RelayRequest
+from ithaca.service import underway
 from ithaca.tokens import TOKENS_PER_MESSAGE, estimate_tokens
 from tests.support.managers import execute
 from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
@@ -234,8 +235,12 @@ def keyed_post(keyed: Served, who: dict[str, str], endpoint: str) -> Iterator[Ca
 
 
 def test_with_a_key_the_model_is_asked_once(
-    keyed_post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+    keyed_post: Callable[..., httpx.Response],
+    model: ModelServer,
+    stored: SessionManager,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(underway, "GOES_ON", 0)  # so each part says that it goes on
     stored.create_session("s-1", "Where he is")  # which has a name, so nobody asks the model for one
     whole = json.dumps({"choices": [{"index": 0, "message": assistant("On Ogygia.")}]}).encode()
     model.say("On ", "Ogygia.")
@@ -250,6 +255,11 @@ def test_with_a_key_the_model_is_asked_once(
     assert len(model.requests) == 2
     for other in (keyed_post("k", "Where is she?"), keyed_post("k", "Where is he?", session="s-2")):
         assert (other.status_code, other.json()["error"]["code"]) == (400, "key_reused")
+    monkeypatch.setattr(underway, "MOST_KEPT", len(whole) - 1)
+    assert keyed_post("m", "And she?", False).content == whole
+    too_long = keyed_post("m", "And she?", False)
+    assert (too_long.status_code, too_long.json()["error"]["code"]) == (409, "already_done")
+    assert len(model.requests) == 3
 
 
 def test_with_a_key_an_incognito_answer_is_in_memory_only(
