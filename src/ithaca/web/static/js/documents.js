@@ -15,7 +15,7 @@ export class Documents {
   constructor(close) {
     this.close = close;
     this.sessionId = "";
-    this.element = h("aside", { class: "documents", "aria-label": "Documents", onkeydown: (/** @type {KeyboardEvent} */ event) => {
+    this.element = h("section", { class: "documents", "aria-label": "Documents", onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
       event.preventDefault();
       event.stopPropagation();
