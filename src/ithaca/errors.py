@@ -572,10 +572,10 @@ class DatabaseUnavailable(StorageError):
 
 
 class ManagerClosed(StorageError):
-    """The manager is closed."""
+    """The manager is {reason}."""
 
-    def __init__(self) -> None:
-        super().__init__(reason="closed")
+    def __init__(self, reason: str = "closed") -> None:
+        super().__init__(reason=reason)
 
 
 class ServerUnavailable(StorageError):

@@ -1,9 +1,12 @@
 """Several processes on one database, of threads and of tasks: nothing lost, nothing out of order."""
 
+import sys
 from itertools import groupby
 
+import pytest
+
 from ithaca import ChatMessage, SessionManager
-from tests.support.processes import Worker, rounds, run_together
+from tests.support.processes import Worker, rounds, run, run_together
 
 COUNT = 40
 
@@ -41,6 +44,16 @@ def test_eight_processes_open_a_new_database(empty_database_url: str) -> None:
     with SessionManager(empty_database_url) as manager:
         assert manager.verify() == []
         assert sorted(session.id for session in manager.list_sessions()) == names
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork()")
+def test_a_manager_does_not_outlive_fork(database_url: str) -> None:
+    """In the child its calls are refused, and closing it does nothing; in the parent it works on."""
+    printed = run(Worker("fork", database_url))
+    refused = "The manager is another process's, from before fork(): open one in this process."
+    assert printed == [refused] * 5 + ["2"] + ["3", "3", "1", "None", "4", "5"]
+    with SessionManager(database_url) as manager:
+        assert manager.verify() == []
 
 
 def test_a_reader_sees_whole_changes_only(database_url: str) -> None:

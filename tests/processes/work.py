@@ -1,11 +1,12 @@
 """What the other processes do. Each prints "ready", waits to be told to begin, and acknowledges in lines."""
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from ithaca import AsyncSessionManager, ChatMessage, SessionManager
+from ithaca import AsyncSessionManager, ChatMessage, ManagerClosed, SessionManager
 
 
 def wait_for_the_others() -> None:
@@ -115,6 +116,49 @@ def look(manager: SessionManager) -> None:
     numbers = [message.seq or 0 for message in end.history]
     assert numbers == sorted(set(numbers)), numbers
     assert manager.count_sessions() == len(manager.list_sessions())
+
+
+def fork(url: str) -> None:
+    """Forks while managers are open; acknowledges what each process can do with them."""
+
+    async def use(manager: AsyncSessionManager) -> int | None:
+        return (await manager.add_message("shared", ChatMessage("user", "x"))).seq
+
+    async def main() -> None:
+        with SessionManager(url) as manager:
+            async with AsyncSessionManager(url) as tasks:
+                confined, message = manager.for_owner(None), ChatMessage("user", "x")
+                manager.create_session("shared")
+                manager.create_session("hidden", incognito=True)
+                manager.wait_for_replies(0)
+                await use(tasks)
+                wait_for_the_others()
+                if child := os.fork():
+                    os.waitpid(child, 0)
+                for call in (
+                    lambda: manager.add_message("shared", message).seq,
+                    lambda: len(confined.get_session("shared").history),
+                    lambda: manager.add_message("hidden", message).seq,
+                    lambda: next(manager.watch(after=manager.latest_cursor(), timeout=0), None),
+                ):
+                    acknowledge(outcome(call))
+                try:
+                    acknowledge(await use(tasks))
+                except ManagerClosed as error:
+                    acknowledge(error)
+        with SessionManager(url) as manager:
+            acknowledge(manager.add_message("shared", message).seq)
+        if not child:
+            os._exit(0)
+
+    asyncio.run(main())
+
+
+def outcome(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except ManagerClosed as error:
+        return error
 
 
 def operate(url: str, first: str) -> None:

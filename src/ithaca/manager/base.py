@@ -166,7 +166,7 @@ class Base(Common):
 
     def close(self) -> None:
         """Ends all work on the database; calls after it raise `ManagerClosed`. Closing twice is fine."""
-        if self._closes:
+        if self._closes and not self._engines.elsewhere:
             self._engines.close()
             self._indexing.close()
             self._later.close()
@@ -263,7 +263,7 @@ class AsyncBase(Common):
 
     async def close(self) -> None:
         """Ends all work on the database; calls after it raise `ManagerClosed`. Closing twice is fine."""
-        if self._closes:
+        if self._closes and not self._engines.elsewhere:
             await self._engines.close()
             await self._indexing.close()
             await self._later.close()

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ithaca.errors import ManagerClosed
+from ithaca.storage.forks import ends_at_fork
 from ithaca.storage.protocol import Storage
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ class Engines:
         self._engines: dict[int, EngineThread] = {}
         self._lock = threading.Lock()
         self._closed = False
+        #: Whether the threads are in the process that this one was forked from.
+        self.elsewhere = False
+        ends_at_fork(self)
+
+    def forked(self) -> None:
+        self._lock, self._closed, self.elsewhere = threading.Lock(), True, True
 
     def of(self, storage: Storage) -> "EngineThread":
         from ithaca.replies.threads import EngineThread
@@ -35,7 +42,7 @@ class Engines:
 
     @property
     def all(self) -> "list[EngineThread]":
-        return list(self._engines.values())
+        return [] if self.elsewhere else list(self._engines.values())
 
     def close(self) -> None:
         with self._lock:
@@ -50,6 +57,12 @@ class AsyncEngines:
     def __init__(self) -> None:
         self._engines: dict[int, Engine] = {}
         self._closed = False
+        #: Whether the event loop is in the process that this one was forked from.
+        self.elsewhere = False
+        ends_at_fork(self)
+
+    def forked(self) -> None:
+        self._closed = self.elsewhere = True
 
     def of(self, storage: "OpenedWhenUsed") -> "Engine":
         from ithaca.replies.engine import Engine
@@ -62,7 +75,7 @@ class AsyncEngines:
 
     @property
     def all(self) -> "list[Engine]":
-        return list(self._engines.values())
+        return [] if self.elsewhere else list(self._engines.values())
 
     async def close(self) -> None:
         self._closed = True

@@ -36,6 +36,7 @@ from ithaca.errors import (
 from ithaca.operations.statements import INSERT_MESSAGE, TAKE_NUMBERS_AND_PLACE, of_anybody
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
+from ithaca.storage.forks import closed_by_fork, ends_at_fork
 from ithaca.storage.migrate import Migration, check_version, migrations
 
 T = TypeVar("T")
@@ -210,6 +211,8 @@ class PostgresStorage:
             timeout=settings.busy_timeout,
             reconnect_timeout=RECONNECT,
         )
+        self._forked = False
+        ends_at_fork(self)
 
     def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         begin = None if is_one_statement(op) else BEGIN_READ
@@ -237,11 +240,16 @@ class PostgresStorage:
         self._pool.close()
         self._doorbell.close()  # last: who watches finds the pool closed
 
+    def forked(self) -> None:
+        self._forked = True
+
     def _configure(self, db: psycopg.Connection[Row]) -> None:
         for statement in self._set_up:
             db.execute(statement)
 
     def _repeat(self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._forked:
+            raise closed_by_fork()
         for attempt in range(ATTEMPTS):
             try:
                 return self._attempt(op, begin, attempt, *args, **kwargs)

@@ -15,6 +15,7 @@ from ithaca.connection import NOTHING, Engine, Operation, P, Params, is_one_stat
 from ithaca.operations.statements import INSERT_MESSAGE
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
+from ithaca.storage.forks import closed_by_fork, ends_at_fork
 from ithaca.storage.postgres import (
     ANALYZE,
     ATTEMPTS,
@@ -148,6 +149,8 @@ class AsyncPostgresStorage:
         self._pool = pool
         self._together = Together(pool)
         self._doorbell = doorbell
+        self._forked = False
+        ends_at_fork(self)
 
     @classmethod
     async def open(cls, url: str, settings: Settings) -> "AsyncPostgresStorage":
@@ -199,9 +202,14 @@ class AsyncPostgresStorage:
         await self._pool.close()
         await asyncio.to_thread(self._doorbell.close)  # last: who watches finds the pool closed
 
+    def forked(self) -> None:
+        self._forked = True
+
     async def _repeat(
         self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        if self._forked:
+            raise closed_by_fork()
         for attempt in range(ATTEMPTS):
             try:
                 return await self._attempt(op, begin, attempt, *args, **kwargs)

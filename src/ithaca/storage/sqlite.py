@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from ithaca.errors import (
 )
 from ithaca.storage.bell import Bell
 from ithaca.storage.checkpoints import Checkpoints
+from ithaca.storage.forks import closed_by_fork, ends_at_fork
 from ithaca.storage.migrate import check_version, migrations
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place, make_private
@@ -69,12 +70,15 @@ class SQLiteStorage:
         self._idle: deque[apsw.Connection] = deque()
         self._to_write_anew = False
         self.closed = False
+        #: What is raised when it is closed.
+        self.ended: Callable[[], ManagerClosed] = ManagerClosed
         self._checkpoints = Checkpoints(self._connect)
         self._writing: apsw.Connection | None = None
         self._opening = threading.Lock()
         self._prepare()
         self.bell = Bell(self._listen)
         self.writer = Writer(lambda: self.db, self.lock, self.place, self.log, self.bell, settings.busy_timeout)
+        ends_at_fork(self)
 
     @property
     def db(self) -> apsw.Connection:
@@ -94,7 +98,7 @@ class SQLiteStorage:
         if self.in_memory:
             return self.write(op, *args, **kwargs)
         if self.closed:
-            raise ManagerClosed
+            raise self.ended()
         self.place.check()
         db = self._reader()
         try:
@@ -106,12 +110,12 @@ class SQLiteStorage:
 
     def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.closed:
-            raise ManagerClosed
+            raise self.ended()
         return self.writer.submit(lambda connection: drive(op, connection, *args, **kwargs))
 
     def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self.closed:
-            raise ManagerClosed
+            raise self.ended()
         return self.writer.run_if_free(lambda connection: drive(op, connection, *args, **kwargs))
 
     def scrub(self, *, whole: bool) -> None:
@@ -161,6 +165,9 @@ class SQLiteStorage:
             self._writing.close()
         self.log.close()
         self.lock.close()
+
+    def forked(self) -> None:
+        self.closed, self.ended = True, closed_by_fork
 
     def _committed(self, db: apsw.Connection, name: str, pages: int) -> int:
         """The writer's hook, called after each commit that wrote something (https://sqlite.org/c3ref/wal_hook.html)."""

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from ithaca.config import Settings
 from ithaca.connection import Operation, P, drive
-from ithaca.errors import IthacaError, ManagerClosed
+from ithaca.errors import IthacaError
 from ithaca.storage.bell import Bell
+from ithaca.storage.forks import ends_at_fork
 from ithaca.storage.sqlite import SQLiteStorage
 from ithaca.storage.sqlite_connection import SQLiteConnection
 from ithaca.storage.sqlite_writer import Job, Writer
@@ -103,6 +104,7 @@ class AsyncSQLiteStorage:
         self._writer = AwaitedWriter(self.storage)
         self._readers = ThreadPoolExecutor(READING_THREADS, "ithaca-reader")
         self._closing = False
+        ends_at_fork(self)
 
     @classmethod
     async def open(cls, path: str, settings: Settings) -> "AsyncSQLiteStorage":
@@ -112,18 +114,18 @@ class AsyncSQLiteStorage:
         if self.storage.in_memory:
             return await self.write(op, *args, **kwargs)
         if self._closing:
-            raise ManagerClosed
+            raise self.storage.ended()
         job = partial(self.storage.read, op, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._readers, job)
 
     async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._closing:
-            raise ManagerClosed
+            raise self.storage.ended()
         return await self._writer.run(lambda connection: drive(op, connection, *args, **kwargs))
 
     async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._closing:
-            raise ManagerClosed
+            raise self.storage.ended()
         return await self._writer.run_if_nobody_else(lambda connection: drive(op, connection, *args, **kwargs))
 
     @property
@@ -141,6 +143,9 @@ class AsyncSQLiteStorage:
             with contextlib.suppress(IthacaError):
                 await self._writer.run(lambda _: None)  # what was queued before is done first
         await asyncio.to_thread(self._close)
+
+    def forked(self) -> None:
+        self._closing = True
 
     def _close(self) -> None:
         self._writer.close()
