@@ -9,8 +9,10 @@ from zlib import crc32
 import httpx
 import pytest
 import schemathesis
+from fastapi import APIRouter
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 from schemathesis.checks import (
     content_type_conformance,
     not_a_server_error,
@@ -142,6 +144,16 @@ def test_every_body_and_every_answer_has_an_example_that_fits() -> None:
     assert set(OTHERS) <= seen
     parts = {name for name in _DOCUMENT["components"]["schemas"] for page in named if f"_{name}_" in page}
     assert set(EXAMPLES) <= named | parts  # none is of what is there no more
+
+
+def test_what_an_app_adds_of_its_own_needs_no_example() -> None:
+    class Menu(BaseModel):
+        items: str
+
+    router = APIRouter()
+    router.add_api_route("/menu", lambda: None, response_model=Menu)
+    paths = create_app(AsyncSessionManager("sqlite:///:memory:"), routers=[router]).openapi()["paths"]
+    assert "example" not in paths["/menu"]["get"]["responses"]["200"]["content"]["application/json"]
 
 
 def test_everything_is_described() -> None:

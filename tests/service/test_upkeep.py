@@ -60,6 +60,8 @@ def test_the_trash(alice: httpx.Client) -> None:
     entry = alice.post("/api/sessions/s/messages:delete", json={"message_ids": ids[:2]}).json()["trash_id"]
     assert [each["id"] for each in alice.get("/api/trash?session_id=s").json()["items"]] == [entry]
     kept = alice.get(f"/api/trash/{entry}/messages?after=1").json()["items"]
+    first = alice.get(f"/api/trash/{entry}/messages?limit=1")
+    assert alice.get(str(first.url.join(first.links["next"]["url"]))).json()["items"] == kept
     assert [message["content"] for message in kept] == ["2"]
     assert alice.post(f"/api/trash/{entry}/restore").json()["messages"] == 2
     assert alice.post(f"/api/trash/{entry}/restore").json()["error"] == "TrashNotFound"

@@ -13,10 +13,16 @@ questions = st.sampled_from(
 
 
 class SearchRules(Keep):
-    @rule(at=given.sessions, text=questions, within=st.booleans(), role=st.sampled_from([None, None, "user"]))
-    def search(self, at: At, text: str, within: bool, role: str | None) -> None:
+    @rule(
+        at=given.sessions,
+        text=questions,
+        within=st.booleans(),
+        role=st.sampled_from([None, None, "user"]),
+        limit=st.sampled_from([2, 1000]),
+    )
+    def search(self, at: At, text: str, within: bool, role: str | None, limit: int) -> None:
         session = at.id if within else None
-        hits = attempt(self.manager(at).search, text, session=session, role=role, limit=1000)
+        hits = attempt(self.paged, at, "search", limit, text, session=session, role=role)
         found = attempt(self.world.found, at.scope, text, session, role)
         if isinstance(hits, IthacaError) or isinstance(found, IthacaError):
             self.same(hits, found)
