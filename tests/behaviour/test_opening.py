@@ -17,6 +17,7 @@ from ithaca import (
     Settings,
 )
 from ithaca.storage import is_postgres
+from ithaca.storage.migrate import migrations
 from tests.support.factories import history, make_session
 from tests.support.managers import Facade, LoopThread, Opener, execute
 
@@ -113,6 +114,16 @@ def test_another_programs_database_is_refused_and_left_alone(opened: Opener, tmp
 def test_an_empty_file_becomes_a_database(opened: Opener, tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     assert made(opened, "empty.db") == "found"
+
+
+@pytest.mark.parametrize("number", [3, len(migrations("sqlite")), 1_000])
+def test_a_database_without_tables_becomes_ours_whatever_number_another_program_gave_it(
+    opened: Opener, tmp_path: Path, number: int
+) -> None:
+    other = apsw.Connection(f"{tmp_path}/numbered.db")
+    other.execute(f"PRAGMA user_version = {number}")
+    other.close()
+    assert made(opened, "numbered.db") == "found"
 
 
 def test_a_place_that_cannot_be_written_is_unavailable(opened: Opener, tmp_path: Path) -> None:

@@ -263,9 +263,11 @@ class SQLiteStorage:
         self.lock.release()
 
     def _version(self, db: apsw.Connection) -> int:
-        if db.pragma("application_id") != APPLICATION_ID and db.execute("SELECT 1 FROM sqlite_schema").fetchall():
+        if db.pragma("application_id") == APPLICATION_ID:
+            return int(db.pragma("user_version"))
+        if db.execute("SELECT 1 FROM sqlite_schema").fetchall():
             raise NotAnIthacaDatabase(self._path, "it has other tables")
-        return int(db.pragma("user_version"))
+        return 0  # whatever another program's number is
 
     def _upgrade(self, db: apsw.Connection) -> None:
         # Asked again under the lock: of two processes that open at once, one finds the work done.
