@@ -19,6 +19,7 @@ from ithaca import (
     ChatMessage,
     Conversation,
     DatabaseBusy,
+    DatabaseUnavailable,
     InvalidMessage,
     RevisionConflict,
     SessionManager,
@@ -230,7 +231,13 @@ def test_never_11_two_processes_see_stale_histories_missing_sessions_old_names_g
             one.add_message(session.id, ChatMessage("user", "ghost"))
 
 
-@pytest.mark.parametrize("vanish", [Path.unlink, lambda file: file.rename(file.with_name("elsewhere.db"))])
+def make_anew(file: Path) -> None:
+    file.unlink()
+    with SessionManager(file) as other:
+        store_session(other, 1)
+
+
+@pytest.mark.parametrize("vanish", [Path.unlink, lambda file: file.rename(file.with_name("elsewhere.db")), make_anew])
 def test_never_11_a_write_to_a_vanished_file_succeeds(
     tmp_path: Path, facade: Facade, loop_thread: LoopThread, vanish: Callable[[Path], object]
 ) -> None:
@@ -244,7 +251,7 @@ def test_never_11_a_write_to_a_vanished_file_succeeds(
         lambda: manager.create_session(),
         lambda: manager.add_messages(id, texts(3)),
     ):
-        with pytest.raises(StorageError):
+        with pytest.raises(DatabaseUnavailable, match="deleted or replaced"):
             write()
     opener.close()
 

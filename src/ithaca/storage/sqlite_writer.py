@@ -203,6 +203,8 @@ class Writer:
                 self._look_for_others()
         except BaseException as error:
             self._roll_back()
+            if isinstance(error, Exception):
+                self._place.check()  # what isn't found in another file may be in ours
             if isinstance(error, apsw.Error):
                 raise translated(error) from error
             if _tells(error):
@@ -313,8 +315,9 @@ class Writer:
                 self._between_processes.release()
         except Exception as error:  # noqa: BLE001, every kind is handed to the threads that it concerns
             self._roll_back()
+            nothing_counts = isinstance(error, DatabaseUnavailable)  # what isn't found in another file may be in ours
             for job in jobs or self._take(batch, jobs):
-                job.error = job.error or translated(error)
+                job.error = translated(error) if nothing_counts else job.error or translated(error)
             batch.ended = True
         except BaseException as interruption:  # of the leading thread; the others' operations go on
             self._between_processes.release()
