@@ -16,7 +16,7 @@ from tests.behaviour.stages import CORE, LEFT_OUT, LONG
 
 #: Calls of managers that no client has, and why.
 NOT_REMOTE = {
-    "once": "the server does it, by the `Idempotency-Key` that each POST of a client has",
+    "once": "the server does it, by the `Idempotency-Key` that each change of a client has",
     "noting": "the server tells it, as the `ETag` of each answer",
     "done_before": "the server asks it",
     "begin_once": "the server notes it",

@@ -1,12 +1,13 @@
 """What happens when the network or the server fails: it is tried again where it can be, and nothing happens twice."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
 
-from ithaca import ChatMessage, Client, ServerUnavailable, ServiceError
+from ithaca import ChatMessage, Client, ServerUnavailable, ServiceError, SessionNotFound
 from tests.client.conftest import AsOwner
 from tests.support.serving import Served
 from tests.support.unreliable import Answer, Cut, Silence, Unreliable
@@ -54,14 +55,33 @@ def test_after_so_many_attempts_it_is_given_up(far: Client, network: Unreliable)
     assert (network.connections, busy.value.status) == (8, 503)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda far, id, **seen: far.rename_session(id, "new", **seen),
+        lambda far, id, **seen: far.replace_messages(id, [ChatMessage("user", "new")], **seen),
+        lambda far, id, **seen: far.delete_session(id, **seen),
+    ],
+    ids=["PATCH", "PUT", "DELETE"],
+)
+def test_so_is_every_method(far: Client, alice: Client, network: Unreliable, change: Callable[..., object]) -> None:
+    id = alice.create_session().id
+    network.faults.append(Cut(0))  # it was done, and would be refused if it were done again
+    change(far, id, expected_revision=1)
+    assert network.connections == 2
+    with contextlib.suppress(SessionNotFound):
+        assert alice.get_session(id).revision == 2
+
+
 def test_what_may_not_be_sent_twice_is_not(far: Client, alice: Client, network: Unreliable) -> None:
-    id = alice.create_session(name="old").id
     network.faults.append(Cut(0))
     with pytest.raises(ServerUnavailable):
-        far.rename_session(id, "new")
-    assert (network.connections, alice.get_session(id, last=0).name) == (1, "new")
+        far.create_key("k")  # a second answer would not show what it says
+    (made,) = alice.list_keys()
+    assert network.connections == 1
     network.faults.append(SLOW_DOWN)  # it was not begun
-    assert far.rename_session(id, "newer").name == "newer"
+    far.revoke_key(made.id)
+    assert alice.list_keys() == []
 
 
 def test_nobody_listens(asks_as: AsOwner) -> None:

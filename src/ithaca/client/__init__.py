@@ -45,8 +45,8 @@ class Client(_Everything, Waiting):
 
     Values, and errors with their data, are the library's own; what the library has no word for is `ServiceError`. A
     server that can't be reached, or doesn't answer within `timeout` seconds, raises `ServerUnavailable`. What may be
-    sent twice, which is all that reads and every POST, is sent again up to `retries` times when a connection breaks or
-    the server asks for it, and still happens once. Any number of threads may use one client. `http` is an
+    sent twice, which is all that reads and nearly every change, is sent again up to `retries` times when a connection
+    breaks or the server asks for it, and still happens once. Any number of threads may use one client. `http` is an
     `httpx2.Client` of your own, for proxies, certificates and the like; you close it.
     """
 

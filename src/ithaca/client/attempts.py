@@ -5,8 +5,8 @@
     the connection broke, 503                    what may be sent twice is sent again
     502, 504, not Ithaca's own                   as well: what stands between found no server
 
-What may be sent twice is what changes nothing, and every POST, which has an `Idempotency-Key`. A server that takes
-longer than the time limit is not asked again: it may be at it still.
+What may be sent twice is what changes nothing, and what has an `Idempotency-Key`. A server that takes longer than the
+time limit is not asked again: it may be at it still.
 """
 
 import random

@@ -40,14 +40,18 @@ class Calls:
         return Request("GET", with_query(path, asked or {}), self._headers(owner), repeatable=True)
 
     def _post(self, path: str, body: Any = None, *, owner: str | None = None, expected: int | None = None) -> Request:
-        """A change that happens once, however often it is sent."""
-        headers = self._headers(owner, expected) | {"Idempotency-Key": new_id()}
-        return self._with_json("POST", path, headers, body, repeatable=True)
+        return self._change("POST", path, body, owner=owner, expected=expected)
 
     def _change(
         self, method: str, path: str, body: Any = None, *, owner: str | None = None, expected: int | None = None
     ) -> Request:
-        return self._with_json(method, path, self._headers(owner, expected), body)
+        """A change that happens once, however often it is sent."""
+        headers = self._headers(owner, expected) | {"Idempotency-Key": new_id()}
+        return self._with_json(method, path, headers, body, repeatable=True)
+
+    def _sent_once(self, method: str, path: str, body: Any = None, *, owner: str | None = None) -> Request:
+        """A change that has no key, or whose second answer would not be that of the first."""
+        return self._with_json(method, path, self._headers(owner), body)
 
     def _with_json(
         self, method: str, path: str, headers: dict[str, str], body: Any, *, repeatable: bool = False

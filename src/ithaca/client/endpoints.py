@@ -5,7 +5,7 @@ from typing import Any
 
 from ithaca.arguments import UNSET, Unset
 from ithaca.client import values
-from ithaca.client.asking import Asking, Request, at, call, with_query
+from ithaca.client.asking import Asking, at, call, with_query
 from ithaca.client.base import Calls
 from ithaca.endpoints import Endpoint, EndpointTest, FoundServer, RotatedSecrets
 from ithaca.errors import InvalidArgument
@@ -71,18 +71,17 @@ class Endpoints(Calls):
         self._door.endpoint_changes(owner, name, key, headers, **given)
         given |= {"key": key, "headers": dict(headers) if isinstance(headers, Mapping) else headers}
         body = {field: value for field, value in given.items() if value is not UNSET}
-        return values.endpoint((yield self._of_one("PATCH", owner, name, body)).value)
+        return values.endpoint((yield self._change("PATCH", self._path_of(owner, name), body, owner=owner)).value)
 
     @call
     def delete_endpoint(self, name: str, *, owner: str | None = None) -> Asking[None]:
         """Deletes an endpoint with its key."""
-        yield self._of_one("DELETE", owner, name)
+        yield self._sent_once("DELETE", self._path_of(owner, name), owner=owner)
 
-    def _of_one(self, method: str, owner: str | None, name: str, body: Any = None) -> Request:
-        """A change of an owner's endpoint, or of a shared one where this client is for all owners."""
+    def _path_of(self, owner: str | None, name: str) -> str:
+        """The path of an owner's endpoint, or of a shared one where this client is for all owners."""
         self._door.endpoint(owner, name)
-        way = ("admin", "endpoints", name) if self._is_over_all and not owner else ("endpoints", name)
-        return self._change(method, at(*way), body, owner=owner)
+        return at("admin", "endpoints", name) if self._is_over_all and not owner else at("endpoints", name)
 
     @call
     def list_endpoint_models(self, name: str, *, owner: str | None = None) -> Asking[list[str]]:

@@ -30,10 +30,10 @@ class Keys(Calls):
             body["expires_at"] = expires_at.isoformat()
         if self.owner is None and (self._all_owners or "admin" in body["scopes"]):
             body["owner"] = (yield from self._whose()) if owner is None else owner
-            request = self._change("POST", at("admin", "keys"), body)
+            request = self._sent_once("POST", at("admin", "keys"), body)
         else:
-            request = self._change("POST", at("keys"), body, owner=owner)
-        return values.new_access_key((yield request).value)  # sent once: no second answer would show what it says
+            request = self._sent_once("POST", at("keys"), body, owner=owner)
+        return values.new_access_key((yield request).value)  # no second answer would show what it says
 
     @call
     def list_keys(self, *, owner: str | None = None) -> Asking[list[AccessKey]]:
@@ -45,4 +45,4 @@ class Keys(Calls):
     def revoke_key(self, key_id: str) -> Asking[None]:
         """Ends a key for good: the next request with it is refused."""
         noun = ("admin", "keys") if self._is_over_all else ("keys",)
-        yield self._change("DELETE", at(*noun, self._door.key_id(key_id)))
+        yield self._sent_once("DELETE", at(*noun, self._door.key_id(key_id)))

@@ -50,7 +50,7 @@ class Recovery(Calls):
         """Erases for good: one entry of the trash, or else what is older than given, or than the retention time."""
         if trash_id is not None:
             path = at("trash", self._door.purged_entry(trash_id, older_than))
-            return Erased(**(yield self._change("DELETE", path)).value)
+            return Erased(**(yield self._sent_once("DELETE", path)).value)
         self._door.purged_before(older_than)
         days = None if older_than is None else older_than / timedelta(days=1)
         return Erased(**(yield self._post(self._over_all("trash:purge"), {"older_than_days": days})).value)

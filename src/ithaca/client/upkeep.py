@@ -136,7 +136,7 @@ class Retention(Calls):
     def delete_retention(self, *, owner: str | None = None, folder: str | None = None) -> Asking[None]:
         """Deletes a policy."""
         self._door.retention_place(owner, folder)
-        yield self._change("DELETE", with_query(at("retention"), {"folder": folder}), owner=owner)
+        yield self._sent_once("DELETE", with_query(at("retention"), {"folder": folder}), owner=owner)
 
     @call
     def apply_retention(self, *, dry_run: bool = False, batch: int = 200) -> Asking[RetentionReport]:

@@ -53,7 +53,7 @@ class Users(Calls):
         """Removes a user, and logs him out; the data stays its owner's."""
         known = people.user_name(self._door, name)
         yield from self._refuse_others(known)
-        yield self._change("DELETE", _path_of(known))
+        yield self._sent_once("DELETE", _path_of(known))
 
     @call
     def log_out_user(self, name: str) -> Asking[int]:
