@@ -13,6 +13,7 @@ from ithaca.access import key_columns
 from ithaca.attached import digest_in
 from ithaca.config import Limits, Settings
 from ithaca.content import (
+    EARLIEST,
     MOST,
     Draft,
     check_json,
@@ -170,7 +171,7 @@ class Door:
             return self.scope.clock() - self.scope.trash_lifetime
         if not isinstance(older_than, timedelta) or older_than < timedelta(0):
             raise InvalidArgument("older_than", older_than, "a timedelta of 0 or more")
-        return self.scope.clock() - older_than // timedelta(microseconds=1)
+        return max(self.scope.clock() - older_than // timedelta(microseconds=1), EARLIEST)
 
     def erased_owner(self, value: object) -> str:
         """Whose data shall be erased: never everybody's, and never by leaving an argument out."""

@@ -17,10 +17,11 @@ from ithaca import (
     SessionExists,
     SessionManager,
     SessionNotFound,
+    Settings,
     TrashNotFound,
 )
 from tests.support.factories import history, make_session, numbers, said, texts
-from tests.support.managers import FakeClock
+from tests.support.managers import FakeClock, Opener
 
 
 def named(*ids: str) -> list[ChatMessage]:
@@ -439,6 +440,19 @@ def test_purging_by_age(timed: SessionManager, clock: FakeClock) -> None:
     assert history(timed, "s-1") == ["1"]
     timed.truncate_messages("s-1", 0)
     assert (timed.purge(older_than=timedelta(0)).total, timed.trash().items) == (2, [])
+
+
+def test_what_is_kept_for_ever_can_be_listed(open_manager: Opener) -> None:
+    manager = open_manager(settings=Settings(open_manager.url, trash_days=1e11))
+    manager.delete_session(make_session(manager, 1).id)
+    assert [entry.expires_at.year > 4_000 for entry in manager.trash()] == [True]
+    assert (manager.purge().total, manager.apply_retention().purged) == (0, 0)
+
+
+def test_nothing_is_older_than_time(database_url: str) -> None:
+    with SessionManager(database_url) as manager:
+        manager.delete_session(make_session(manager, 1).id)
+        assert manager.purge(older_than=timedelta.max).total == 0
 
 
 def test_purging_in_batches_takes_everything(timed: SessionManager, clock: FakeClock) -> None:

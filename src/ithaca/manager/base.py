@@ -23,6 +23,7 @@ from ithaca.manager.histories import Histories
 from ithaca.manager.incognito import Incognito, Known
 from ithaca.operations import keys, search, sessions
 from ithaca.operations.scope import Scope
+from ithaca.retention import LONGEST
 from ithaca.secrets import Vault
 from ithaca.storage import open_storage
 from ithaca.storage.protocol import Storage
@@ -70,7 +71,7 @@ class Common:
         count_tokens = counter(settings.tokens) if count_tokens is None else checked(count_tokens)
         self._settings = settings
         self._database = without_password(settings.database)
-        lifetime = int(settings.trash_days * 24 * 3600 * 1_000_000)
+        lifetime = int(min(settings.trash_days, LONGEST.days) * 24 * 3600 * 1_000_000)
         waited = Outgoing(
             first_token=settings.first_token_seconds, gap=settings.gap_seconds, whole=settings.reply_seconds
         )
