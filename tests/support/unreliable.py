@@ -59,6 +59,10 @@ class Unreliable:
         self._telling.clear()
         return killed
 
+    def kill(self) -> None:
+        """Nothing comes any more over any connection there is; what is asked over it still arrives."""
+        self._dead |= set(self._open)
+
     def _accept(self) -> None:
         while True:
             try:

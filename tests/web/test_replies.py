@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from ithaca import ChatMessage
 from tests.support.model_server import Answer, Asked, ModelServer, event, model_server, said
@@ -193,6 +193,22 @@ def test_after_sleep_nothing_is_missing_and_nothing_is_doubled(
     expect(live).to_have_count(0)
     expect(said.last).to_have_text(re.compile(r"The ferry leaves\s*at dawn\.\s*$"))
     expect(page.locator(".message")).to_have_count(7)
+
+    # all connections died while nobody looked: what is sent is sent again, and said once
+    field = page.get_by_role("textbox", name="Message")
+    expect(field).to_have_value("")
+    network.kill()
+    ask(page, "Once more")
+    stored(person, id, 9)
+    for _ in range(40):
+        page.clock.fast_forward(50_000)  # each of them may have to be found dead
+        page.wait_for_timeout(200)
+        if not field.input_value() and page.locator(".message:not(.live)").count() == 9:
+            break
+    expect(field).to_have_value("")
+    expect(page.locator(".message")).to_have_count(9)
+    expect(said.last).to_have_text(re.compile(r"The ferry leaves\s*at dawn\.\s*$"))
+    assert person.manager.get_session(id).message_count == 9
 
 
 def stored(person: Person, id: str, count: int) -> None:
@@ -381,9 +397,21 @@ def test_two_windows_write_the_same_and_nothing_is_lost_on_its_way(person: Perso
     assert model.asked_last() == "half a thought"
     for field in fields:
         expect(field).to_have_value("and more of it")
+
+    # the news of an answer may come before what was asked is answered
+    page.unroute("**/replies")
+    answers: list[tuple[Route, APIResponse]] = []
+    second.route("**/replies", lambda route: answers.append((route, route.fetch())))
+    model.go_on.clear()
     fields[1].press("Enter")
+    live = second.locator(".message.live strong")
+    expect(live).to_have_text("leaves")
+    for route, answer in answers:
+        route.fulfill(response=answer)
     for field in fields:
         expect(field).to_have_value("")
+    expect(live).to_have_text("leaves")
+    model.go_on.set()
     expect(page.locator(".message")).to_have_count(5)
     expect(second.locator(".message").last).to_contain_text("at dawn.")
 

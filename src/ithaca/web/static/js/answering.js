@@ -1,6 +1,6 @@
 // Asking a conversation's model: sending, following the reply wherever it is made, stopping, going on, trying again.
 
-import { get, part, post, Problem } from "./api.js";
+import { get, part, Problem, send } from "./api.js";
 import { h, icon } from "./dom.js";
 import { tell } from "./news.js";
 import { Streaming } from "./streaming.js";
@@ -41,8 +41,8 @@ export class Answering {
   async ask(body) {
     const { id, history } = this.conversation;
     try {
-      const reply = await post(`sessions/${part(id)}/replies`, body);
-      history?.after.replaceChildren();
+      const reply = await send(`sessions/${part(id)}/replies`, body);
+      if (!this.streaming) history?.after.replaceChildren(); // or the news were quicker
       await history?.refresh();
       if (id === this.conversation.id) this.follow(reply);
       history?.toBottom();
@@ -67,7 +67,7 @@ export class Answering {
 
   stop() {
     const reply = this.streaming?.reply;
-    if (reply) attempt(() => post(`replies/${part(reply.id)}/stop`));
+    if (reply) attempt(() => send(`replies/${part(reply.id)}/stop`));
   }
 
   /** @param {Reply} reply */

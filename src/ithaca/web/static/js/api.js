@@ -2,7 +2,7 @@
 
 const BASE = new URL("api/", document.baseURI);
 
-/** Milliseconds after which reading tries again; over a connection that died in sleep, nothing would ever come. */
+/** Milliseconds after which what is answered at once is asked for again; over a connection that died in sleep, nothing would ever come. */
 const PATIENCE = 30_000;
 
 /** What the server refused. */
@@ -62,16 +62,20 @@ async function ask(method, path, { query, body, headers = {}, signal, patience }
   const all = { ...headers };
   if (body !== undefined && !(body instanceof Blob)) all["content-type"] = "application/json";
   if (method === "POST") all["idempotency-key"] = newKey();
-  const until = () => (patience ? AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])]) : signal);
   for (const wait of [300, 1500, null]) {
+    const late = new AbortController();
+    const timer = patience && setTimeout(() => late.abort(new Error("It took too long.")), patience);
     try {
-      const response = await fetch(address(path, query), { method, body: sent, signal: until(), headers: all });
+      const until = signal ? AbortSignal.any([late.signal, signal]) : late.signal;
+      const response = await fetch(address(path, query), { method, body: sent, signal: until, headers: all });
       reach(true);
       return await read(response);
     } catch (error) {
-      if (error instanceof Problem || /** @type {any} */ (error).name === "AbortError") throw error;
+      if (error instanceof Problem || signal?.aborted) throw error;
       if (wait === null || method === "PATCH") break;
       await new Promise((go) => setTimeout(go, wait));
+    } finally {
+      clearTimeout(timer);
     }
   }
   reach(false);
@@ -101,10 +105,12 @@ export async function every(path, query = {}) {
 }
 /** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] @param {number} [revision] the one that was seen */
 export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision) });
+/** As `post`, of what is answered at once. @param {string} path @param {any} [body] */
+export const send = (path, body = undefined) => ask("POST", path, { body, patience: PATIENCE });
 /** A text as the server's HTML. @param {string} text */
-export const render = (text) => ask("POST", "markdown", { body: { text }, patience: PATIENCE });
+export const render = (text) => send("markdown", { text });
 /** @param {string} path @param {any} body @param {number} [revision] the one that was seen */
-export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision) });
+export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision), patience: PATIENCE });
 /** @param {string} path @param {any} [body] */
 export const put = (path, body = undefined) => ask("PUT", path, { body });
 /** @param {string} path @param {Record<string, any>} [query] */

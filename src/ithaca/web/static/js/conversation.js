@@ -1,7 +1,7 @@
 // A conversation: its head, its history, and what is done within it.
 
 import { change, menuOf, rename } from "./actions.js";
-import { get, part, post, Problem } from "./api.js";
+import { get, part, Problem, send } from "./api.js";
 import { bare, toTrash, unopened } from "./bare.js";
 import { compact } from "./compacting.js";
 import { beside, fill, h, icon, tool } from "./dom.js";
@@ -112,12 +112,12 @@ export class Conversation {
 
   /** Makes the conversation, and says the first thing in it. @param {any} message */
   async begin(message) {
-    const session = await post("sessions", { ...this.choice });
+    const session = await send("sessions", { ...this.choice });
     // What was written belongs to the conversation from here on, whatever comes of asking.
     this.composer.move("new", session.id);
     tell("session", session);
     try {
-      await post(`sessions/${part(session.id)}/replies`, { message });
+      await send(`sessions/${part(session.id)}/replies`, { message });
       return session.id;
     } catch (error) {
       fail(error);
