@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -30,10 +31,12 @@ class Program:
 
     def __init__(self, database: str, *options: str) -> None:
         command = [PROGRAM, "serve", "--port", "0", "--database", database, "--json", *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # A file takes any number of lines; who writes into a pipe that is full waits.
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed when the program has ended
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, self._process.communicate()[1]
+        assert line, self._read_log()
         self.told = json.loads(line)
         self.address = self.told["address"]
         self._database = database
@@ -65,8 +68,15 @@ class Program:
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Its exit status and its log."""
         self.send(number)
-        _, log = self._process.communicate(timeout=60)
-        return self._process.returncode, log
+        self._process.communicate(timeout=60)
+        return self._process.returncode, self._read_log()
+
+    def _read_log(self) -> str:
+        if not self._log.closed:
+            with self._log:
+                self._log.seek(0)
+                self._said = self._log.read()
+        return self._said
 
 
 @contextmanager
