@@ -209,6 +209,15 @@ class Engine:
             self._lookout = asyncio.get_running_loop().create_task(self._look_out(scope))
 
     async def _look_out(self, scope: Scope) -> None:
+        try:
+            await self._keep_looking(scope)
+        except Exception as error:  # noqa: BLE001, whoever watches is told; who comes later has another one look
+            _log.exception("replies of other processes can't be followed")
+            self._fail_all(error)
+        finally:
+            self._lookout = None
+
+    async def _keep_looking(self, scope: Scope) -> None:
         rang = Rung()
         with (await self._store.open()).bell.listening(rang.ring):
             while self._followed:
@@ -221,9 +230,8 @@ class Engine:
                     note(error)
                 await asyncio.sleep(TOGETHER)
                 await rang.wait(LOOK_AGAIN)
-        self._lookout = None
 
-    def _fail_all(self, error: IthacaError) -> None:
+    def _fail_all(self, error: Exception) -> None:
         for log in self._followed.values():
             log.fail(error)
         self._followed.clear()

@@ -118,6 +118,20 @@ def test_who_leaves_is_not_followed_for(alone: SessionManager, model: ModelServe
     assert alone.wait_for_replies(20)
 
 
+def test_a_failure_nobody_thought_of_is_told_and_ends_with_those_who_watched(
+    alone: SessionManager, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(model)
+    reply = alone.start_reply(make_asked(alone, model).id, "Sing!")
+    with SessionManager(alone.info().database) as other:
+        with monkeypatch.context() as broken:
+            broken.setattr("ithaca.replies.engine.standings", None)
+            with pytest.raises(TypeError):
+                listen(other, reply.id)
+        held.go_on()
+        assert listen(other, reply.id) == ALL
+
+
 def test_who_paused_hears_what_others_began_to_follow_later(alone: SessionManager, model: ModelServer) -> None:
     first, second = threading.Event(), threading.Event()
     parts = said("Sing, ", "O goddess, ", "the anger.")
