@@ -177,7 +177,7 @@ class Relay:
                 yield piece
             if chunks.usage is not None:
                 yield chunks.usage
-            if self._reading is not None and self._failure is None and not self._read_all:
+            if self._failure is None and not self._read_all:
                 yield Cut("the client hung up before the model had finished")
             if self._failure is not None and (self._reading is None or isinstance(self._failure, ProviderTimeout)):
                 raise self._failure

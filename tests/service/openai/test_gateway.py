@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from ithaca.relay import RelayRequest
 from ithaca.service import underway
 from ithaca.tokens import TOKENS_PER_MESSAGE, estimate_tokens
 from tests.support.managers import execute
-from tests.support.model_server import CUT, ModelServer, event, model_server, said, sent
+from tests.support.model_server import CUT, Answer, ModelServer, event, model_server, said, sent
 from tests.support.serving import Served
 
 KEY = "sk-planted-marker"
@@ -219,6 +220,27 @@ def test_a_client_that_hangs_up_hangs_up_there_and_what_came_is_kept(
         "interrupted",
         "the client hung up before the model had finished",
     )
+
+
+def test_a_client_that_hangs_up_before_the_answer_begins(
+    keyed: Served, who: dict[str, str], model: ModelServer, endpoint: str, stored: SessionManager
+) -> None:
+    gate = threading.Event()
+    model.answer_by(lambda _: Answer((said("Too late.")[0],)) if gate.wait(30) else Answer())
+    stored.create_session("s-1", "Trip")
+    client = HTTPConnection(keyed.address.removeprefix("http://"))
+    body = json.dumps({"model": "small", "messages": [user("Where is he?")]})
+    client.request("POST", "/v1/chat/completions", body, {**who, "ithaca-session": "s-1"})
+    while not stored.list_replies("s-1").items:
+        time.sleep(0.025)
+    client.close()
+    assert history(stored) == [("user", "Where is he?")]
+    (reply,) = stored.list_replies("s-1")
+    assert (reply.state, (reply.error or {})["words"]) == (
+        "interrupted",
+        "the client hung up before the model had finished",
+    )
+    gate.set()
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ The response is the endpoint's, byte for byte. A session that the client names r
 answered, as it comes.
 """
 
-from asyncio import gather
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Request, Response
@@ -65,13 +65,32 @@ async def relay(
         return StreamingResponse(cast(AsyncIterator[bytes], passed.body), passed.status, dict(passed.headers))
 
     once = once.known_by(once.fingerprint, session, endpoint)
-    return await once.of_stream(manager, ask, sessions=[] if named is None else [named])
+    return await _unless_gone(request, once.of_stream(manager, ask, sessions=[] if named is None else [named]))
+
+
+async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Response]) -> Response:
+    """The answer; a client that hangs up before it begins ends it, as one does that hangs up later."""
+    answer, listening = asyncio.create_task(answering), asyncio.create_task(_hung_up(request))
+    try:
+        await asyncio.wait([answer, listening], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        listening.cancel()
+        if not answer.done():
+            answer.cancel()
+            await asyncio.wait([answer])
+    return Response(status_code=499) if answer.cancelled() else answer.result()
+
+
+async def _hung_up(request: Request) -> None:
+    """Returns when there is nobody any more to be answered."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @router.get("/models", response_model=ModelListShape)
 async def list_models(manager: Owned) -> Response:
     """The models of every endpoint that answers, each with its endpoint's name before it."""
-    listed = await gather(*(_models(manager, endpoint.name) for endpoint in await manager.list_endpoints()))
+    listed = await asyncio.gather(*(_models(manager, endpoint.name) for endpoint in await manager.list_endpoints()))
     return Answer.of({"object": "list", "data": [model for models in listed for model in models]}).response()
 
 
