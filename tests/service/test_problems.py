@@ -14,7 +14,7 @@ from ithaca import Settings, errors
 from ithaca.errors import IthacaError
 from ithaca.service.problems import problem_of, status_of
 from tests.conftest import Servers
-from tests.service.test_sessions import make
+from tests.service.test_sessions import make, say
 from tests.support.postgres import prepare_database
 from tests.support.serving import Served, served
 
@@ -92,19 +92,31 @@ def test_problems_from_the_framework(alice: httpx.Client) -> None:
         assert answer.json().get("field") == field, (path, answer.text)
 
 
+def test_head_says_what_get_says(alice: httpx.Client) -> None:
+    make(alice, id="s")
+    say(alice, "s", "x" * 2000)
+    own = {"date", "x-request-id", "transfer-encoding"}
+    for path in ("/api/sessions", "/api/sessions/s/messages", "/api/sessions/none", "/", "/healthz", "/api/events"):
+        head = alice.head(path)
+        with alice.stream("GET", path) as got:
+            there = {name: value for name, value in got.headers.items() if name not in own}
+            assert (head.status_code, head.content) == (got.status_code, b""), path
+            assert {name: value for name, value in head.headers.items() if name not in own} == there, path
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/api/sessions", "GET, POST"),
-        ("PUT", "/api/sessions/a%2Fb", "GET, PATCH, DELETE"),
-        ("PROPFIND", "/api/sessions/s/messages", "GET, POST, PUT"),
+        ("PUT", "/api/sessions", "GET, HEAD, POST"),
+        ("PUT", "/api/sessions/a%2Fb", "GET, HEAD, PATCH, DELETE"),
+        ("PROPFIND", "/api/sessions/s/messages", "GET, HEAD, POST, PUT"),
         ("PATCH", "/api/attachments/d", "GET, HEAD"),
-        ("PATCH", "/api/retention", "GET, PUT, DELETE"),
+        ("PATCH", "/api/retention", "GET, HEAD, PUT, DELETE"),
         ("GET", "/api/admin/owners:erase", "POST"),
-        ("DELETE", "/link/l", "GET, POST"),
-        ("POST", "/", "GET"),
-        ("PUT", "/sessions/s", "GET"),
-        ("POST", "/static/1/x.js", "GET"),
+        ("DELETE", "/link/l", "GET, HEAD, POST"),
+        ("POST", "/", "GET, HEAD"),
+        ("PUT", "/sessions/s", "GET, HEAD"),
+        ("POST", "/static/1/x.js", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
     ],
 )

@@ -14,6 +14,7 @@ from ithaca.service.asking import AskFirst
 from ithaca.service.bodies import LimitedBodies
 from ithaca.service.browsers import Hosts, listed
 from ithaca.service.compression import Compression
+from ithaca.service.heads import Heads
 from ithaca.service.live import Live
 from ithaca.service.meters import Meters
 from ithaca.service.openai.errors import PREFIX as OPENAI
@@ -98,6 +99,7 @@ def create_app(
             *_host_check(settings),
             Middleware(AskFirst),
             Middleware(LimitedBodies, most_bytes=settings.max_body_bytes, slow_seconds=settings.slow_seconds),
+            Middleware(Heads),
             Middleware(Compression),
             Middleware(WholeSegments),
         ],

@@ -247,7 +247,6 @@ OTHERS: Mapping[tuple[str, str, str], Any] = {
     ),
     ("put_attachment", "body", "*/*"): "\x89PNG…",
     ("read_attachment", "answer", "*/*"): "\x89PNG…",
-    ("head_attachment", "answer", "*/*"): "",
     ("transcript", "answer", "text/markdown"): (
         "# Trip to Pylos\n\n2026-03-01\n\n## You (2026-03-01 05:00)\n\nWhen does the ferry to Pylos leave?\n"
     ),

@@ -10,8 +10,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def methods_of(request: Request) -> list[str]:
     """The methods for which the path of a request has a route.
 
-    Each is tried: the routes of a path may lie in several routers, and each of those knows its own only.
+    Each is tried: the routes of a path may lie in several routers, and each of those knows its own only. HEAD is a GET
+    that is not read on.
     """
-    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    asked = {method: "GET" if method == "HEAD" else method for method in METHODS}
+    scopes = {method: {**request.scope, "method": name} for method, name in asked.items()}
     routes = request.app.routes
     return [name for name, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]

@@ -82,7 +82,6 @@ async def get_attachment(manager: Owned, digest: Id) -> Response:
 
 
 @router.get("/{digest}", response_class=Response, responses=_BYTES)
-@router.head("/{digest}", response_class=Response, responses=_BYTES, operation_id="head_attachment")
 async def read_attachment(manager: Owned, request: Request, digest: Id) -> Response:
     """The bytes of an attachment, or the part of them that `Range` asks for."""
     found = await manager.get_attachment(digest)
@@ -98,8 +97,6 @@ async def read_attachment(manager: Owned, request: Request, digest: Id) -> Respo
     headers["content-length"] = str(part.size)
     if span:
         headers["content-range"] = span.of(found.size)
-    if request.method == "HEAD":
-        return Response(headers=headers)
     pieces = manager.read_attachment(found.digest, start=part.start, stop=part.stop, owner=found.owner)
     return StreamingResponse(pieces, 206 if span else 200, headers)
 
@@ -107,7 +104,7 @@ async def read_attachment(manager: Owned, request: Request, digest: Id) -> Respo
 def _span(request: Request, found: Attachment) -> Span | None:
     """What is asked for: all, where `If-Range` names other bytes."""
     condition = request.headers.get("if-range")
-    if (condition is not None and condition != f'"{found.digest}"') or request.method == "HEAD":
+    if condition is not None and condition != f'"{found.digest}"':
         return None
     return asked_span(request.headers.get("range"), found.size)
 

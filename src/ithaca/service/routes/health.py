@@ -20,13 +20,13 @@ _NEVER_KEPT = {"cache-control": "no-store"}
 _PATIENCE = 2.0
 
 
-@router.api_route("/healthz", methods=["GET", "HEAD"])
+@router.get("/healthz")
 async def healthz() -> Response:
     """Whether the process answers."""
     return Answer.of({"status": "ok"}).response(**_NEVER_KEPT)
 
 
-@router.api_route("/readyz", methods=["GET", "HEAD"])
+@router.get("/readyz")
 async def readyz(request: Request) -> Response:
     """Whether requests can be answered: the database is there, with the schema of this release."""
     try:
