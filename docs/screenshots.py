@@ -39,7 +39,8 @@ def _page(browser: Any, address: str, path: str, size: dict[str, int], scheme: s
         viewport=size, color_scheme=scheme, reduced_motion="reduce", has_touch=size is PHONE
     ).new_page()
     page.goto(f"{address}/{path}")
-    page.wait_for_load_state("networkidle")
+    page.locator(".message").last.wait_for()  # never is the network idle: the page listens
+    page.locator(".meter [role=meter]").wait_for()
     return page
 
 
