@@ -199,7 +199,6 @@ def test_after_sleep_nothing_is_missing_and_nothing_is_doubled(
     expect(field).to_have_value("")
     network.kill()
     ask(page, "Once more")
-    stored(person, id, 9)
     for _ in range(40):
         page.clock.fast_forward(50_000)  # each of them may have to be found dead
         page.wait_for_timeout(200)
