@@ -64,6 +64,15 @@ def test_conditions(alice: httpx.Client) -> None:
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "20000", b"")
 
 
+def test_a_part_never_continues_what_came_compressed(alice: httpx.Client) -> None:
+    path = f"/api/attachments/{put(alice, b'text ' * 1_000, 'text/plain')}"
+    whole = alice.get(path, headers={"accept-encoding": "gzip"})
+    assert (whole.headers["content-encoding"], whole.headers["etag"][:2]) == ("gzip", "W/")
+    rest = alice.get(path, headers={"range": "bytes=100-", "if-range": whole.headers["etag"]})
+    assert (rest.status_code, rest.content) == (200, whole.content)
+    assert alice.get(path, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

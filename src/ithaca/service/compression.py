@@ -137,4 +137,6 @@ class Smaller:
             return
         self._compressor = CODINGS[self._coding]()
         headers["content-encoding"] = self._coding
+        if "accept-ranges" in headers:  # parts are of the plain bytes, and don't continue these (RFC 9110, 8.8.3.3)
+            headers["etag"] = f"W/{headers['etag']}"
         del headers["content-length"]
