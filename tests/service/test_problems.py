@@ -70,8 +70,8 @@ def test_problems_from_the_framework(alice: httpx.Client) -> None:
         ("GET", "/api/problems/none", None, 404, "NoSuchRoute", None),
         ("PUT", "/api/sessions", None, 405, "MethodNotAllowed", None),
         ("POST", "/api/sessions", b"{", 422, "InvalidInput", "body"),
-        ("POST", "/api/sessions", b"\xff", 400, "BadRequest", None),
-        ("POST", "/api/sessions", b"[" * 100_000, 400, "BadRequest", None),
+        ("POST", "/api/sessions", b"\xff", 400, "BadRequest", "body"),
+        ("POST", "/api/sessions", b"[" * 100_000, 400, "BadRequest", "body"),
         ("POST", "/api/sessions", b"[]", 422, "InvalidInput", "body"),
         ("POST", "/api/sessions", b"", 422, "InvalidInput", "body"),
         ("POST", "/api/markdown", b'{"text":"\\ud800"}', 422, "InvalidArgument", "text"),
@@ -124,6 +124,13 @@ def test_a_method_that_a_path_does_not_take(alice: httpx.Client, method: str, pa
     answer = alice.request(method, path)
     assert (answer.status_code, answer.headers.get_list("allow")) == (405, [allowed])
     assert answer.json()["error"] == "MethodNotAllowed"
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_a_body_says_that_it_is_json(alice: httpx.Client, media_type: str) -> None:
+    refused = alice.post("/api/sessions", content=b'{"name":"x"}', headers={"content-type": media_type})
+    assert (refused.status_code, refused.json()["error"]) == (415, "UnsupportedMediaType")
+    assert refused.json()["field"] == "Content-Type"
 
 
 def test_every_wrong_field_is_named(alice: httpx.Client) -> None:

@@ -168,13 +168,17 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
+    if isinstance(error.body, bytes) and error.body:  # what says that it is JSON has been read
+        detail = "Content-Type: the body of a request is JSON here, `application/json`."
+        return problem(415, _HTTP_NAMES[415], detail, {"field": "Content-Type"}).response()
     return invalid(error.errors()).response()
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     name = _HTTP_NAMES.get(error.status_code, "BadRequest")
-    answer = problem(error.status_code, name, _HTTP_DETAILS.get(error.status_code, str(error.detail)))
+    field = {"field": "body"} if error.status_code == 400 else None
+    answer = problem(error.status_code, name, _HTTP_DETAILS.get(error.status_code, str(error.detail)), field)
     if error.status_code == 405:  # RFC 9110, 15.5.6; the framework names those of one route
         return answer.response(allow=", ".join(methods_of(request)))
     return answer.response(**(error.headers or {}))
@@ -188,7 +192,11 @@ _HTTP_NAMES = {
     413: "BodyTooLarge",
     415: "UnsupportedMediaType",
 }
-_HTTP_DETAILS = {404: "There is no such route.", 405: "This route does not take this method."}
+_HTTP_DETAILS = {
+    400: "body: it is not UTF-8, or holds what is nested too deep, or a number that is too long.",
+    404: "There is no such route.",
+    405: "This route does not take this method.",
+}
 
 
 def unforeseen(error: Exception) -> Answer:
