@@ -1,6 +1,7 @@
 """Where requests may go: judged by the address that is connected to, whatever its name says."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -138,6 +139,15 @@ def test_models_are_listed(server: ModelServer, target: Target) -> None:
     server._answers.pop(0)
     with pytest.raises(ProviderError, match="took longer for the list"):
         asyncio.run(models_of(target, seconds=0.1))
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_is_packed_is_not_opened(server: ModelServer, target: Target, status: int) -> None:
+    packed = gzip.compress(b"data: " + b"x" * 1_000_000)
+    server.answer(packed, status=status, content_type="text/event-stream", content_encoding="gzip")
+    with pytest.raises(ProviderError, match=r"packs its answer \(gzip\)"):
+        ask(target)
+    assert len(server.requests) == 1
 
 
 def test_an_answer_without_end_is_not_read_for_ever(server: ModelServer, target: Target) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from ithaca.errors import EndpointRefused
+from ithaca.errors import EndpointRefused, ProviderError
 from ithaca.providers.addresses import refusal
 from ithaca.providers.target import Limits, Reach, Target
 
@@ -79,11 +79,17 @@ class OneHost(httpx2.AsyncHTTPTransport):
         self._pool = httpcore2.AsyncConnectionPool(ssl_context=_tls(), network_backend=CheckedNetwork(target.reach))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The response. Raises `EndpointRefused` for another place than the target's, as after a redirect."""
+        """The response. Raises `EndpointRefused` for another place than the target's, as after a redirect.
+
+        What is packed is not taken, `ProviderError`: a few kilobytes of it may be as many gigabytes.
+        """
         origin = _origin(request.url)
         if origin != self._origin:
             raise EndpointRefused(self._origin[1], f"it sends us elsewhere, to {origin[0]}://{origin[1]}:{origin[2]}")
         response = await super().handle_async_request(request)
+        if (packed := response.headers.get("content-encoding", "identity").lower()) != "identity":
+            await response.aclose()
+            raise ProviderError(None, f"it packs its answer ({packed}), which it was asked not to do")
         assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101, as it is made asynchronously
         response.stream = Bounded(response.stream, MOST_OF_AN_ERROR if response.is_error else MOST)
         return response
@@ -151,7 +157,7 @@ def _client(transport: OneHost, limits: Limits, seconds: float | None) -> httpx2
     return httpx2.AsyncClient(
         transport=transport,
         timeout=httpx2.Timeout(seconds, connect=limits.connect),
-        headers={"accept-encoding": "identity"},  # nothing is gained by packing a few words, and nothing can explode
+        headers={"accept-encoding": "identity"},  # nothing is gained by packing a few words
         follow_redirects=True,
         max_redirects=3,
         trust_env=False,
