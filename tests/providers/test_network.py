@@ -128,10 +128,11 @@ def test_models_are_listed(server: ModelServer, target: Target) -> None:
     server.answer(b'[{"id": "small"}]')
     server.answer(b'{"data": 3}')
     server.answer(b"<html>")
+    server.answer(b"[" * 100_000 + b"]" * 100_000)
     server.fail(401, "who are you?")
     key = replace(target, key="k-123456")
     assert [asyncio.run(models_of(key)) for _ in range(2)] == [["small", "large"], ["small"]]
-    for words in ("no list of models", "no answer", "who are you"):
+    for words in ("no list of models", "no answer", "no answer", "who are you"):
         with pytest.raises(ProviderError, match=words):
             asyncio.run(models_of(target))
     assert (server.requests[0].path, server.requests[0].headers["authorization"]) == ("/v1/models", "Bearer k-123456")

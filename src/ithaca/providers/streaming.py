@@ -55,11 +55,11 @@ def client_for(target: Target, limits: Limits) -> "openai.AsyncOpenAI":
 
 
 def client_errors() -> tuple[type[Exception], ...]:
-    """What the client raises: `ValueError` is for what is no JSON, or no text."""
+    """What the client raises: `ValueError` is for what is no JSON, or no text, the last for JSON nested too deeply."""
     import httpx2
     import openai
 
-    return openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError
+    return openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError, RecursionError
 
 
 class Answer:
