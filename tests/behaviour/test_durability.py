@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,35 @@ def test_a_closed_manager_says_so_and_can_be_closed_again(open_manager: Opener) 
     for call in calls:
         with pytest.raises(ManagerClosed, match="closed"):
             call()
+
+
+def test_threads_that_go_on_while_it_is_closed_are_told(database_url: str) -> None:
+    """Each of them, whatever it was about to do, and what was stored for them until then stays."""
+    manager, stored, ends = SessionManager(database_url), list[str](), list[Exception]()
+    manager.create_session("a")
+    calls: list[Callable[[], object]] = [
+        lambda: stored.append(manager.add_message("a", ChatMessage("user", "x")).id or ""),
+        lambda: manager.get_session("a", last=1),
+    ]
+
+    def go_on(call: Callable[[], object]) -> None:
+        try:
+            while True:
+                call()
+        except Exception as error:  # noqa: BLE001, told by the assertion
+            ends.append(error)
+
+    threads = [threading.Thread(target=go_on, args=[call]) for _ in range(5) for call in calls]
+    for thread in threads:
+        thread.start()
+    while len(stored) < 20:
+        time.sleep(0.001)
+    manager.close()
+    for thread in threads:
+        thread.join(10)
+    assert [type(end) for end in ends] == [ManagerClosed] * len(threads)
+    with SessionManager(database_url) as manager:
+        assert {message.id for message in manager.get_session("a").history} == set(stored)
 
 
 def test_tasks_that_go_on_while_it_is_closed_are_told(database_url: str) -> None:

@@ -83,6 +83,8 @@ class SQLiteStorage:
     @property
     def db(self) -> apsw.Connection:
         """The connection that writes, opened when it is first needed: many only read."""
+        if self.closed:
+            raise self.ended()
         with self._opening:
             if self._writing is None:
                 self._writing = self._connect()
@@ -154,9 +156,9 @@ class SQLiteStorage:
     def close(self) -> None:
         if self.closed:
             return
+        self.closed = True  # first: whoever is about to write finds no connection when all others are done
         with contextlib.suppress(IthacaError):
             self.writer.finish()
-        self.closed = True
         self.bell.close()
         self._checkpoints.close()
         while self._idle:

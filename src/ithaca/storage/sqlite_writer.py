@@ -236,11 +236,16 @@ class Writer:
         return result
 
     def finish(self) -> None:
-        """Returns when what is queued, or under way, is done."""
-        if self.head():
-            self.submit(lambda _: None)
-        with self._leading:
-            pass
+        """Returns when what is queued, or under way, is done, and nobody uses the connection any more.
+
+        Whoever comes later has it opened anew, or refused.
+        """
+        try:
+            if self.head():
+                self.submit(lambda _: None)
+        finally:
+            with self._leading:
+                self._is_open = False
         self._log.flush(self._log.commits)
 
     def head(self) -> Job | None:
