@@ -25,6 +25,11 @@ from ithaca.providers.target import Limits, Reach, Target
 MOST, MOST_OF_AN_ERROR = 256 * 1024 * 1024, 1024 * 1024
 
 
+#: Connections to a host that are kept though nothing is asked, and for how many seconds: what is older may have been
+#: forgotten on the way, which nobody says.
+MOST_IDLE, IDLE = 20, 30.0
+
+
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     """Connects to allowed addresses only."""
 
@@ -76,7 +81,13 @@ class OneHost(httpx2.AsyncHTTPTransport):
     def __init__(self, target: Target) -> None:
         super().__init__(verify=_tls(), trust_env=False)
         self._origin = _origin(_url(target))
-        self._pool = httpcore2.AsyncConnectionPool(ssl_context=_tls(), network_backend=CheckedNetwork(target.reach))
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=_tls(),
+            max_connections=None,  # ten unless told otherwise, shared by everybody: each answer holds one until its end
+            max_keepalive_connections=MOST_IDLE,
+            keepalive_expiry=IDLE,
+            network_backend=CheckedNetwork(target.reach),
+        )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The response. Raises `EndpointRefused` for another place than the target's, as after a redirect.

@@ -504,6 +504,18 @@ def test_a_body_that_nobody_reads_is_hung_up(model: ModelServer) -> None:
     gate.set()
 
 
+def test_answers_wait_for_no_others(model: ModelServer) -> None:
+    gate = threading.Event()
+    model.answer(*said("On ")[:1], gate, content_type="text/event-stream")
+    with SessionManager(":memory:") as manager:
+        manager._door = manager._door.guarded(replace(manager._door.scope.outgoing, first_token=20))
+        manager.create_endpoint("e", model.url, model="small")
+        asked = json.dumps({"messages": [user("?")]}).encode()
+        bodies = [manager.relay(asked, endpoint="e").body for _ in range(30)]
+        gate.set()
+        assert [b"".join(body) for body in bodies] == said("On ")[:1] * 30  # type: ignore[arg-type]
+
+
 def test_an_endpoint_that_says_no_more_is_not_waited_for(model: ModelServer) -> None:
     gate = threading.Event()
     model.answer(*said("On ")[:1], gate, content_type="text/event-stream")
