@@ -210,6 +210,35 @@ def test_after_sleep_nothing_is_missing_and_nothing_is_doubled(
     assert person.manager.get_session(id).message_count == 9
 
 
+def test_many_windows_leave_one_another_connections(person: Person, model: Model) -> None:
+    id = talk(person.manager, "Seen", "x", endpoint_url="local", model="qwen3")
+    page = person.open("archive")
+    page.clock.install()
+    page.goto(f"{person.address}/sessions/{id}")
+    model.go_on.clear()
+    ask(page, "Sing")
+    live = page.locator(".message.live")
+    expect(live.locator("strong")).to_have_text("leaves")
+    turn = "(hidden) => { document.hide(hidden); document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(
+        "document.hide = (hidden) => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })"
+    )
+    page.evaluate(turn, True)
+    with page.expect_event("requestfailed"), page.expect_event("requestfailed"):  # the news, and the answer
+        page.clock.fast_forward(70_000)
+    model.go_on.set()
+    person.manager.rename_session(id, "Seen again")
+    stored(person, id, 3)
+    page.clock.fast_forward(70_000)
+    expect(live).not_to_contain_text("dawn")
+    expect(page.locator(".head h1")).to_have_text("Seen")
+    page.evaluate(turn, False)
+    expect(page.locator(".head h1")).to_have_text("Seen again")
+    expect(live).to_have_count(0)
+    expect(page.locator(".message").last).to_contain_text("at dawn.")
+    expect(page.locator(".message")).to_have_count(3)
+
+
 def stored(person: Person, id: str, count: int) -> None:
     """Waits until so many messages are stored."""
     end = time.monotonic() + 20

@@ -10,6 +10,10 @@ const LOOK = 5_000;
 /** Milliseconds before another connection is tried: at first, and at most. */
 const [SOON, LATE] = [500, 30_000];
 
+/** Milliseconds that a page which nobody sees listens on: a browser has six connections to a server, for all its windows. */
+const UNSEEN = 60_000;
+let resting = 0;
+
 /** @type {Set<Events>} */
 const open = new Set();
 
@@ -113,7 +117,11 @@ function connectAll() {
 
 setInterval(look, LOOK);
 document.addEventListener("resume", hurry);
-document.addEventListener("visibilitychange", () => document.hidden || hurry());
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(resting);
+  if (document.hidden) resting = setTimeout(() => open.forEach((each) => each.disconnect()), UNSEEN);
+  else hurry();
+});
 link.addEventListener("online", hurry);
 // Over another network, a connection of the former one is dead.
 addEventListener("online", connectAll);
