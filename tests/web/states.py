@@ -189,14 +189,14 @@ class Tour:
         self.press("Select several")
         for name in ("Talk 9", "Talk 7"):
             row(page, name).get_by_role("checkbox").check()
-        yield "list, selected", ".side"
+        yield "list, selected", ".list-pane"
         page.locator(".bulk").get_by_role("button", name="Move to the trash").click()
         expect(toast(page, "Moved 2")).to_be_visible()
         yield "list, undo offered", ".toasts"
         toast(page, "Moved 2").get_by_text("Undo").click()
         page.locator(".folders button", has_text=LONG).click()
         expect(page.locator(".row", has_text="Talk 8")).to_have_count(0)
-        yield "list, a folder", ".side"
+        yield "list, a folder", ".list-pane"
         self.press("Theme")
         yield "theme", ".menu"
         page.keyboard.press("Escape")
@@ -206,9 +206,9 @@ class Tour:
         yield "hits", ".side"
         page.get_by_label("Search conversations").fill("nowhereatall")
         expect(page.get_by_text("Nothing was found")).to_be_visible()
-        yield "hits, none", ".side"
+        yield "hits, none", ".hits"
         self.go("archive", "Put away")
-        yield "archive", ".side"
+        yield "archive", ".list-pane"
         self.go("trash", LONG)
         yield "trash", ".main"
         page.get_by_role("button", name="Erase").first.click()
@@ -224,9 +224,9 @@ class Tour:
         yield "conversation, empty", ""
         message = self.manager.get_messages(self.long, after=2, limit=1)[0].id
         self.go(f"sessions/{self.long}?message={message}", "to the end")
-        yield "conversation, in the midst", ".foot"
+        yield "conversation, in the midst", ".foot, .message.found"
         self.go(f"sessions/{self.all}", "שלום")
-        yield "conversation, its end", ""
+        yield "conversation, its end", ".main"
         for summary in page.locator("details summary").all():
             summary.click()
         page.locator(".history").evaluate("history => history.scrollTop = 0")
@@ -255,10 +255,10 @@ class Tour:
         field.fill("first\nof all")
         self.press("Send")
         expect(page.locator(".message.live table")).to_be_visible()
-        yield "streaming", ".main"
+        yield "streaming", ".after, .foot"
         self.press("Stop")
         expect(page.locator(".message").last).to_contain_text("Stopped")
-        yield "stopped", ".main"
+        yield "stopped", ".message:last-child"
         model.go_on.set()
         page.locator(".message").last.get_by_role("button", name="Answer again").click()
         expect(page.locator(".versions")).to_have_text("2 / 2")
@@ -288,7 +288,7 @@ class Tour:
         page.context.set_offline(True)
         self.press("Star")
         expect(page.locator(".notice")).to_be_visible()
-        yield "offline", ""
+        yield "offline", ".notices, .toasts, .head"
         page.context.set_offline(False)
 
     def _documents(self) -> Iterator[State]:
@@ -296,7 +296,7 @@ class Tour:
         self.go(f"sessions/{self.all}", "שלום")
         self.press("Documents")
         expect(page.locator(".documents .entries li")).to_have_count(1)
-        yield "documents beside", ""
+        yield "documents beside", ".documents, .head"
         page.locator(".documents .what").click()
         expect(page.locator(".documents table")).to_be_visible()
         yield "document beside", ".documents"
