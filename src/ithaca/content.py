@@ -169,8 +169,8 @@ def identifier(field: str, value: object, limits: Limits, refusal: Refusal = Inv
         raise refusal(field, value, "a text that is not empty")
     if "\0" in value:
         raise refusal(field, value, "a text without NUL characters")
-    if text_size(field, value, refusal) > limits.max_id_bytes:
-        raise refusal(field, Described(f"{len(value)} characters"), f"at most {limits.max_id_bytes} bytes")
+    if (size := text_size(field, value, refusal)) > limits.max_id_bytes:
+        raise refusal(field, Described(f"{size} bytes"), f"at most {limits.max_id_bytes} bytes")
     return value
 
 

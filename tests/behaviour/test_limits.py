@@ -96,6 +96,11 @@ def test_too_long_a_batch_is_a_bad_message(open_manager: Opener) -> None:
             call("s", texts(5))
 
 
+def test_an_id_is_measured_as_its_limit_is(open_manager: Opener) -> None:
+    with pytest.raises(InvalidInput, match=r"at most 200 bytes, not 202 bytes\.$"):
+        open_manager().create_session("é" * 101)
+
+
 def test_every_limit_is_a_setting() -> None:
     environ = {f"ITHACA_{limit.name.upper()}": str(n) for n, limit in enumerate(fields(Limits), 7)}
     read = read_settings("chats.db", environ=environ).limits
