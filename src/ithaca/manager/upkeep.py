@@ -41,9 +41,9 @@ class Upkeep(Base):
     def import_conversations(self, conversations: Iterable[Conversation]) -> ImportReport:
         """Adds conversations from elsewhere, with their ids, times and messages; repeating it adds nothing twice.
 
-        A session that is here already gets the messages that it lacks, and is not changed otherwise. What was
-        deleted here stays deleted. Each few hundred are one transaction. Raises `SessionExists` for an incognito one's
-        id.
+        A session that is here already gets the messages that it lacks, and is not changed otherwise; a message
+        without an id is a new one each time. What was deleted here stays deleted. Each few hundred are one
+        transaction. Raises `SessionExists` for an incognito one's id.
         """
         return self._import(
             imports.add_conversations, map(self._door.incoming, self._door.listed("conversations", conversations))
