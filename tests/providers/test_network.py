@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -104,6 +105,23 @@ def test_private_addresses_are_reached_only_where_they_may_be(names: Names, name
         with pytest.raises(EndpointRefused, match=reason):
             ask(replace(named, reach="public"))
     assert len(server.requests) == 1
+
+
+def test_nothing_else_waits_for_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.wait(60) and [])
+
+    async def ask_many() -> str:
+        targets = (Target(f"http://slow-{number}.example/v1", "small") for number in range(40))
+        asking = [asyncio.ensure_future(models_of(target)) for target in targets]
+        await asyncio.sleep(0.05)
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(str, "done"), 5)
+        finally:
+            answers.set()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    assert asyncio.run(ask_many()) == "done"
 
 
 def test_another_address_is_tried_where_one_does_not_answer(names: Names, named: Target) -> None:

@@ -11,7 +11,8 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from typing import Any
 
 import httpcore2
@@ -23,7 +24,6 @@ from ithaca.providers.target import Limits, Reach, Target
 
 #: Bytes of an answer at most, and of one that tells of an error.
 MOST, MOST_OF_AN_ERROR = 256 * 1024 * 1024, 1024 * 1024
-
 
 #: Connections to a host that are kept though nothing is asked, and for how many seconds: what is older may have been
 #: forgotten on the way, which nobody says.
@@ -57,7 +57,8 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:
             async with asyncio.timeout(timeout):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+                found = await asyncio.get_running_loop().run_in_executor(_resolvers(), look_up)
         except TimeoutError:
             raise httpcore2.ConnectTimeout(f"{host} was not found in time") from None
         except (OSError, UnicodeError) as error:  # the latter for what is no name
@@ -68,6 +69,12 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
             if reason := refusal(address, self._reach):
                 raise EndpointRefused(host, f"{address}: {reason}")
         return addresses
+
+
+@lru_cache(1)
+def _resolvers() -> ThreadPoolExecutor:
+    """Threads that look names up. Nothing else waits for a name server that takes its time, as the loop's own would."""
+    return ThreadPoolExecutor(32, "ithaca-names")
 
 
 #: Beginnings of the headers that a client of OpenAI's sends to anybody. It makes others of the environment, for an
