@@ -177,7 +177,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     name = _HTTP_NAMES.get(error.status_code, "BadRequest")
-    field = {"field": "body"} if error.status_code == 400 else None
+    field = {"field": "body"} if error.status_code in (400, 413) else None
     answer = problem(error.status_code, name, _HTTP_DETAILS.get(error.status_code, str(error.detail)), field)
     if error.status_code == 405:  # RFC 9110, 15.5.6; the framework names those of one route
         return answer.response(allow=", ".join(methods_of(request)))
