@@ -1,14 +1,20 @@
 """`/api/attachments`: taken in as they come, given whole or in parts, and never taken for a page."""
 
+import logging
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from ithaca import Limits, Settings
 from ithaca.service import underway
 from ithaca.service.ranges import Span, Unsatisfiable, asked_span
+from tests.behaviour.replies.given import wait_until
 from tests.service.test_sessions import make
 from tests.support.files import PDF, data_url, made
+from tests.support.serving import served
 
 
 def put(client: httpx.Client, data: bytes, media_type: str = "image/png") -> str:
@@ -116,13 +122,16 @@ def test_what_is_unused_is_collected(alice: httpx.Client) -> None:
     assert alice.get(f"/api/attachments/{digest}").json()["error"] == "AttachmentNotFound"
 
 
-def test_a_cut_off_upload_leaves_nothing(alice: httpx.Client) -> None:
+def test_a_cut_off_upload_leaves_nothing(alice: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     def pieces() -> Iterator[bytes]:
         yield from [made(PDF, 6 * 1024 * 1024)]
         raise ConnectionAbortedError
 
-    with pytest.raises(ConnectionAbortedError):
-        alice.post("/api/attachments", content=pieces(), headers={"content-type": "application/pdf"})
+    with caplog.at_level(logging.INFO, logger="ithaca.service.requests"):
+        with pytest.raises(ConnectionAbortedError):
+            alice.post("/api/attachments", content=pieces(), headers={"content-type": "application/pdf"})
+        wait_until(lambda: "/api/attachments 499" in caplog.text)
+    assert [record.name for record in caplog.records] == ["ithaca.service.requests"]  # it is no error of the server
     assert alice.get("/api/attachments").json()["items"] == []
 
 
@@ -144,6 +153,18 @@ def test_a_key_stands_for_the_bytes_too(alice: httpx.Client, monkeypatch: pytest
         assert (refused.status_code, refused.json()["error"]) == (422, "KeyReused"), more
     assert alice.post("/api/sessions", json={}, headers={"idempotency-key": "k"}).status_code == 422
     assert len(alice.get("/api/attachments").json()["items"]) == 2  # what was refused was not stored
+
+
+def test_an_upload_by_a_taken_key_is_not_read_for_ever(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/small.db"
+    with served(url, settings=Settings(url, limits=Limits(max_attachment_bytes=1_000))) as server:
+        key = {"idempotency-key": "k", "content-type": "text/plain"}
+        assert server.client().post("/api/attachments", content=b"x", headers=key).status_code == 201
+        host, _, port = server.address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            head = "POST /api/attachments HTTP/1.1\r\nhost: x\r\nx-owner: alice\r\nidempotency-key: k\r\n"
+            connection.sendall(f"{head}content-length: 1000000000\r\n\r\n".encode() + b"x" * 1_001)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 422 ")  # though there is more to come
 
 
 def test_a_key_of_an_upload_that_failed_may_be_used_again(alice: httpx.Client) -> None:

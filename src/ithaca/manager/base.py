@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ithaca import columns
 from ithaca.arguments import Door
-from ithaca.config import Durability, Settings, read_settings, without_password
+from ithaca.config import Durability, Limits, Settings, read_settings, without_password
 from ithaca.endpoints import Outgoing
 from ithaca.errors import (
     AmbiguousId,
@@ -103,6 +103,11 @@ class Common:
     def owner(self) -> str | None:
         """The owner that this manager is confined to; None if it isn't."""
         return self._door.scope.owner
+
+    @property
+    def limits(self) -> Limits:
+        """How much it takes, at most."""
+        return self._door.scope.limits
 
     def _is_hidden(self, session_id: str) -> bool:
         """Whether a session is incognito, or was."""

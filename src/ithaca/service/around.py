@@ -9,6 +9,7 @@ import re
 import time
 from uuid import uuid4
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ithaca.service.meters import Meters
@@ -45,6 +46,8 @@ class Around:
         self._meters.under_way += 1
         try:
             await self._app(scope, receive, sent)
+        except ClientDisconnect:  # amid its body: nobody is there to be answered
+            pass
         except Exception as error:  # noqa: BLE001, the last net
             answer = unforeseen(error)
             if sent.status is not None:

@@ -96,7 +96,8 @@ class Once:
         except AlreadyDone as done:
             return again(done)
         except KeyReused:  # unless it is an upload of the same bytes
-            await taken.rest()
+            if not await taken.all_within(manager.limits.max_attachment_bytes):
+                raise
             return await self._done_before(manager, key, self._of_bytes(taken))
         return answer.response()
 

@@ -68,11 +68,12 @@ class Running:
 
 
 class Hashed:
-    """Pieces of bytes as they come, and the digest of those that came."""
+    """Pieces of bytes as they come, and the digest and the number of those that came."""
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
         self._hash = hashlib.sha256()
+        self._size = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -80,16 +81,19 @@ class Hashed:
     async def __anext__(self) -> bytes:
         piece = await anext(self._pieces)
         self._hash.update(piece)
+        self._size += len(piece)
         return piece
 
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
 
-    async def rest(self) -> None:
-        """Takes in what is still to come."""
+    async def all_within(self, most: int) -> bool:
+        """Whether all of them are at most so many; takes in what is still to come, until that is known."""
         async for _ in self:
-            pass
+            if self._size > most:
+                return False
+        return True
 
 
 class Kept(StreamingResponse):
