@@ -139,6 +139,9 @@ def test_a_server_that_knows_no_streams(server: ModelServer, target: Target) -> 
     server.answer(json.dumps(whole).encode(), content_type="application/json; charset=utf-8")
     parts = [ToolCallPart(0, "", "look", "{}"), ToolCallPart(1, "", "ask", "{}")]
     assert [Text("I look."), *parts, Finished("tool_calls"), UsagePiece(7, 3)] == ask(target)
+    server.forget()
+    server.answer(*said("On ", "Ogygia"), content_type="application/json")
+    assert [Text("On "), Text("Ogygia"), Finished("stop")] == ask(target)
 
 
 def test_an_error_that_comes_with_200(server: ModelServer, target: Target) -> None:

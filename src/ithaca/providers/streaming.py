@@ -139,10 +139,10 @@ class Answer:
         return piece
 
     async def _read(self, chunks: "openai.AsyncStream[Any]") -> AsyncIterator[Piece]:
-        from ithaca.providers.values import said, whole
+        from ithaca.providers.values import all_said
 
         if "application/json" in chunks.response.headers.get("content-type", ""):  # some servers know no streams
-            for piece in said(self.chunks, whole(await chunks.response.aread()), self._target):
+            for piece in all_said(self.chunks, await chunks.response.aread(), self._target):
                 yield piece
             return
         async for chunk in chunks:

@@ -23,11 +23,20 @@ def said(chunks: Chunks, value: Any, target: Target) -> Iterator[Piece]:
     yield from chunks.pieces(ChatCompletionChunk.construct(choices=choices, usage=value.get("usage")))
 
 
-def whole(body: bytes) -> Any:
-    """A response that does not come in events, as one chunk; None for what is no JSON object."""
+def all_said(chunks: Chunks, body: bytes, target: Target) -> Iterator[Piece]:
+    """The pieces of a response that came whole: a completion, or events that are called JSON by mistake."""
     value = parsed(body)
-    if not isinstance(value, dict):
-        return None
+    values = [_as_chunk(value)] if isinstance(value, dict) else map(data, body.splitlines())
+    for each in values:
+        yield from said(chunks, each, target)
+
+
+def data(line: bytes) -> Any:
+    """What a line of an event says; None for all but JSON."""
+    return parsed(line[5:]) if line.startswith(b"data:") else None
+
+
+def _as_chunk(value: dict[str, Any]) -> dict[str, Any]:
     choices = [choice | {"delta": _numbered(choice.get("message"))} for choice in _objects(value.get("choices"))]
     return value | {"choices": choices}
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx2
 
@@ -17,7 +17,7 @@ from ithaca.providers import Cut, Finished, Piece, Target
 from ithaca.providers.chunks import Chunks
 from ithaca.providers.failures import failure_of, failure_of_response, scrubbed_bytes
 from ithaca.providers.network import Lines, headers_of
-from ithaca.providers.values import parsed, said, whole
+from ithaca.providers.values import all_said, data, said
 from ithaca.relay import RelayRequest
 
 T = TypeVar("T")
@@ -169,11 +169,11 @@ class Relay:
                     continue
                 *lines, rest = b"".join(parts).split(b"\n")
                 parts = [rest]
-                for piece in chain.from_iterable(said(chunks, _data(line), self._target) for line in lines):
+                for piece in chain.from_iterable(said(chunks, data(line), self._target) for line in lines):
                     self._finished = self._finished or isinstance(piece, Finished)
                     yield piece
             self._finished = True
-            for piece in said(chunks, None if self._streams else whole(b"".join(parts)), self._target):
+            for piece in () if self._streams else all_said(chunks, b"".join(parts), self._target):
                 yield piece
             if chunks.usage is not None:
                 yield chunks.usage
@@ -213,8 +213,3 @@ class Body:
 
     def __del__(self) -> None:
         self._relay.abandon()
-
-
-def _data(line: bytes) -> Any:
-    """What a line of an event says; None for all but JSON."""
-    return parsed(line[5:]) if line.startswith(b"data:") else None
