@@ -279,6 +279,7 @@ class Tour:
         expect(page.locator(".composer progress")).to_have_count(0)
         yield "attached", ".foot"
         self.press("Compact…")
+        expect(page.get_by_role("dialog")).to_be_visible()
         yield "compact", "dialog"
         page.keyboard.press("Escape")
         self.press("Model: qwen3")
