@@ -43,8 +43,8 @@ export function askForm(title, fields, verb, save, { intro = [], waiting = verb 
       }
     };
     return [...intro, h("form", { onsubmit: submit },
-      fields.map((field) => rowOf(field, inputs.get(field.name))), fault,
-      h("div", { class: "buttons" },
+      fields.map((field) => rowOf(field, inputs.get(field.name))),
+      h("div", { class: "buttons" }, fault,
         h("button", { type: "button", class: "button", onclick: () => close(null) }, "Cancel"),
         button))];
   });
