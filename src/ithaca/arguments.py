@@ -61,7 +61,7 @@ from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
 from ithaca.operations.changes import Position, Watched
 from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
-from ithaca.operations.listing import ORDERS, Order, SessionFilter, fold
+from ithaca.operations.listing import ORDERS, Order, SessionFilter, name_key
 from ithaca.operations.repeats import Claim
 from ithaca.operations.replies import NewReply
 from ithaca.operations.scope import Scope
@@ -272,7 +272,7 @@ class Door:
             "extra": lambda v: json_object("extra", dict(v) if isinstance(v, Mapping) else v, limits, InvalidSession),
         }
         columns = {field: checks[field](value) for field, value in given.items() if value is not UNSET}
-        return columns | {"name_key": fold(columns["name"])} if "name" in columns else columns
+        return columns | {"name_key": name_key(columns["name"])} if "name" in columns else columns
 
     def update(
         self, session_id: str, expected: int | None, headers: Mapping[str, str] | Unset, **given: Any

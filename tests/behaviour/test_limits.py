@@ -96,6 +96,14 @@ def test_too_long_a_batch_is_a_bad_message(open_manager: Opener) -> None:
             call("s", texts(5))
 
 
+def test_a_long_name_of_any_characters_can_be_stored(open_manager: Opener) -> None:
+    manager = open_manager()
+    long = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000)))
+    session = manager.create_session(name="Pylos")
+    assert manager.rename_session(session.id, long).name == long
+    assert [found.name for found in manager.list_sessions(name=long[100:200], sort="name")] == [long]
+
+
 def test_an_id_is_measured_as_its_limit_is(open_manager: Opener) -> None:
     with pytest.raises(InvalidInput, match=r"at most 200 bytes, not 202 bytes\.$"):
         open_manager().create_session("é" * 101)

@@ -100,8 +100,8 @@ class Sessions(Base):
         """A page of the sessions that match, without their messages; give back its `cursor` for the next one.
 
         A filter that is None lets everything pass; `owner=""` and `folder=""` mean: of none. `name` is found
-        anywhere in the name, whatever its case and accents. With `incognito`, only incognito sessions, otherwise all
-        others. Orders: "activity" (the last message, or the
+        anywhere in the name, or in the first 2,000 bytes of a long one, whatever its case and accents. With
+        `incognito`, only incognito sessions, otherwise all others. Orders: "activity" (the last message, or the
         creation), "created" and "messages" run downward, "name" upward.
         """
         door = self._door
