@@ -472,9 +472,9 @@ def test_what_is_changed_in_place_is_never_lost(person: Person, model: Model) ->
 
     # logged out: words, and all as it was when who is logged in again, here in another window
     cookies = page.context.cookies()
-    page.context.clear_cookies()
     page.get_by_role("textbox", name="Message", exact=True).fill("and this")
-    page.keyboard.press("Enter")
+    page.context.clear_cookies()
+    page.keyboard.press("Enter")  # unless it asks by itself, as soon as the news are asked for again
     dialog = page.get_by_role("dialog", name="Log in")
     expect(dialog).to_contain_text("What you have written is kept.")
     page.context.add_cookies(cookies)  # type: ignore[arg-type]
