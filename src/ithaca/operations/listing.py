@@ -116,7 +116,7 @@ _LITERALLY = str.maketrans({sign: f"\\{sign}" for sign in "%_\\"})
 
 def _named(name: str | None, engine: Engine) -> tuple[str, str, str | None]:
     """The condition that finds a part of a name: on PostgreSQL by LIKE, which its index of trigrams knows."""
-    part = None if name is None else fold(name)
+    part = None if name is None else name_key(name)
     if part is None or engine == "sqlite":
         return "position(:name IN name_key) > 0", "name", part
     return "name_key LIKE :name", "name", f"%{part.translate(_LITERALLY)}%"
