@@ -90,6 +90,8 @@ def test_problems_from_the_framework(alice: httpx.Client) -> None:
         assert answer.headers["content-type"] == "application/problem+json", path
         assert (answer.status_code, answer.json()["error"]) == (status, name), (path, answer.text)
         assert answer.json().get("field") == field, (path, answer.text)
+        described = alice.get(answer.json()["type"]).json()
+        assert (described["error"], described["status"]) == (name, status)
 
 
 def test_head_says_what_get_says(alice: httpx.Client) -> None:

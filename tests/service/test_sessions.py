@@ -32,7 +32,7 @@ def test_what_is_made_is_there(alice: httpx.Client, names: tuple[str, str]) -> N
 
 
 def test_an_id_may_be_any_text(alice: httpx.Client) -> None:
-    for id in ("a/b", "%2F", "ü ö/?#&", "a:undo", "x/messages"):
+    for id in ("a/b", "%2F", "ü ö/?#&", "a:undo", "x/messages", ".", ".."):
         made = alice.post("/api/sessions", json={"id": id})
         assert made.json()["id"] == id
         found = alice.get(str(made.url.join(made.headers["location"])))

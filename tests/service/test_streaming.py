@@ -113,11 +113,8 @@ def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
         for content in (big, pieces()):
             headers = {"content-type": "application/json"}
             refused = client.post("/api/sessions/s/messages", content=content, headers=headers)
-            assert (refused.status_code, refused.json()["error"], refused.json()["field"]) == (
-                413,
-                "BodyTooLarge",
-                "body",
-            )
+            said = refused.json()
+            assert (refused.status_code, said["error"], said["field"]) == (413, "BodyTooLarge", "body")
         assert put(client, made())  # attachments have a limit of their own
         assert client.get("/api/sessions/s").json()["message_count"] == 0
 

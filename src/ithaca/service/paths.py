@@ -39,5 +39,5 @@ Id = Annotated[str, Path(description="An id; a slash in it is written as %2F."),
 
 
 def segment(id: str) -> str:
-    """An id as it is written in a path."""
-    return quote(id, safe="")
+    """An id as it is written in a path; dots alone would be taken for a step upward."""
+    return quote(id, safe="") if id.strip(".") else "%2E" * len(id)

@@ -56,6 +56,22 @@ STATUSES: Mapping[type[IthacaError], int] = {
     errors.IthacaError: 500,
 }
 
+#: What is refused for how it was asked, before the library is: the status, and what it means.
+BEFORE: Mapping[str, tuple[int, str]] = {
+    "BadRequest": (400, "What came can't be read: it is no UTF-8, or nested too deep."),
+    "NoSuchRoute": (404, "There is no such route."),
+    "MethodNotAllowed": (405, "The route does not take this method; `Allow` names those that it takes."),
+    "TooSlow": (408, "The request did not come in time."),
+    "BodyTooLarge": (413, "The body is larger than the server takes."),
+    "UnsupportedMediaType": (415, "The body is not said to be JSON, by `Content-Type: application/json`."),
+    "RangeNotSatisfiable": (416, "Nothing of what `Range` asks for is there."),
+    "MisdirectedRequest": (421, "The server does not go by the name in `Host`."),
+    "TooManyRequests": (429, "There were too many requests; `Retry-After` says when to ask again."),
+    "HeadersTooLarge": (431, "The request's line and headers are larger than the server takes."),
+    "InternalError": (500, "The server could not do it. Its log says why."),
+    "TooManyConnections": (503, "The server has as many connections as it may have."),
+}
+
 #: Seconds after which a server that is busy may be asked again.
 RETRY_AFTER = "1"
 

@@ -9,7 +9,7 @@ from ithaca import errors
 from ithaca.access import Right
 from ithaca.service.access import Asking, Means, Nobodys, Owned, Visitor
 from ithaca.service.answers import Answer
-from ithaca.service.problems import Refused, dashed, status_of, titled
+from ithaca.service.problems import BEFORE, Refused, dashed, status_of, titled
 from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.base import Body
 from ithaca.service.wire.shapes import ErasedShape, Shape
@@ -72,4 +72,7 @@ def _described(kind: type[errors.IthacaError]) -> dict[str, Any]:
     return {"error": name, "title": titled(name), "status": status_of(kind), "description": getdoc(kind)}
 
 
-_TYPES = {dashed(name): _described(getattr(errors, name)) for name in errors.__all__}
+_TYPES = {dashed(name): _described(getattr(errors, name)) for name in errors.__all__} | {
+    dashed(name): {"error": name, "title": titled(name), "status": status, "description": meaning}
+    for name, (status, meaning) in BEFORE.items()
+}
