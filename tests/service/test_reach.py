@@ -18,6 +18,7 @@ ELSEWHERE = {
     "guarded": "each request is guarded by the settings",
     "for_owner": "each request is asked on behalf of an owner",
     "owner": "/api/me",
+    "limits": "each problem says the limit that was exceeded",
     "close": "the server closes it",
     "once": "Idempotency-Key",
     "noting": "ETag",
