@@ -121,7 +121,13 @@ def test_many_watchers_and_another_process(
     with ThreadPoolExecutor(6) as pool:
         listening = [pool.submit(heard, alice, reply.id) for _ in range(6)]
         wait_for_size(stored, reply, len("".join(WORDS[:3])))
-        assert alice.post(f"/api/replies/{reply.id}/stop").json()["state"] == "stopped"
+        stopped = alice.post(f"/api/replies/{reply.id}/stop", headers={"idempotency-key": "stop"})
+        assert stopped.json()["state"] == "stopped"
+        revision = alice.get(f"/api/sessions/{reply.session_id}").headers["etag"]
+        assert stopped.headers["etag"] == revision
+        again = alice.post(f"/api/replies/{reply.id}/stop", headers={"idempotency-key": "stop"})
+        assert (again.content, again.headers["etag"]) == (stopped.content, revision)
+        assert alice.post(f"/api/replies/{reply.id}/stop").headers["etag"] == revision  # it changes nothing more
         for each in listening:
             events = each.result(20)
             assert (text(events), events[-1]["reply"]["state"]) == ("".join(WORDS[:3]), "stopped")

@@ -59,6 +59,8 @@ class Common:
     _settings: Settings
     _database: str
     _door: Door
+    #: Where changes note their revisions that go another way than by the storage; None if nobody asks.
+    _revisions: dict[str, int] | None = None
     _read_lately: Recently
     _used_lately: Recently
     _closes: bool

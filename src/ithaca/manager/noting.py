@@ -39,4 +39,5 @@ class Noting(Common):
         other = self._copy()
         for name in ("_storage", "_incognito"):
             setattr(other, name, Noted(getattr(self, name), revisions))
+        other._revisions = revisions
         return other

@@ -237,7 +237,8 @@ class Replies(Asking, Base):
         Whichever process generates it, it writes nothing more from now on. Raises `ReplyNotFound`.
         """
         id = self._door.reply_id(reply_id)
-        return self._engine_of(id).ask(lambda engine: engine.stop(self._door.scope, id))
+        scope = replace(self._door.scope, revisions=self._revisions)
+        return self._engine_of(id).ask(lambda engine: engine.stop(scope, id))
 
     def sweep_replies(self) -> int:
         """How many replies were marked as interrupted, because the processes that generated them have died.
@@ -397,7 +398,7 @@ class AsyncReplies(Asking, AsyncBase):
 
     async def stop_reply(self, reply_id: str) -> Reply:
         id = self._door.reply_id(reply_id)
-        return await self._engine_of(id).stop(self._door.scope, id)
+        return await self._engine_of(id).stop(replace(self._door.scope, revisions=self._revisions), id)
 
     async def sweep_replies(self) -> int:
         scope = self._door.scope
