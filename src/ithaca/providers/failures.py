@@ -82,6 +82,28 @@ def scrubbed_bytes(body: bytes, target: Target) -> bytes:
     return body
 
 
+class Scrubbing:
+    """Takes the target's secrets out of bytes that pass, also where one comes in two parts."""
+
+    def __init__(self, target: Target) -> None:
+        self._secrets = [secret.encode() for secret in _secrets(target)]
+        self._kept = b""
+
+    def piece(self, part: bytes) -> bytes:
+        """What may pass; what could be the beginning of a secret waits for the next part."""
+        part = self._kept + part
+        for secret in self._secrets:
+            part = part.replace(secret, _HIDDEN.encode())
+        begun = (size for secret in self._secrets for size in range(1, len(secret)) if part.endswith(secret[:size]))
+        passes = len(part) - max(begun, default=0)
+        self._kept = part[passes:]
+        return part[:passes]
+
+    def end(self) -> bytes:
+        """What waited for nothing."""
+        return self._kept
+
+
 def scrubbed(words: str, target: Target) -> str:
     """The words without the target's secrets, of a length that fits a line."""
     for secret in _secrets(target):

@@ -1,7 +1,8 @@
-"""Passes a request on, byte for byte: to whoever asked at once, and to the reply that records it.
+"""Passes a request on: to whoever asked at once, and to the reply that records it.
 
-One task reads from the endpoint. What it reads goes into two queues: a short one for the client, who makes the endpoint
-wait if he is slow, and one for the reply, which is read as pieces and saved as any other.
+An answer passes byte for byte, but for the endpoint's secrets, which no endpoint has a reason to repeat. One task
+reads from the endpoint. What it reads goes into two queues: a short one for the client, who makes the endpoint wait if
+he is slow, and one for the reply, which is read as pieces and saved as any other.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import httpx2
 from ithaca.errors import IthacaError, ProviderError, ProviderTimeout
 from ithaca.providers import Cut, Finished, Piece, Target
 from ithaca.providers.chunks import Chunks
-from ithaca.providers.failures import failure_of, failure_of_response, scrubbed_bytes
+from ithaca.providers.failures import Scrubbing, failure_of, failure_of_response, scrubbed_bytes
 from ithaca.providers.network import Lines, headers_of
 from ithaca.providers.values import all_said, data, said
 from ithaca.relay import RelayRequest
@@ -91,12 +92,16 @@ class Relay:
     async def _read(self, response: httpx2.Response) -> None:
         parts = response.aiter_raw()
         what, seconds = "the first token", self._limits.first_token
+        scrubbing = Scrubbing(self._target)
         try:
             while (part := await self._within(what, seconds, anext(parts, None))) is not None:
                 if self._recorded:
                     self._for_reply.put_nowait(part)
-                await self._within("the end", self._limits.whole, self._for_client.put(part))
+                if passing := scrubbing.piece(part):
+                    await self._within("the end", self._limits.whole, self._for_client.put(passing))
                 what, seconds = "the next token", self._limits.gap
+            if passing := scrubbing.end():
+                await self._within("the end", self._limits.whole, self._for_client.put(passing))
             self._read_all = True
         except (IthacaError, httpx2.HTTPError, httpx2.StreamError) as error:
             self._failure = error if isinstance(error, IthacaError) else failure_of(error, self._target)

@@ -434,8 +434,10 @@ def test_events_in_the_midst_that_tell_of_an_error(
     post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
 ) -> None:
     broken = f'data: {{"error": {{"message": "the model fell over with {KEY}"}}}}\n\n'.encode()
-    model.answer(event(delta={"content": "On"}), broken, content_type="text/event-stream")
-    assert post(user("?")).content.endswith(broken)
+    half = broken.index(KEY.encode()) + 5
+    parts = (broken[:half], 0.1, broken[half:])
+    model.answer(event(delta={"content": "On"}), *parts, content_type="text/event-stream")
+    assert post(user("?")).content.endswith(broken.replace(KEY.encode(), b"[hidden]"))
     assert history(stored) == [("user", "?"), ("assistant", "On")]
     (reply,) = stored.list_replies("s-1")
     assert (reply.state, (reply.error or {})["words"]) == ("failed", "the model fell over with [hidden]")
