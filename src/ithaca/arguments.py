@@ -22,6 +22,7 @@ from ithaca.content import (
     drafts,
     flag,
     identifier,
+    indexed_label,
     json_object,
     label,
     long_text,
@@ -263,11 +264,11 @@ class Door:
         checks: dict[str, Callable[[Any], Any]] = {
             "name": lambda v: label("name", v, limits, InvalidSession, empty=True),
             "endpoint_url": lambda v: session_endpoint(v, limits),
-            "model": lambda v: label("model", v, limits, InvalidSession, empty=True),
+            "model": lambda v: indexed_label("model", v, limits, InvalidSession, empty=True),
             "rag": lambda v: flag("rag", v, InvalidSession),
             "archived": lambda v: flag("archived", v, InvalidSession),
             "is_important": lambda v: flag("is_important", v, InvalidSession),
-            "folder": lambda v: optional_label("folder", None if v == "" else v, limits, InvalidSession),
+            "folder": lambda v: None if v in (None, "") else indexed_label("folder", v, limits, InvalidSession),
             "mode": lambda v: optional_label("mode", None if v == "" else v, limits, InvalidSession),
             "extra": lambda v: json_object("extra", dict(v) if isinstance(v, Mapping) else v, limits, InvalidSession),
         }
@@ -502,8 +503,8 @@ class Door:
 
     def retention_place(self, owner: object, folder: object) -> dict[str, Any]:
         """Whose policy, and for which folder; "" for those without one of their own."""
-        named = optional_label("folder", None if folder == "" else folder, self._limits)
-        return {"owner": self.owner(owner), "folder": named or ""}
+        named = "" if folder in (None, "") else indexed_label("folder", folder, self._limits)
+        return {"owner": self.owner(owner), "folder": named}
 
     def retention(
         self, archive_after: object, delete_after: object, keep_starred: object, keep_newest: object

@@ -55,7 +55,8 @@ class Limits:
     max_batch: int = 200_000
     #: A document's content, in bytes of UTF-8.
     max_document_bytes: int = 64 * 1024 * 1024
-    #: Names, titles, URLs, models, folders, modes, roles: in characters.
+    #: Names, titles, URLs, models, folders, modes, roles: in characters. Models and folders
+    #: have 2,000 bytes at most, too.
     max_name_length: int = 2_000
     #: Ids and owners, in bytes of UTF-8: three of them fit one index entry of every database.
     max_id_bytes: int = 200

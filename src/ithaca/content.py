@@ -26,6 +26,9 @@ Draft: TypeAlias = dict[str, Any]
 #: The largest number that a database keeps; a larger one asks for no more than all.
 MOST = 2**63 - 1
 
+#: Bytes of a text that an index holds: with an owner and two ids they fit into one entry of PostgreSQL's.
+MOST_INDEXED = 2_000
+
 #: What a time can be: the years 1 to 9999 in UTC.
 EARLIEST, LATEST = to_time(datetime.min.replace(tzinfo=UTC)), to_time(datetime.max.replace(tzinfo=UTC))
 
@@ -189,6 +192,16 @@ def label(field: str, value: object, limits: Limits, refusal: Refusal = InvalidA
         raise refusal(field, Described(f"{len(value)} characters"), f"at most {limits.max_name_length} characters")
     text_size(field, value, refusal)
     return value
+
+
+def indexed_label(
+    field: str, value: object, limits: Limits, refusal: Refusal = InvalidArgument, *, empty: bool = False
+) -> str:
+    """A short text that an index holds."""
+    text = label(field, value, limits, refusal, empty=empty)
+    if (size := text_size(field, text, refusal)) > MOST_INDEXED:
+        raise refusal(field, Described(f"{size} bytes"), f"at most {MOST_INDEXED} bytes")
+    return text
 
 
 _USUAL_ROLES = frozenset(["user", "assistant", "system", "developer", "tool"])

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from ithaca.columns import Row, from_time, iso
 from ithaca.config import Limits
-from ithaca.content import identifier, label, moment, new_id, whole
+from ithaca.content import identifier, indexed_label, moment, new_id, whole
 from ithaca.errors import InvalidArgument
 
 #: What usage can be broken down by.
@@ -111,7 +111,7 @@ def record_columns(
     return {
         "id": new_id() if id is None else identifier("id", id, limits),
         "message_id": None if message_id is None else identifier("message_id", message_id, limits),
-        "model": label("model", model, limits, empty=True),
+        "model": indexed_label("model", model, limits, empty=True),
         "input_tokens": whole("input_tokens", input_tokens, 0, MOST_TOKENS),
         "output_tokens": whole("output_tokens", output_tokens, 0, MOST_TOKENS),
         "cost": 0 if cost is None else _millionths(cost),

@@ -104,6 +104,20 @@ def test_a_long_name_of_any_characters_can_be_stored(open_manager: Opener) -> No
     assert [found.name for found in manager.list_sessions(name=long[100:200], sort="name")] == [long]
 
 
+def test_what_an_index_holds_is_refused_beyond_what_it_can_hold(open_manager: Opener) -> None:
+    manager, long = open_manager(), "".join(map(chr, range(0x4E00, 0x4E00 + 667)))
+    id = manager.create_session().id
+    for field, call in (
+        ("folder", lambda text: manager.update_session(id, folder=text)),
+        ("model", lambda text: manager.update_session(id, model=text)),
+        ("model", lambda text: manager.record_usage(id, model=text, input_tokens=1, output_tokens=1)),
+        ("folder", lambda text: manager.set_retention(folder=text, delete_after=1)),
+    ):
+        with pytest.raises(InvalidInput, match=f"{field} must be at most 2000 bytes, not 2001 bytes"):
+            call(long)
+        call(long[1:])
+
+
 def test_an_id_is_measured_as_its_limit_is(open_manager: Opener) -> None:
     with pytest.raises(InvalidInput, match=r"at most 200 bytes, not 202 bytes\.$"):
         open_manager().create_session("é" * 101)

@@ -289,6 +289,13 @@ def test_a_name_that_is_too_long_is_kept_whole_in_extra(manager: SessionManager,
     assert len(report.oddities) == 2
 
 
+def test_a_folder_of_too_many_bytes_is_kept_whole_in_extra(manager: SessionManager, legacy: Legacy) -> None:
+    folder = "海" * 1_000
+    import_database(manager, legacy(sessions=[session(folder=folder)]))
+    found = manager.get_session("s1")
+    assert (folder[:666], {"legacy_folder": folder}) == (found.folder, found.extra)
+
+
 def test_ids_that_cannot_be_stored_are_replaced_the_same_way_each_time(manager: SessionManager, legacy: Legacy) -> None:
     path = legacy(
         sessions=[session("x" * 201), session(None), session(""), session("a\0b")],

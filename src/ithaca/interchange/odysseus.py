@@ -24,8 +24,8 @@ import apsw
 
 from ithaca.columns import to_json
 from ithaca.config import Limits
+from ithaca.content import MOST_INDEXED, identifier, json_list, json_object
 from ithaca.content import headers as checked_headers
-from ithaca.content import identifier, json_list, json_object
 from ithaca.errors import ImportFailed, InvalidInput
 from ithaca.manager import SessionManager
 from ithaca.models import ChatMessage, Content, Conversation, ImportReport, LibraryDocument, LibraryVersion
@@ -679,6 +679,8 @@ def _label(fields: Fields, column: str, notes: _Notes, extra: dict[str, Any] | N
     if text is None:
         return None
     label = text.replace("\0", "")[: _LIMITS.max_name_length]
+    if column in ("model", "folder") and len(label) > MOST_INDEXED / 4:
+        label = label.encode(errors="replace")[:MOST_INDEXED].decode(errors="ignore")
     if label != text:
         notes.add(f"its {column} was shortened to what can be stored")
         if extra is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ithaca.columns import Row, to_time
 from ithaca.connection import Connection, Engine, one_statement
+from ithaca.content import MOST_INDEXED
 from ithaca.cursors import read_cursor, write_cursor
 from ithaca.models import Folder, Page, Session
 from ithaca.operations.scope import Scope
@@ -49,10 +50,6 @@ class Order:
 
     by: str = "activity"
     important_first: bool = False
-
-
-#: Bytes of a name that are looked at: with an owner and an id they fit into one entry of PostgreSQL's index.
-MOST_INDEXED = 2_000
 
 
 def fold(text: str) -> str:
