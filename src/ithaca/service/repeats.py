@@ -62,17 +62,27 @@ class Once:
         return made[-1].response()
 
     async def of_many(
-        self, manager: AsyncSessionManager, call: Call[T], render: Render[T], *, sessions: Collection[str] = ()
+        self,
+        manager: AsyncSessionManager,
+        call: Call[T],
+        render: Render[T],
+        *,
+        sessions: Collection[str] = (),
+        revised: bool = False,
     ) -> Response:
         """The answer to what takes several transactions and may begin anew after it was interrupted.
 
-        `sessions` are those that it tells of, as `begin_once` takes them.
+        `sessions` are those that it tells of, as `begin_once` takes them. With `revised`, it changes one session, and
+        the answer tells at which revision.
         """
+        revisions: dict[str, int] = {}
+        if revised:
+            manager = manager.noting(revisions)
         if (key := self.key) is None:
-            return render(await call(manager)).response()
+            return left_at(render(await call(manager)), revisions).response()
         try:
             async with Running(manager, key, self.fingerprint, sessions) as running:
-                answer = render(await call(manager))
+                answer = left_at(render(await call(manager)), revisions)
                 await running.end(answer)
         except AlreadyDone as done:
             return again(done)

@@ -13,7 +13,7 @@ from ithaca.service.live import event
 from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.paths import Id, segment
 from ithaca.service.repeats import Repeatable
-from ithaca.service.revisions import Expected, left_at
+from ithaca.service.revisions import Expected
 from ithaca.service.routes.contexts import made as compacted
 from ithaca.service.routes.sessions import shown as session_shown
 from ithaca.service.streams import EVENTS, accepts_events, closing, event_stream
@@ -92,12 +92,7 @@ async def _written(said: AsyncIterator[ReplyEvent]) -> AsyncGenerator[bytes, Non
 async def stop_reply(manager: Owned, once: Repeatable, reply_id: Id) -> Response:
     """End a reply; what it has said is kept. One that has ended stays as it is."""
     about = [] if once.key is None else [(await manager.get_reply(reply_id)).session_id]
-    revisions: dict[str, int] = {}
-
-    def stopped(reply: Reply) -> Answer:
-        return left_at(shown(reply), revisions)
-
-    return await once.of_many(manager.noting(revisions), lambda m: m.stop_reply(reply_id), stopped, sessions=about)
+    return await once.of_many(manager, lambda m: m.stop_reply(reply_id), shown, sessions=about, revised=True)
 
 
 @router.post("/sessions/{session_id}/title", response_model=SessionShape)
