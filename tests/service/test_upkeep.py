@@ -104,6 +104,8 @@ def test_retention(alice: httpx.Client) -> None:
     report = alice.post("/api/retention:apply", json={"dry_run": True}).json()
     assert (report["archived"], report["outcomes"][0]["policy"]["folder"]) == (0, "f")
     assert alice.post("/api/retention:apply", json={"batch": 0}).json()["field"] == "batch"
+    misspelt = alice.delete("/api/retention?foldr=f")  # not taken for the policy of all folders
+    assert (misspelt.status_code, misspelt.json()["field"]) == (422, "foldr")
     gone = alice.delete("/api/retention?folder=f")
     assert (gone.status_code, gone.content) == (204, b"")
     assert alice.delete("/api/retention?folder=f").json()["error"] == "RetentionNotFound"

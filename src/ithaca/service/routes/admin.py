@@ -36,7 +36,7 @@ from ithaca.service.wire.shapes import (
     page_of,
     plain_json,
 )
-from ithaca.service.wire.upkeep import AnyPolicy, OwnerNamed
+from ithaca.service.wire.upkeep import AnyPolicy, AnyPolicyOf, OwnerNamed
 from ithaca.usage import KEYS
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
@@ -158,9 +158,9 @@ async def set_retention(manager: Trusted, once: Repeatable, body: AnyPolicy) -> 
 
 
 @router.delete("/retention", status_code=204)
-async def delete_retention(manager: Trusted, owner: Owner = None, folder: str | None = None) -> Response:
+async def delete_retention(manager: Trusted, of: Annotated[AnyPolicyOf, Query()]) -> Response:
     """Delete anybody's policy."""
-    await manager.delete_retention(owner=owner, folder=folder)
+    await manager.delete_retention(owner=of.owner, folder=of.folder)
     return NO_CONTENT.response()
 
 

@@ -1,15 +1,16 @@
 """`/api/retention`: how long sessions are kept."""
 
 from operator import itemgetter
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from ithaca.service.access import Owned
 from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.pages import InParts
 from ithaca.service.repeats import Repeatable
 from ithaca.service.wire.shapes import PolicyShape, page_of
-from ithaca.service.wire.upkeep import Policy
+from ithaca.service.wire.upkeep import Policy, PolicyOf
 
 router = APIRouter(prefix="/api", tags=["retention"])
 
@@ -27,7 +28,7 @@ async def set_retention(manager: Owned, once: Repeatable, body: Policy) -> Respo
 
 
 @router.delete("/retention", status_code=204)
-async def delete_retention(manager: Owned, folder: str | None = None) -> Response:
+async def delete_retention(manager: Owned, of: Annotated[PolicyOf, Query()]) -> Response:
     """Delete a policy."""
-    await manager.delete_retention(folder=folder)
+    await manager.delete_retention(folder=of.folder)
     return NO_CONTENT.response()
