@@ -140,7 +140,11 @@ def base_url(value: object, limits: Limits) -> str:
     text = label("base_url", value, limits, InvalidEndpoint)
     normal = normal_url(text)
     if normal is None:
-        shown = Described("a URL with a user or a query") if set("@?") & set(text) else text
+        shown: str | Described = text
+        if set("@?") & set(text):
+            shown = Described("a URL with a user or a query")
+        elif "://" not in text:  # it may be the key, which got into the wrong field
+            shown = Described("a text without `://`")
         raise InvalidEndpoint("base_url", shown, allowed)
     return normal
 

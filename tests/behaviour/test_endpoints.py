@@ -68,7 +68,7 @@ def test_keys_are_shown_nowhere(
     shown = [repr(endpoint), json.dumps(endpoint.to_dict()), repr(manager.list_endpoints())]
     bad: list[dict[str, Any]] = [
         {"key": KEY + "\n"}, {"key": KEY.encode()}, {"headers": {"X": KEY + "\n"}}, {"headers": [KEY]},
-        {"base_url": f"http://me:{KEY}@host/v1"}, {"base_url": f"http://host/v1?key={KEY}"},
+        {"base_url": KEY}, {"base_url": f"http://me:{KEY}@host/v1"}, {"base_url": f"http://host/v1?key={KEY}"},
     ]  # fmt: skip
     for given in bad:
         with pytest.raises(InvalidEndpoint) as error:
