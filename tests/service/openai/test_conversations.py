@@ -149,10 +149,10 @@ def test_who_may_only_read(
         ("GET", "/v1/conversations/", None),
         ("GET", "/v1/conversations/x/items/y/z", None),
         ("GET", "/v1/conversations", "POST"),
-        ("PUT", "/v1/conversations/x", "GET, POST, DELETE"),
-        ("PROPFIND", "/v1/conversations/x", "GET, POST, DELETE"),
+        ("PUT", "/v1/conversations/x", "GET, HEAD, POST, DELETE"),
+        ("PROPFIND", "/v1/conversations/x", "GET, HEAD, POST, DELETE"),
         ("GET", "/v1/chat/completions", "POST"),
-        ("POST", "/v1/models", "GET"),
+        ("POST", "/v1/models", "GET, HEAD"),
     ],
 )
 def test_routes_that_are_none(
