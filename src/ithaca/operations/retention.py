@@ -9,7 +9,7 @@ from ithaca.connection import Connection
 from ithaca.content import new_id
 from ithaca.operations import holds
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import RECORD_CHANGE, SESSION_COLUMNS
+from ithaca.operations.statements import SESSION_COLUMNS
 from ithaca.operations.trash import COMPACTION_COLUMNS, HANGS
 
 # Asked of the rows themselves as well as of the count: a conversation is never thrown away for a wrong number.
@@ -25,44 +25,34 @@ _FORGOTTEN = f"""
     AND {holds.NOT_HELD}
 """
 
-# Which rows of a table are of the sessions that go. Where no owner is named, another owner's may have the same id.
-_THESE = "{column} IN (EACH(:ids))"
-_IN_ENTRY = f"""
-    {_THESE} AND EXISTS (SELECT 1 FROM trashed_sessions t
-        WHERE t.owner = {{table}}.owner AND t.trash_id = :trash_id AND t.id = {{table}}.{{column}})
-"""
+# Which sessions of a table's rows are in the entry of the trash.
+_IN_ENTRY = "SELECT t.id FROM trashed_sessions t WHERE t.owner = {table}.owner AND t.trash_id = :trash_id"
 
-# What hangs on the sessions that are in the trash now, as when one session is deleted: table, its column with their
-# ids, statement.
+# What hangs on the sessions that are in the trash now, as when one session is deleted: table → statement.
 _CLEAR = (
     (
         "compactions",
-        "session_id",
         f"INSERT INTO trashed_compactions (owner, trash_id, {COMPACTION_COLUMNS})"
-        f" SELECT owner, :trash_id, {COMPACTION_COLUMNS} FROM compactions WHERE {{mine}}{{gone}}",
+        f" SELECT owner, :trash_id, {COMPACTION_COLUMNS} FROM compactions WHERE {{mine}}session_id IN ({{gone}})",
     ),
     (
         "documents",
-        "session_id",
         "INSERT INTO trashed_attachings (owner, trash_id, session_id, document_id)"
-        " SELECT owner, :trash_id, session_id, id FROM documents WHERE {mine}{gone}",
+        " SELECT owner, :trash_id, session_id, id FROM documents WHERE {mine}session_id IN ({gone})",
     ),
     (
         "documents",
-        "session_id",
-        "UPDATE documents SET session_id = NULL, revision = revision + 1 WHERE {mine}{gone}",
+        "UPDATE documents SET session_id = NULL, revision = revision + 1 WHERE {mine}session_id IN ({gone})",
     ),
-    ("trash", "session_id", f"UPDATE trash SET parent_id = :trash_id WHERE {{mine}}{HANGS} AND {{gone}}"),
+    ("trash", f"UPDATE trash SET parent_id = :trash_id WHERE {{mine}}{HANGS} AND session_id IN ({{gone}})"),
     (
         "changes",
-        "session_id",
         "INSERT INTO changes (owner, session_id, kind, revision, created_at)"
         " SELECT owner, id, 'deleted', revision + 1, :now FROM trashed_sessions WHERE {mine}trash_id = :trash_id",
     ),
-    ("sessions", "id", "DELETE FROM sessions WHERE {mine}{gone}"),
+    ("sessions", "DELETE FROM sessions WHERE {mine}id IN ({gone})"),
     (
         "trash",
-        "id",
         "UPDATE trash SET sessions ="
         " (SELECT count(*) FROM trashed_sessions t WHERE t.owner = trash.owner AND t.trash_id = trash.id)"
         " WHERE {mine}id = :trash_id",
@@ -103,40 +93,43 @@ async def count(conn: Connection, scope: Scope, which: str, params: dict[str, An
 
 async def archive(conn: Connection, scope: Scope, which: str, params: dict[str, Any]) -> int:
     """Archives the sessions `s` that fit a condition; returns how many. It is a change of them, and no use."""
-    archived = await conn.rows(
-        "UPDATE sessions AS s SET archived = TRUE, revision = revision + 1, updated_at = :now"
-        f" WHERE {_mine(scope)}{which} RETURNING owner, id, revision",
+    await conn.run(
+        "INSERT INTO changes (owner, session_id, kind, revision, created_at)"
+        f" SELECT owner, id, 'archived', revision + 1, :now FROM sessions s WHERE {_mine(scope)}{which}",
         params,
     )
-    news = ({"owner": owner, "session_id": id, "revision": revision} for owner, id, revision in archived)
-    await conn.run_many(RECORD_CHANGE, [{**each, "kind": "archived", "now": params["now"]} for each in news])
-    return len(archived)
+    return await conn.run(
+        "UPDATE sessions AS s SET archived = TRUE, revision = revision + 1, updated_at = :now"
+        f" WHERE {_mine(scope)}{which}",
+        params,
+    )
 
 
 async def _delete(conn: Connection, scope: Scope, params: dict[str, Any]) -> int:
     """Moves the empty ones to the trash, in one entry for each owner, all under one id."""
-    empty = await conn.rows(f"SELECT owner, id FROM sessions s WHERE {_mine(scope)}{_EMPTY}", params)
-    if not empty:
+    owners = await conn.rows(f"SELECT DISTINCT owner FROM sessions s WHERE {_mine(scope)}{_EMPTY}", params)
+    if not owners:
         return 0
     entry = "INSERT INTO trash (owner, id, kind, created_at) VALUES (:owner, :trash_id, 'clean up', :now)"
-    await conn.run_many(entry, [{**params, "owner": owner} for owner in sorted({owner for owner, _ in empty})])
-    these = {**params, "ids": [id for _, id in empty]}
-    return await move_to_trash(conn, scope, f"id IN (EACH(:ids)) AND {_EMPTY}", these, _IN_ENTRY)
+    await conn.run_many(entry, [{**params, "owner": owner} for (owner,) in owners])
+    return await move_to_trash(conn, scope, _EMPTY, params, _IN_ENTRY)
 
 
-async def move_to_trash(conn: Connection, scope: Scope, which: str, params: dict[str, Any], gone: str = _THESE) -> int:
+async def move_to_trash(
+    conn: Connection, scope: Scope, which: str, params: dict[str, Any], gone: str = "EACH(:ids)"
+) -> int:
     """Moves the sessions `s` that fit a condition into the entries `trash_id` of their owners; returns how many.
 
-    They have no messages, or not any more, and are among the `ids` of the parameters. `gone` says which rows of a table
-    are theirs.
+    They have no messages, or not any more. `gone` says again which sessions it was, in a way that each table finds them
+    by its index.
     """
     deleted = await conn.run(
         f"INSERT INTO trashed_sessions (owner, trash_id, {SESSION_COLUMNS})"
         f" SELECT owner, :trash_id, {SESSION_COLUMNS} FROM sessions s WHERE {_mine(scope)}{which}"
-        " AND EXISTS (SELECT 1 FROM trash t WHERE t.owner = s.owner AND t.id = :trash_id) FOR UPDATE",
+        " AND owner IN (SELECT t.owner FROM trash t WHERE t.id = :trash_id) FOR UPDATE",
         params,
     )
-    for table, column, statement in _CLEAR:
-        theirs = gone.format(table=table, column=column)
-        await conn.run(statement.replace("{mine}", _mine(scope)).replace("{gone}", theirs), params)
+    for table, statement in _CLEAR:
+        sql = statement.replace("{mine}", _mine(scope)).replace("{gone}", gone.replace("{table}", table))
+        await conn.run(sql, params)
     return deleted
