@@ -9,10 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from ithaca import Settings, errors
 from ithaca.errors import IthacaError
 from ithaca.service.problems import problem_of, status_of
+from ithaca.service.routes import ROUTERS
+from ithaca.service.strict import Route
 from tests.conftest import Servers
 from tests.service.test_sessions import make, say
 from tests.support.clocks import before_long
@@ -140,6 +143,29 @@ def test_every_wrong_field_is_named(alice: httpx.Client) -> None:
     refused = alice.post("/api/sessions", json={"name": 1, "rag": "yes", "nmae": "x"}).json()
     assert [each["field"] for each in refused["errors"]] == ["name", "rag", "nmae"]
     assert refused["field"] == "name"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/api/sessions", '{"id": "s", "name": "a", "name": "b"}', "name"),
+        ("/api/sessions", '{"id": "s", "extra": {"a": {"b": 1, "b": 1, "b": 1}}}', "b"),
+        ("/api/sessions", '{"id": "s", "na\\u006de": "a", "name": "a"}', "name"),
+        ("/api/login", '{"name": "a", "password": "b", "password": "c"}', "password"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused_and_named(alice: httpx.Client, path: str, body: str, field: str) -> None:
+    refused = alice.post(path, content=body, headers={"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["error"], refused.json()["field"]) == (422, "InvalidInput", field)
+    assert refused.json()["detail"].startswith(f"{field}: It is there ")
+    assert alice.get("/api/sessions/s").status_code == 404
+
+
+def test_every_route_of_the_api_looks_at_all_that_it_is_given() -> None:
+    every = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    routes = [each for each in every if each.path.startswith(("/api/", "/v1/"))]
+    assert len(routes) > 100
+    assert {each.path for each in routes if not isinstance(each, Route)} == set()
 
 
 def test_half_a_character_is_refused_and_named(alice: httpx.Client) -> None:

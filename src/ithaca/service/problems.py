@@ -10,6 +10,7 @@ import logging
 import re
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request
@@ -84,21 +85,24 @@ _MEMBERS = {"status": "provider_status"}
 Members: TypeAlias = dict[str, Any]
 
 
-class Refused(Exception):
+class Refused(HTTPException):
     """A request that is refused for how it was made, before the library is asked."""
 
-    #: More headers of the answer.
-    headers: Mapping[str, str] = {}
-
     def __init__(self, status: int, name: str, detail: str, **members: Any) -> None:
-        self.status, self.name, self.detail, self.members = status, name, detail, members
-        super().__init__(detail)
+        super().__init__(status, detail)
+        self.name, self.members = name, members
 
     @property
     def answer(self) -> Answer:
         """The problem response."""
-        answer = problem(self.status, self.name, self.detail, self.members)
-        return Answer(answer.body, answer.status, {**answer.headers, **self.headers})
+        answer = problem(self.status_code, self.name, self.detail, self.members)
+        return replace(answer, headers={**answer.headers, **(self.headers or {})})
+
+
+def unfit(field: str, reason: str) -> Refused:
+    """To be raised for what no schema is made to find; it is told as what a schema finds."""
+    found = [{"field": field, "reason": reason}]
+    return Refused(422, "InvalidInput", f"{field}: {reason}.", field=field, errors=found)
 
 
 def status_of(kind: type[IthacaError]) -> int:

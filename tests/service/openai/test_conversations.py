@@ -172,7 +172,18 @@ _NOT_ALLOWED = ("Not allowed: {}.", "method_not_supported")
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[1]", b'"x"', b"\xff", b"[" * 100_000, b'{"items": 1}', b'{"more": 1}', b'{"items": [[]]}']
+    "body",
+    [
+        b"{",
+        b"[1]",
+        b'"x"',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"items": 1}',
+        b'{"more": 1}',
+        b'{"items": [[]]}',
+        b'{"items": [], "items": []}',
+    ],
 )
 def test_bodies_that_are_none(client: openai.OpenAI, body: bytes) -> None:
     for path in ("/conversations", "/conversations/conv_x", "/conversations/conv_x/items"):

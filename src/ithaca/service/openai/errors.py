@@ -10,13 +10,13 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ithaca.service.answers import JSON, written
 from ithaca.service.paths import route_path
 from ithaca.service.problems import PROBLEM, Refused, dashed, unforeseen
+from ithaca.service.strict import Route
 
 PREFIX = "/v1"
 
@@ -132,7 +132,7 @@ def refused(message: str, param: str | None, code: str | None, status: int = 400
     return Refused(status, "InvalidRequest", message, field=param, code=code)
 
 
-class OpenAIRoute(APIRoute):
+class OpenAIRoute(Route):
     """A route that says in OpenAI's words what does not fit its parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]

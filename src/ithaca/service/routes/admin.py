@@ -18,6 +18,7 @@ from ithaca.service.repeats import Repeatable
 from ithaca.service.routes.search import Asked
 from ithaca.service.routes.sessions import Narrowed, Order
 from ithaca.service.routes.usage import TOGETHER, By
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import (
     AttachmentShape,
     Checked,
@@ -39,7 +40,7 @@ from ithaca.service.wire.shapes import (
 from ithaca.service.wire.upkeep import AnyPolicy, AnyPolicyOf, OwnerNamed
 from ithaca.usage import KEYS
 
-router = APIRouter(prefix="/api/admin", tags=["admin"])
+router = APIRouter(prefix="/api/admin", tags=["admin"], route_class=Route)
 
 
 @router.get("/database", response_model=DatabaseInfoShape)

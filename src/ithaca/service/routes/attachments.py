@@ -15,9 +15,10 @@ from ithaca.service.paths import Id
 from ithaca.service.problems import problem
 from ithaca.service.ranges import Span, Unsatisfiable, asked_span
 from ithaca.service.repeats import RepeatableUpload
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import AttachmentShape, page_of
 
-router = APIRouter(prefix="/api/attachments", tags=["attachments"])
+router = APIRouter(prefix="/api/attachments", tags=["attachments"], route_class=Route)
 
 #: What a browser may show in the place where it is. All else is saved to a file: it could be a page with a script.
 _SHOWN = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "audio/mpeg", "audio/ogg",

@@ -13,10 +13,11 @@ from ithaca.service.pages import InParts
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
+from ithaca.service.strict import Route
 from ithaca.service.wire.sessions import Summary
 from ithaca.service.wire.shapes import CompactionShape, ContextInfoShape, ContextShape, message_json, page_of
 
-router = APIRouter(prefix="/api/sessions/{session_id}", tags=["contexts"])
+router = APIRouter(prefix="/api/sessions/{session_id}", tags=["contexts"], route_class=Route)
 
 MaxTokens = Annotated[int, Query(description="The model's window, in tokens.", ge=1)]
 Reserve = Annotated[int, Query(description="What stays free in it, in tokens.", ge=0)]

@@ -11,10 +11,11 @@ from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.paths import Id, segment
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected, etag, is_known
+from ithaca.service.strict import Route
 from ithaca.service.wire.documents import DocumentEdit, Home, NewDocument
 from ithaca.service.wire.shapes import DocumentShape, DocumentVersionShape, RemovedShape, page_of
 
-router = APIRouter(prefix="/api/documents", tags=["documents"])
+router = APIRouter(prefix="/api/documents", tags=["documents"], route_class=Route)
 
 
 def shown(document: Document) -> Answer:

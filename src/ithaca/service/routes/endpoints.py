@@ -12,11 +12,12 @@ from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.pages import InParts
 from ithaca.service.parameters import Owner
 from ithaca.service.repeats import Repeatable
+from ithaca.service.strict import Route
 from ithaca.service.wire.endpoints import EndpointChanges, NewEndpoint
 from ithaca.service.wire.shapes import EndpointShape, EndpointTestShape, FoundServerShape, items_of, page_of
 
-router = APIRouter(prefix="/api", tags=["endpoints"])
-shared = APIRouter(prefix="/api/admin", tags=["admin"])
+router = APIRouter(prefix="/api", tags=["endpoints"], route_class=Route)
+shared = APIRouter(prefix="/api/admin", tags=["admin"], route_class=Route)
 
 Name = Annotated[str, Path(description="The endpoint's name.")]
 

@@ -13,10 +13,11 @@ from ithaca.service.access import Asking, Owned, Trusted, service_of
 from ithaca.service.answers import Answer
 from ithaca.service.live import Wanted
 from ithaca.service.parameters import Owner
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import Shape, shape
 
-own = APIRouter(prefix="/api", tags=["events"])
-all_owners = APIRouter(prefix="/api/admin", tags=["admin"])
+own = APIRouter(prefix="/api", tags=["events"], route_class=Route)
+all_owners = APIRouter(prefix="/api/admin", tags=["admin"], route_class=Route)
 
 ChangeShape = shape("Change", Change, without=("fingerprint",))
 

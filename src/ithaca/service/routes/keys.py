@@ -17,11 +17,12 @@ from ithaca.service.parameters import Owner
 from ithaca.service.paths import Id
 from ithaca.service.problems import Refused
 from ithaca.service.repeats import Repeatable
+from ithaca.service.strict import Route
 from ithaca.service.wire.keys import AnyNewKey, NewKey
 from ithaca.service.wire.shapes import AccessKeyShape, NewAccessKeyShape, page_of
 
-own = APIRouter(prefix="/api/keys", tags=["keys"])
-all_owners = APIRouter(prefix="/api/admin/keys", tags=["admin"])
+own = APIRouter(prefix="/api/keys", tags=["keys"], route_class=Route)
+all_owners = APIRouter(prefix="/api/admin/keys", tags=["admin"], route_class=Route)
 
 
 async def person(visitor: Asking) -> Visitor:

@@ -9,10 +9,11 @@ from ithaca.content import text_size
 from ithaca.errors import InvalidArgument
 from ithaca.service.access import Asking, service_of
 from ithaca.service.answers import Answer
+from ithaca.service.strict import Route
 from ithaca.service.wire.base import Body
 from ithaca.service.wire.shapes import Shape
 
-router = APIRouter(prefix="/api", tags=["messages"])
+router = APIRouter(prefix="/api", tags=["messages"], route_class=Route)
 
 
 class Text(Body):

@@ -11,10 +11,11 @@ from ithaca.service.access import Asking, Means, Nobodys, Owned, Visitor
 from ithaca.service.answers import Answer
 from ithaca.service.problems import BEFORE, Refused, dashed, status_of, titled
 from ithaca.service.repeats import Repeatable
+from ithaca.service.strict import Route
 from ithaca.service.wire.base import Body
 from ithaca.service.wire.shapes import ErasedShape, Shape
 
-router = APIRouter(prefix="/api", tags=["me"])
+router = APIRouter(prefix="/api", tags=["me"], route_class=Route)
 
 
 class Me(Shape):

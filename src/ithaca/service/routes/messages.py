@@ -14,6 +14,7 @@ from ithaca.service.rendering import with_html
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
 from ithaca.service.routes.sessions import LINES
+from ithaca.service.strict import Route
 from ithaca.service.wire.messages import Edit, MessageIds, NewMessage, NewMessages, Truncation
 from ithaca.service.wire.shapes import (
     MessageShape,
@@ -26,7 +27,7 @@ from ithaca.service.wire.shapes import (
     version_json,
 )
 
-router = APIRouter(prefix="/api/sessions/{session_id}", tags=["messages"])
+router = APIRouter(prefix="/api/sessions/{session_id}", tags=["messages"], route_class=Route)
 
 Rendered = Annotated[
     bool, Query(description="With `html`: for each part of the content what it says, as clean HTML; null if no text.")

@@ -17,10 +17,11 @@ from ithaca.service.revisions import Expected
 from ithaca.service.routes.contexts import made as compacted
 from ithaca.service.routes.sessions import shown as session_shown
 from ithaca.service.streams import EVENTS, accepts_events, closing, event_stream
+from ithaca.service.strict import Route
 from ithaca.service.wire.replies import NewReply, ToSummarize
 from ithaca.service.wire.shapes import CompactionShape, ReplyShape, SessionShape, page_of
 
-router = APIRouter(prefix="/api", tags=["replies"])
+router = APIRouter(prefix="/api", tags=["replies"], route_class=Route)
 
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {EVENTS: {"schema": {"type": "string"}}}}}
 _NO_MORE: dict[int | str, dict[str, Any]] = {204: {"description": "The end was heard already."}}

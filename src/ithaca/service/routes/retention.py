@@ -9,10 +9,11 @@ from ithaca.service.access import Owned
 from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.pages import InParts
 from ithaca.service.repeats import Repeatable
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import PolicyShape, page_of
 from ithaca.service.wire.upkeep import Policy, PolicyOf
 
-router = APIRouter(prefix="/api", tags=["retention"])
+router = APIRouter(prefix="/api", tags=["retention"], route_class=Route)
 
 
 @router.get("/retention", response_model=page_of(PolicyShape))

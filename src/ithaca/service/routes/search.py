@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ithaca.service.access import Owned
 from ithaca.service.pages import Cursor, Limit, page_answer
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import HitShape, hit_json, page_of
 
-router = APIRouter(prefix="/api", tags=["search"])
+router = APIRouter(prefix="/api", tags=["search"], route_class=Route)
 
 Question = Annotated[
     str, Query(description='Words; "in quotation marks", begin*, -without, this OR that.', examples=["ferry"])

@@ -17,6 +17,7 @@ from ithaca.service.paths import Id, segment
 from ithaca.service.problems import problem_of
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected, etag, is_known
+from ithaca.service.strict import Route
 from ithaca.service.wire.sessions import (
     Fork,
     NewSession,
@@ -39,7 +40,7 @@ from ithaca.service.wire.shapes import (
     session_json,
 )
 
-router = APIRouter(prefix="/api", tags=["sessions"])
+router = APIRouter(prefix="/api", tags=["sessions"], route_class=Route)
 
 LINES: dict[int | str, dict[str, Any]] = {200: {"content": {JSON_LINES: {"schema": {}}}}}
 

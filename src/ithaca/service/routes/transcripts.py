@@ -24,11 +24,12 @@ from ithaca.service.answers import JSON, JSON_LINES, written
 from ithaca.service.paths import Id
 from ithaca.service.problems import problem_of
 from ithaca.service.repeats import RepeatableUpload
+from ithaca.service.strict import Route
 from ithaca.service.underway import Hashed
 from ithaca.service.wire.shapes import message_json, session_json
 from ithaca.web.transcripts import KINDS, Transcript
 
-router = APIRouter(prefix="/api", tags=["transcripts"])
+router = APIRouter(prefix="/api", tags=["transcripts"], route_class=Route)
 
 _FORMAT = Annotated[
     Literal["markdown", "text", "html", "json"],

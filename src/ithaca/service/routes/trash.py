@@ -10,6 +10,7 @@ from ithaca.service.pages import Cursor, Limit, link, page_answer
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import (
     ErasedShape,
     MessageShape,
@@ -20,7 +21,7 @@ from ithaca.service.wire.shapes import (
     page_of,
 )
 
-router = APIRouter(prefix="/api", tags=["trash"])
+router = APIRouter(prefix="/api", tags=["trash"], route_class=Route)
 
 
 @router.get("/trash", response_model=page_of(TrashEntryShape))

@@ -11,6 +11,7 @@ from ithaca import AsyncSessionManager
 from ithaca.service.access import owned, trusted
 from ithaca.service.answers import Answer
 from ithaca.service.repeats import Repeatable
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import (
     CleanedUp,
     CollectedShape,
@@ -30,7 +31,7 @@ from ithaca.service.wire.upkeep import (
 
 def routes(prefix: str, which: Any, tag: str) -> APIRouter:
     """The routes on the managers that a dependency gives."""
-    router = APIRouter(prefix=prefix, tags=[tag])
+    router = APIRouter(prefix=prefix, tags=[tag], route_class=Route)
 
     @router.post("/sessions:cleanup", response_model=CleanedUp)
     async def cleanup_empty_sessions(once: Repeatable, body: CleanUp, manager: AsyncSessionManager = which) -> Response:

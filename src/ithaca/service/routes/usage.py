@@ -13,11 +13,12 @@ from ithaca.service.pages import InParts
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import UsageRecordShape, UsageShape, page_of
 from ithaca.service.wire.upkeep import NewUsage
 from ithaca.usage import KEYS, UsageKey
 
-router = APIRouter(prefix="/api", tags=["usage"])
+router = APIRouter(prefix="/api", tags=["usage"], route_class=Route)
 
 By = Annotated[list[UsageKey], Query(description="What the sums are broken down by, in this order.")]
 TOGETHER = Annotated[bool, Query(description="One sum of it all, broken down by nothing.")]

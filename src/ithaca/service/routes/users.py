@@ -11,10 +11,11 @@ from ithaca.service.pages import InParts
 from ithaca.service.parameters import Owner
 from ithaca.service.paths import Id
 from ithaca.service.repeats import Repeatable
+from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import Count, UserShape, page_of
 from ithaca.service.wire.users import NewUser, UserChanges
 
-router = APIRouter(prefix="/api/admin/users", tags=["admin"])
+router = APIRouter(prefix="/api/admin/users", tags=["admin"], route_class=Route)
 
 
 @router.get("", response_model=page_of(UserShape))
