@@ -70,6 +70,12 @@ def test_a_long_text_is_estimated_from_samples() -> None:
     assert estimate_tokens(text) == pytest.approx(estimate_tokens("".join(PROSE)) * 2_000, rel=0.1)
 
 
+@pytest.mark.parametrize("character", ["a", "7", "{", " ", "é", "日", "１", "🏛"])
+def test_an_estimate_grows_with_the_text(character: str) -> None:
+    hundred, longest = estimate_tokens(character * 100), estimate_tokens(character * LONG_TEXT)
+    assert longest == pytest.approx(hundred * LONG_TEXT / 100, rel=0.05)
+
+
 @pytest.mark.parametrize("count", [estimate_tokens, count_o200k])
 def test_any_text_has_a_count(count: Any) -> None:
     assert [count(text) for text in ("", "a")] == [0, 1]

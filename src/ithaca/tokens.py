@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
+from zlib import adler32
 
 from ithaca.columns import to_json
 from ithaca.errors import ConfigurationError, InvalidArgument
@@ -50,44 +51,45 @@ LONG_TEXT, SLICES = 65_536, 64
 #: The most characters that the tokenizer takes at once.
 _CHUNK = 500_000
 
-# Tokens for each character, by the first byte of its UTF-8: fitted to o200k_base, on the safe side, over chats,
-# program text, JSON, and prose in some twenty languages. What is not named here weighs as much as a letter.
-_PER_TEXT = 0.4
-_LETTER = 0.3
+# Hundredths of a token for each character, by the first byte of its UTF-8: fitted to o200k_base, on the safe side, over
+# chats, program text, JSON, and prose in some twenty languages. What is not named here weighs as much as a letter.
+_PER_TEXT = 40
+_LETTER = 30
 _ASCII = {
-    " \t\n\r.,'": 0.11,
-    "0123456789": 0.88,
-    '!"#$%&()*+-/:;<=>?@[\\]^_`{|}~': 0.39,
+    " \t\n\r.,'": 11,
+    "0123456789": 88,
+    '!"#$%&()*+-/:;<=>?@[\\]^_`{|}~': 39,
 }
 _SCRIPTS = [
-    (0xC2, 0xCD, 1.0),  # Latin letters with marks
-    (0xCE, 0xCF, 0.42),  # Greek
-    (0xD4, 0xDB, 0.45),  # Armenian, Hebrew, Arabic
-    (0xDC, 0xDF, 1.0),
-    (0xE0, 0xE0, 0.5),  # the scripts of India, Thai
-    (0xE1, 0xE2, 0.7),  # Vietnamese marks, typographic marks, symbols
-    (0xE3, 0xE9, 0.85),  # kana, Chinese
-    (0xEA, 0xEE, 0.75),  # Hangul
-    (0xEF, 0xEF, 1.2),  # full-width forms
-    (0xF0, 0xF4, 1.7),  # emoji
+    (0x80, 0xBF, 0),  # no first byte
+    (0xC2, 0xCD, 100),  # Latin letters with marks
+    (0xCE, 0xCF, 42),  # Greek
+    (0xD4, 0xDB, 45),  # Armenian, Hebrew, Arabic
+    (0xDC, 0xDF, 100),
+    (0xE0, 0xE0, 50),  # the scripts of India, Thai
+    (0xE1, 0xE2, 70),  # Vietnamese marks, typographic marks, symbols
+    (0xE3, 0xE9, 85),  # kana, Chinese
+    (0xEA, 0xEE, 75),  # Hangul
+    (0xEF, 0xEF, 120),  # full-width forms
+    (0xF0, 0xF4, 170),  # emoji
 ]
 
 
-def _table() -> tuple[bytes, list[tuple[int, float]]]:
-    """A kind for each byte, and how much heavier than a letter a character of that kind is."""
-    kinds, extra = bytearray(256), list[tuple[int, float]]()
-    for number, (characters, weight) in enumerate(_ASCII.items(), 1):
-        extra.append((number, weight - _LETTER))
+def _table() -> bytes:
+    """What a character weighs, by its first byte."""
+    weights = bytearray([_LETTER] * 256)
+    for characters, weight in _ASCII.items():
         for character in characters:
-            kinds[ord(character)] = number
-    for number, (first, last, weight) in enumerate(_SCRIPTS, len(extra) + 1):
-        extra.append((number, weight - _LETTER))
-        kinds[first : last + 1] = bytes([number] * (last + 1 - first))
-    return bytes(kinds), extra
+            weights[ord(character)] = weight
+    for first, last, weight in _SCRIPTS:
+        weights[first : last + 1] = bytes([weight] * (last + 1 - first))
+    return bytes(weights)
 
 
-_KIND_OF, _EXTRA = _table()
-_EXTRA_IN_ASCII = _EXTRA[: len(_ASCII)]
+_WEIGHTS = _table()
+
+#: So many bytes weigh less than 65,521 together, as no byte of a text weighs more than 88 on an average.
+_AT_ONCE = 700
 
 
 def estimate_tokens(text: str) -> int:
@@ -100,11 +102,15 @@ def estimate_tokens(text: str) -> int:
         return 0
     if len(text) > LONG_TEXT:
         return _estimate_long(text)
-    kinds = text.encode(errors="surrogatepass").translate(_KIND_OF)
-    tokens = _PER_TEXT + _LETTER * len(text)
-    for kind, extra in _EXTRA_IN_ASCII if len(kinds) == len(text) else _EXTRA:
-        tokens += extra * kinds.count(kind)
-    return max(1, round(tokens))
+    weight = _PER_TEXT + _sum(text.encode("utf-8", "surrogatepass").translate(_WEIGHTS))
+    return (weight + 50) // 100
+
+
+def _sum(numbers: bytes) -> int:
+    """The sum of the bytes: up to 65,520, it is the lower half of their Adler-32 (RFC 1950), in a tenth of the time."""
+    if len(numbers) > _AT_ONCE:
+        return sum(_sum(numbers[at : at + _AT_ONCE]) for at in range(0, len(numbers), _AT_ONCE))
+    return adler32(numbers, 0) & 0xFFFF
 
 
 def _estimate_long(text: str) -> int:
