@@ -161,6 +161,34 @@ def test_a_key_that_is_there_twice_is_refused_and_named(alice: httpx.Client, pat
     assert alice.get("/api/sessions/s").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "reasons"),
+    [
+        ("GET", "/api/sessions?limt=10", {"limt": "There is no such parameter; did you mean limit"}),
+        ("GET", "/api/sessions?archive=true", {"archive": "There is no such parameter; did you mean archived"}),
+        (
+            "GET",
+            "/api/folders?limit=1&zzz=2&zzz=3&courser=4",
+            {
+                "zzz": "There is no such parameter here, but archived, cursor, limit",
+                "courser": "There is no such parameter; did you mean cursor",
+            },
+        ),
+        ("HEAD", "/api/sessions/s?last=3&lst=3", None),
+        ("POST", "/api/sessions?name=x", {"name": "There is no parameter here"}),
+        ("DELETE", "/api/admin/retention?foldr=f", {"foldr": "There is no such parameter; did you mean folder"}),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_refused_and_named(
+    root: httpx.Client, method: str, path: str, reasons: dict[str, str] | None
+) -> None:
+    refused = root.request(method, path, json={"name": "x"})
+    assert refused.status_code == 422
+    if reasons is not None:
+        assert refused.json()["errors"] == [{"field": name, "reason": reason} for name, reason in reasons.items()]
+        assert (refused.json()["error"], refused.json()["field"]) == ("InvalidInput", next(iter(reasons)))
+
+
 def test_every_route_of_the_api_looks_at_all_that_it_is_given() -> None:
     every = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     routes = [each for each in every if each.path.startswith(("/api/", "/v1/"))]
@@ -250,11 +278,11 @@ def test_the_log_names_requests_by_their_routes(server: Served, alice: httpx.Cli
     assert len(bad.headers["x-request-id"]) == 32
     # Those of tests before this one may come late.
     lines = {line.facts["request_id"]: line.facts for line in caplog.records if line.name == "ithaca.service.requests"}
-    assert (lines["r-1"]["route"], lines["r-1"]["status"]) == ("/api/sessions/{session_id}/messages", 404)
+    assert (lines["r-1"]["route"], lines["r-1"]["status"]) == ("/api/sessions/{session_id}/messages", 422)
     assert "secret" not in caplog.text
     metrics = alice.get("/metrics").text
     assert (
-        'ithaca_http_requests_total{method="GET",route="/api/sessions/{session_id}/messages",status="404"}' in metrics
+        'ithaca_http_requests_total{method="GET",route="/api/sessions/{session_id}/messages",status="422"}' in metrics
     )
     # What tests before this one left behind may be under way for a moment still.
     assert before_long(lambda: "ithaca_http_requests_under_way 1\n" in alice.get("/metrics").text, True)

@@ -99,10 +99,11 @@ class Refused(HTTPException):
         return replace(answer, headers={**answer.headers, **(self.headers or {})})
 
 
-def unfit(field: str, reason: str) -> Refused:
-    """To be raised for what no schema is made to find; it is told as what a schema finds."""
-    found = [{"field": field, "reason": reason}]
-    return Refused(422, "InvalidInput", f"{field}: {reason}.", field=field, errors=found)
+def unfit(reasons: Mapping[str, str]) -> Refused:
+    """To be raised for what no schema finds; it is told as what a schema finds, by field."""
+    found = [{"field": field, "reason": reason} for field, reason in reasons.items()]
+    first = found[0]
+    return Refused(422, "InvalidInput", f"{first['field']}: {first['reason']}.", field=first["field"], errors=found)
 
 
 def status_of(kind: type[IthacaError]) -> int:

@@ -208,6 +208,11 @@ def test_queries_that_are_none(client: openai.OpenAI, query: Any, param: str, co
     assert (refused.value.param, refused.value.code) == (param, code)
 
 
+def test_a_parameter_of_tomorrow_is_passed_over(client: openai.OpenAI) -> None:
+    conversation = client.conversations.create(extra_query={"tomorrow": 1})
+    assert client.conversations.items.list(conversation.id, extra_query={"tomorrow": 1}).data == []
+
+
 @pytest.fixture
 def small(database_url: str) -> Iterator[Served]:
     """A server that takes small bodies only."""

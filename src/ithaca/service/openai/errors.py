@@ -135,6 +135,8 @@ def refused(message: str, param: str | None, code: str | None, status: int = 400
 class OpenAIRoute(Route):
     """A route that says in OpenAI's words what does not fit its parameters."""
 
+    tolerant = True
+
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         handle = super().get_route_handler()
 

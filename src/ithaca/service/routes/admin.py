@@ -15,6 +15,7 @@ from ithaca.service.answers import NO_CONTENT, Answer
 from ithaca.service.pages import Cursor, InParts, Limit, page_answer
 from ithaca.service.parameters import Owner
 from ithaca.service.repeats import Repeatable
+from ithaca.service.routes.retention import PolicyOf
 from ithaca.service.routes.search import Asked
 from ithaca.service.routes.sessions import Narrowed, Order
 from ithaca.service.routes.usage import TOGETHER, By
@@ -37,7 +38,7 @@ from ithaca.service.wire.shapes import (
     page_of,
     plain_json,
 )
-from ithaca.service.wire.upkeep import AnyPolicy, AnyPolicyOf, OwnerNamed
+from ithaca.service.wire.upkeep import AnyPolicy, OwnerNamed
 from ithaca.usage import KEYS
 
 router = APIRouter(prefix="/api/admin", tags=["admin"], route_class=Route)
@@ -159,9 +160,13 @@ async def set_retention(manager: Trusted, once: Repeatable, body: AnyPolicy) -> 
 
 
 @router.delete("/retention", status_code=204)
-async def delete_retention(manager: Trusted, of: Annotated[AnyPolicyOf, Query()]) -> Response:
+async def delete_retention(
+    manager: Trusted,
+    owner: Annotated[str | None, Query(description="That of this owner; otherwise nobody's.")] = None,
+    folder: PolicyOf = None,
+) -> Response:
     """Delete anybody's policy."""
-    await manager.delete_retention(owner=of.owner, folder=of.folder)
+    await manager.delete_retention(owner=owner, folder=folder)
     return NO_CONTENT.response()
 
 

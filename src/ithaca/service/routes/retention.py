@@ -11,9 +11,13 @@ from ithaca.service.pages import InParts
 from ithaca.service.repeats import Repeatable
 from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import PolicyShape, page_of
-from ithaca.service.wire.upkeep import Policy, PolicyOf
+from ithaca.service.wire.upkeep import Policy
 
 router = APIRouter(prefix="/api", tags=["retention"], route_class=Route)
+
+PolicyOf = Annotated[
+    str | None, Query(description="That of this folder; otherwise that of all without one of their own.")
+]
 
 
 @router.get("/retention", response_model=page_of(PolicyShape))
@@ -29,7 +33,7 @@ async def set_retention(manager: Owned, once: Repeatable, body: Policy) -> Respo
 
 
 @router.delete("/retention", status_code=204)
-async def delete_retention(manager: Owned, of: Annotated[PolicyOf, Query()]) -> Response:
+async def delete_retention(manager: Owned, folder: PolicyOf = None) -> Response:
     """Delete a policy."""
-    await manager.delete_retention(folder=of.folder)
+    await manager.delete_retention(folder=folder)
     return NO_CONTENT.response()

@@ -66,18 +66,6 @@ class AnyPolicy(Policy):
     owner: str = ""
 
 
-class PolicyOf(Body):
-    """Whose policy is deleted. What is misspelt is refused: that of all folders is not to go in the place of one's."""
-
-    folder: str | None = Field(None, description="That of this folder; otherwise that of all without one of their own.")
-
-
-class AnyPolicyOf(PolicyOf):
-    """Which owner's policy is deleted."""
-
-    owner: str | None = None
-
-
 class DryRun(Body):
     """Whether only to tell what would be done."""
 
