@@ -22,6 +22,7 @@ from ithaca import (
     DocumentExists,
     ImportReport,
     InvalidArgument,
+    InvalidDocument,
     IthacaError,
     LibraryDocument,
     LibraryVersion,
@@ -386,6 +387,69 @@ def test_an_unconfined_manager_must_say_whose_when_several_have_the_id(manager: 
         with pytest.raises(taken.get(name, AmbiguousId)):
             CALLS[name](manager, ids)
     assert [history(manager.for_owner(owner), "s-1") for owner in ("a", "b")] == [["a"], ["b"]]
+
+
+ABOUT_DOCUMENTS = {name for name in CALLS if name.endswith(("_document", "_document_version", "_document_versions"))}
+
+
+def test_an_unconfined_manager_must_say_whose_when_one_is_incognito(manager: SessionManager) -> None:
+    one, two = manager.for_owner("a"), manager.for_owner("b")
+    make_session(one, [ChatMessage("user", "a", id="m-1")], "s-1", incognito=True)
+    make_session(two, [ChatMessage("user", "b", id="m-1")], "s-1")
+    ids = Ids(
+        "s-1", "m-1", "d-1", "b", str(uuid4()), digest_of("a"), "key-a", str(uuid4()), "none", "endpoint-a", "none",
+        "none",
+    )  # fmt: skip
+    for name in sorted(set(CALLS) - NAMING_NO_SESSION_OR_DOCUMENT - ABOUT_DOCUMENTS | {"create_document"}):
+        with pytest.raises(SessionExists if name == "create_session" else AmbiguousId):
+            CALLS[name](manager, ids)
+    for call in (
+        lambda: manager.get_session("s-1", last=0),
+        lambda: manager.get_messages("s-1", after=0),
+        lambda: manager.list_attachments("s-1"),
+        lambda: manager.search("b", session="s-1"),
+        lambda: manager.trash(session_id="s-1"),
+        lambda: manager.usage(session_id="s-1"),
+        lambda: list(manager.watch(session="s-1", after=0, timeout=0)),
+    ):
+        with pytest.raises(AmbiguousId):
+            call()
+    assert (history(one, "s-1"), history(two, "s-1")) == (["a"], ["b"])
+
+
+def test_who_is_named_beside_an_id_says_which_of_two_sessions(manager: SessionManager) -> None:
+    """Of which one is incognito."""
+    for owner, incognito in (("a", True), ("b", False)):
+        owned = manager.for_owner(owner)
+        make_session(owned, [ChatMessage("user", f"said by {owner}")], "s-1", incognito=incognito)
+        owned.record_usage("s-1", model=owner, input_tokens=1, output_tokens=1)
+        owned.truncate_messages("s-1", 0)
+        owned.add_message("s-1", ChatMessage("user", f"added by {owner}"))
+    for owner in ("a", "b"):
+        assert [entry.owner for entry in manager.trash(session_id="s-1", owner=owner)] == [owner]
+        assert [used.model for used in manager.usage(session_id="s-1", owner=owner)] == [owner]
+        assert [hit.snippet for hit in manager.search("added", session="s-1", owner=owner)] == [f"added by {owner}"]
+        changes = list(manager.watch(session="s-1", owner=owner, after=0, timeout=0))
+        assert {change.owner for change in changes} == {owner}
+    document = manager.create_document("Map", session_id="s-1", owner="b")
+    manager.detach_document(document.id)
+    assert manager.attach_document(document.id, "s-1").session_id == "s-1"
+    with pytest.raises(InvalidDocument, match="incognito"):
+        manager.create_document("Map", session_id="s-1", owner="a")
+    with pytest.raises(InvalidArgument, match="incognito"):
+        manager.attach_document(manager.create_document("Map", owner="a").id, "s-1")
+
+
+def test_an_incognito_session_that_was_deleted_hides_no_other(manager: SessionManager) -> None:
+    one, two = manager.for_owner("a"), manager.for_owner("b")
+    make_session(one, [ChatMessage("user", "a")], "s-1", incognito=True)
+    make_session(two, [ChatMessage("user", "b")], "s-1")
+    one.delete_session("s-1")
+    assert (history(manager, "s-1"), manager.get_session("s-1", last=0).owner) == (["b"], "b")
+    manager.add_message("s-1", ChatMessage("user", "more"))
+    assert manager.delete_sessions(["s-1"]).sessions == 1
+    one.undo("s-1")
+    assert (history(manager, "s-1"), two.count_sessions()) == (["a"], 0)
 
 
 def test_an_unconfined_manager_finds_whose_it_is_by_the_id(manager: SessionManager) -> None:

@@ -108,7 +108,7 @@ class Attachments(Base):
         door = self._door
         id = None if session_id is None else door.session_id(session_id)
         whose = door.whose(owner)
-        storage = self._storage if id is None else self._at(id)
+        storage = self._storage if id is None else self._at(id, whose)
         return storage.read(attachments.page, door.scope, whose, id, door.cursor(cursor), door.page(limit))
 
     def collect_attachments(self, *, min_age_hours: float = 24, dry_run: bool = False) -> Collected:
@@ -202,7 +202,7 @@ class AsyncAttachments(AsyncBase):
         door = self._door
         id = None if session_id is None else door.session_id(session_id)
         whose = door.whose(owner)
-        storage = self._storage if id is None else self._at(id)
+        storage = self._storage if id is None else self._at(id, whose)
         return await storage.read(attachments.page, door.scope, whose, id, door.cursor(cursor), door.page(limit))
 
     async def collect_attachments(self, *, min_age_hours: float = 24, dry_run: bool = False) -> Collected:

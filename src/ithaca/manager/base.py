@@ -15,7 +15,6 @@ from ithaca.errors import (
     InvalidArgument,
     InvalidInput,
     SessionExists,
-    SessionNotFound,
 )
 from ithaca.later import Later, Recently, WhenQuiet
 from ithaca.manager.engines import AsyncEngines, Engines
@@ -31,7 +30,7 @@ from ithaca.tokens import TokenCounter, checked, counter
 
 if TYPE_CHECKING:
     from ithaca.manager.incognito_async import AsyncIncognito
-    from ithaca.manager.opening import OpenedWhenUsed
+    from ithaca.manager.opening import Found, OpenedWhenUsed
 
 T = TypeVar("T")
 
@@ -111,21 +110,16 @@ class Common:
         """How much it takes, at most."""
         return self._door.scope.limits
 
-    def _is_hidden(self, session_id: str) -> bool:
-        """Whether a session is incognito, or was."""
-        return self._incognito.holds(self._door.scope.owner, session_id)
+    def _is_hidden(self, session_id: str, owner: str | None = None) -> bool:
+        """Whether a session is incognito, or was; of trusted code's, the one of the `owner`, or anybody's."""
+        confined = self._door.scope.owner
+        return self._incognito.holds(owner if confined is None else confined, session_id)
 
-    def _are_hidden(self, session_ids: Sequence[str]) -> bool:
-        hidden = sum(map(self._is_hidden, session_ids))
+    def _refuse_mixed(self, session_ids: Sequence[str], hidden: int) -> None:
+        """Raises `InvalidArgument` if some of the sessions are incognito, and others are not."""
         if 0 < hidden < len(session_ids):
             described = Described(f"{hidden} incognito and {len(session_ids) - hidden} others")
             raise InvalidArgument("session_ids", described, "either all incognito, or none")
-        return hidden > 0
-
-    def _refuse_hidden(self, field: str, session_id: str | None, refusal: type[InvalidInput]) -> None:
-        """Keeps what is stored from belonging to what isn't."""
-        if session_id is not None and self._is_hidden(session_id):
-            raise refusal(field, session_id, "a session that is not incognito")
 
     def _first_reading(self, session_id: str, accessed: int | None) -> bool:
         """Whether a reading is to be noted: neither this manager nor the session, if that was read, knows of one."""
@@ -187,9 +181,19 @@ class Base(Common):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _at(self, session_id: str) -> Storage:
-        """Where a session is kept."""
-        return self._incognito if self._incognito.used and self._is_hidden(session_id) else self._storage
+    def _at(self, session_id: str, owner: str | None = None) -> Storage:
+        """Where a session is kept; trusted code may say whose it is.
+
+        Raises `AmbiguousId` if that isn't said, and one is incognito that has the id, and another isn't.
+        """
+        if not (self._incognito.used and self._is_hidden(session_id, owner)):
+            return self._storage
+        scope = self._door.scope
+        if scope.owner is None and owner is None and self._storage.read(sessions.is_there, scope, session_id):
+            if self._incognito.read(sessions.is_there, scope, session_id):
+                raise AmbiguousId(session_id)
+            return self._storage
+        return self._incognito
 
     @property
     def _storages(self) -> list[Storage]:
@@ -205,21 +209,26 @@ class Base(Common):
 
     def _at_one_place(self, session_ids: Sequence[str]) -> Storage:
         """Where several sessions are kept, to be changed in one transaction."""
-        return self._incognito if self._are_hidden(session_ids) else self._storage
+        hidden = sum(self._at(session_id) is self._incognito for session_id in session_ids)
+        self._refuse_mixed(session_ids, hidden)
+        return self._incognito if hidden else self._storage
 
     def _is_in_memory(self, session_id: str) -> bool:
         """Whether there is an incognito session; if it was deleted, its id is free from now on."""
         if not self._is_hidden(session_id):
             return False
         scope = self._door.scope
-        try:
-            self._incognito.read(sessions.get_bare, scope, session_id)
-        except SessionNotFound:
-            self._incognito.forget(scope.owner, session_id)
-            return False
-        except AmbiguousId:
-            pass
-        return True
+        if self._incognito.read(sessions.is_there, scope, session_id):
+            return True
+        self._incognito.forget(scope.owner, session_id)
+        return False
+
+    def _refuse_hidden(
+        self, field: str, session_id: str | None, refusal: type[InvalidInput], owner: str | None
+    ) -> None:
+        """Keeps what is stored from belonging to what isn't."""
+        if session_id is not None and self._at(session_id, owner) is self._incognito:
+            raise refusal(field, session_id, "a session that is not incognito")
 
     def _was_read(self, session_id: str, accessed: int | None = None) -> None:
         if self._first_reading(session_id, accessed):
@@ -286,9 +295,24 @@ class AsyncBase(Common):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _at(self, session_id: str) -> "OpenedWhenUsed":
-        """Where a session is kept."""
-        return self._incognito if self._is_hidden(session_id) else self._storage
+    def _at(self, session_id: str, owner: str | None = None) -> "OpenedWhenUsed | Found":
+        """What `_place` finds, when it is used."""
+        if not self._is_hidden(session_id, owner):
+            return self._storage
+        from ithaca.manager.opening import Found
+
+        return Found(lambda: self._place(session_id, owner))
+
+    async def _place(self, session_id: str, owner: str | None = None) -> "OpenedWhenUsed":
+        """Where a session is kept, as `Base._at`."""
+        if not self._is_hidden(session_id, owner):
+            return self._storage
+        scope = self._door.scope
+        if scope.owner is None and owner is None and await self._storage.read(sessions.is_there, scope, session_id):
+            if await self._incognito.read(sessions.is_there, scope, session_id):
+                raise AmbiguousId(session_id)
+            return self._storage
+        return self._incognito
 
     @property
     def _storages(self) -> "list[OpenedWhenUsed]":
@@ -300,21 +324,25 @@ class AsyncBase(Common):
         elif await self._is_in_memory(session_id):
             raise SessionExists(session_id)
 
-    def _at_one_place(self, session_ids: Sequence[str]) -> "OpenedWhenUsed":
-        return self._incognito if self._are_hidden(session_ids) else self._storage
+    async def _at_one_place(self, session_ids: Sequence[str]) -> "OpenedWhenUsed":
+        hidden = sum([await self._place(session_id) is self._incognito for session_id in session_ids])
+        self._refuse_mixed(session_ids, hidden)
+        return self._incognito if hidden else self._storage
 
     async def _is_in_memory(self, session_id: str) -> bool:
         if not self._is_hidden(session_id):
             return False
         scope = self._door.scope
-        try:
-            await self._incognito.read(sessions.get_bare, scope, session_id)
-        except SessionNotFound:
-            self._incognito.forget(scope.owner, session_id)
-            return False
-        except AmbiguousId:
-            pass
-        return True
+        if await self._incognito.read(sessions.is_there, scope, session_id):
+            return True
+        self._incognito.forget(scope.owner, session_id)
+        return False
+
+    async def _refuse_hidden(
+        self, field: str, session_id: str | None, refusal: type[InvalidInput], owner: str | None
+    ) -> None:
+        if session_id is not None and await self._place(session_id, owner) is self._incognito:
+            raise refusal(field, session_id, "a session that is not incognito")
 
     def _was_read(self, session_id: str, accessed: int | None = None) -> None:
         if self._first_reading(session_id, accessed):

@@ -33,7 +33,7 @@ class Documents(Base):
         """
         door = self._door
         new = door.new_document(title, content, language, session_id, document_id, source, owner)
-        self._refuse_hidden("session_id", session_id, InvalidDocument)
+        self._refuse_hidden("session_id", session_id, InvalidDocument, owner)
         return self._storage.write(documents.create, door.scope, new, owner is not None)
 
     def get_document(self, document_id: str) -> Document:
@@ -111,7 +111,8 @@ class Documents(Base):
         """
         door = self._door
         id, home = door.document_id(document_id), door.session_id(session_id)
-        self._refuse_hidden("session_id", home, InvalidArgument)
+        if self._is_hidden(home):
+            self._refuse_hidden("session_id", home, InvalidArgument, self.get_document(id).owner)
         return self._storage.write(documents.attach, door.scope, id, home, door.expected(expected_revision))
 
     def detach_document(self, document_id: str, *, expected_revision: int | None = None) -> Document:
@@ -156,7 +157,7 @@ class AsyncDocuments(AsyncBase):
     ) -> Document:
         door = self._door
         new = door.new_document(title, content, language, session_id, document_id, source, owner)
-        self._refuse_hidden("session_id", session_id, InvalidDocument)
+        await self._refuse_hidden("session_id", session_id, InvalidDocument, owner)
         return await self._storage.write(documents.create, door.scope, new, owner is not None)
 
     async def get_document(self, document_id: str) -> Document:
@@ -216,7 +217,8 @@ class AsyncDocuments(AsyncBase):
     ) -> Document:
         door = self._door
         id, home = door.document_id(document_id), door.session_id(session_id)
-        self._refuse_hidden("session_id", home, InvalidArgument)
+        if self._is_hidden(home):
+            await self._refuse_hidden("session_id", home, InvalidArgument, (await self.get_document(id)).owner)
         return await self._storage.write(documents.attach, door.scope, id, home, door.expected(expected_revision))
 
     async def detach_document(self, document_id: str, *, expected_revision: int | None = None) -> Document:

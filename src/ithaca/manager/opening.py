@@ -1,6 +1,7 @@
-"""A storage on an event loop that the first call opens, since a constructor cannot await."""
+"""Storages on an event loop that the first call opens or finds, since what makes them cannot await."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ithaca.config import Settings
@@ -61,3 +62,22 @@ class OpenedWhenUsed:
             self._closed = True
             if self._storage is not None:
                 await self._storage.close()
+
+
+class Found:
+    """An `AsyncStorage` that takes a look to be found, at each call."""
+
+    def __init__(self, find: Callable[[], Awaitable[OpenedWhenUsed]]) -> None:
+        self._find = find
+
+    async def open(self) -> AsyncStorage:
+        return await (await self._find()).open()
+
+    async def read(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await (await self._find()).read(op, *args, **kwargs)
+
+    async def write(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await (await self._find()).write(op, *args, **kwargs)
+
+    async def write_if_free(self, op: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await (await self._find()).write_if_free(op, *args, **kwargs)

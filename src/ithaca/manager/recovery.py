@@ -55,7 +55,7 @@ class Recovery(Purging):
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         of_owner = None if owner is None else door.owner_filter(owner)
-        storage = self._storage if session is None else self._at(session)
+        storage = self._storage if session is None else self._at(session, of_owner)
         return storage.read(recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit))
 
     def trashed_messages(
@@ -176,7 +176,7 @@ class AsyncRecovery(AsyncPurging):
         door = self._door
         session = None if session_id is None else door.session_id(session_id)
         of_owner = None if owner is None else door.owner_filter(owner)
-        storage = self._storage if session is None else self._at(session)
+        storage = self._storage if session is None else self._at(session, of_owner)
         return await storage.read(
             recovery.list_trash, door.scope, session, of_owner, door.cursor(cursor), door.page(limit)
         )

@@ -131,7 +131,8 @@ class AsyncRelaying(Passing, AsyncReplies):
         self, body: bytes, *, session_id: str | None = None, endpoint: str | None = None, accept: str | None = None
     ) -> Relayed:
         request, id = self._request(body, session_id)
-        store, main = innermost(self._storage if id is None else self._at(id)), innermost(self._storage)
+        main = innermost(self._storage)
+        store = main if id is None else innermost(await self._place(id))
         return await self._pass_on(self._engines.of(store), store, main, request, id, endpoint, accept)
 
 

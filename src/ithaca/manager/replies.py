@@ -68,7 +68,7 @@ class Asking(Common):
         return (target and target.context_window) or self._settings.context_tokens
 
     def _has_begun(self, reply: Reply) -> None:
-        if self._is_hidden(reply.session_id):
+        if self._incognito.holds(reply.owner, reply.session_id):
             self._incognito.replies.add(reply.id)
 
     def _generation(
@@ -328,7 +328,7 @@ class AsyncReplies(Asking, AsyncBase):
     ) -> Reply:
         given = (content, kind, message_id, model, context_tokens, options, expected_revision)
         asked = self._checked(session_id, *given)
-        storage = self._at(asked.session_id)
+        storage = await self._place(asked.session_id)
         target = await self._target(storage, asked.session_id, asked.model)
         reply = await storage.write(replies.begin, self._door.scope, asked.session_id, asked.of(target), asked.expected)
         self._has_begun(reply)
@@ -389,7 +389,8 @@ class AsyncReplies(Asking, AsyncBase):
 
     async def list_replies(self, session_id: str, *, cursor: str | None = None, limit: int = 50) -> Page[Reply]:
         id = self._door.session_id(session_id)
-        storage, asked = self._at(id), (self._door.scope, id, self._door.cursor(cursor), self._door.page(limit))
+        asked = (self._door.scope, id, self._door.cursor(cursor), self._door.page(limit))
+        storage = await self._place(id)
         found = await storage.read(reply_reading.of_session, *asked)
         if found.lapsed:
             await self._engines.of(innermost(storage)).sweep(self._door.scope)
@@ -411,7 +412,7 @@ class AsyncReplies(Asking, AsyncBase):
 
     async def title_session(self, session_id: str) -> Session:
         id = self._door.session_id(session_id)
-        storage = self._at(id)
+        storage = await self._place(id)
         return await self._title(innermost(storage), id, await self._target(storage, id, None))
 
     async def summarize(
@@ -427,7 +428,7 @@ class AsyncReplies(Asking, AsyncBase):
         self._refuse_if_off()
         door, id = self._door, self._door.session_id(session_id)
         cut, expected = door.cut(id, keep_last, through), door.expected(expected_revision)
-        storage = self._at(id)
+        storage = await self._place(id)
         target = await self._target(storage, id, door.model(model))
         ask = door.window(id, self._window(context_tokens, target))
         upto = await storage.read(answered.cut, door.scope, id, *cut, expected)

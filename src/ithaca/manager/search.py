@@ -54,7 +54,7 @@ class Search(Base):
         )
         asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
         hidden = flag("incognito", incognito)
-        storage = self._incognito if hidden else self._storage if session is None else self._at(session)
+        storage = self._incognito if hidden else self._storage if session is None else self._at(session, owner)
         page = storage.read(search.find, *asked, False)
         if page is None:
             reached: search.Reached | None = search.START
@@ -88,7 +88,7 @@ class AsyncSearch(AsyncBase):
         )
         asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
         hidden = flag("incognito", incognito)
-        storage = self._incognito if hidden else self._storage if session is None else self._at(session)
+        storage = self._incognito if hidden else self._storage if session is None else self._at(session, owner)
         page = await storage.read(search.find, *asked, False)
         if page is None:
             reached: search.Reached | None = search.START

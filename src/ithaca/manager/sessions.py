@@ -213,7 +213,7 @@ class Sessions(Base):
     ) -> Session:
         """The stored session of this id, unchanged; or a new one. Sets `task.session_id` if there is a task."""
         new = self._door.new_session(session_id, name, endpoint_url, model, False, owner)
-        storage = self._incognito if self._is_in_memory(new["id"]) else self._storage
+        storage = self._at(new["id"]) if self._is_in_memory(new["id"]) else self._storage
         session = storage.write(sessions.ensure, self._door.scope, new)
         if task is not None:
             task.session_id = session.id
@@ -368,7 +368,7 @@ class AsyncSessions(AsyncBase):
     async def delete_sessions(self, session_ids: Iterable[str], *, important: bool = False) -> Removed:
         door = self._door
         ids = door.ids("session_ids", session_ids)
-        return await self._at_one_place(ids).write(answered.delete_many, door.scope, ids, important)
+        return await (await self._at_one_place(ids)).write(answered.delete_many, door.scope, ids, important)
 
     async def ensure_task_session(
         self,
@@ -380,7 +380,7 @@ class AsyncSessions(AsyncBase):
         task: Any = None,
     ) -> Session:
         new = self._door.new_session(session_id, name, endpoint_url, model, False, owner)
-        storage = self._incognito if await self._is_in_memory(new["id"]) else self._storage
+        storage = self._at(new["id"]) if await self._is_in_memory(new["id"]) else self._storage
         session = await storage.write(sessions.ensure, self._door.scope, new)
         if task is not None:
             task.session_id = session.id

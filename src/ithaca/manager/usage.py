@@ -60,7 +60,7 @@ class Accounts(Base):
         included. A session that was deleted still counts; of an incognito session it tells only where that is named.
         """
         wanted, keys = self._door.usage_filter(owner, session_id, model, since, until, by)
-        storage = self._storage if session_id is None else self._at(session_id)
+        storage = self._storage if session_id is None else self._at(session_id, owner)
         return storage.read(usage.summed, self._door.scope, wanted, keys)
 
 
@@ -97,5 +97,5 @@ class AsyncAccounts(AsyncBase):
         by: Iterable[UsageKey] = ("day", "model"),
     ) -> list[Usage]:
         wanted, keys = self._door.usage_filter(owner, session_id, model, since, until, by)
-        storage = self._storage if session_id is None else self._at(session_id)
+        storage = self._storage if session_id is None else self._at(session_id, owner)
         return await storage.read(usage.summed, self._door.scope, wanted, keys)

@@ -58,9 +58,10 @@ class Versions(Base):
         door = self._door
         id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at, "at")
         new = door.fork(new_id, name)
+        storage = self._at(id)
         if new_id is not None:
-            self._refuse_taken(new_id, incognito=self._is_hidden(id))
-        return self._incognito.learn(self._at(id).write(forks.fork, door.scope, id, message, new))
+            self._refuse_taken(new_id, incognito=storage is self._incognito)
+        return self._incognito.learn(storage.write(forks.fork, door.scope, id, message, new))
 
 
 @documented_by(Versions)
@@ -97,6 +98,7 @@ class AsyncVersions(AsyncBase):
         door = self._door
         id, message = door.session_id(session_id), None if at is None else door.message_id(session_id, at, "at")
         new = door.fork(new_id, name)
+        storage = await self._place(id)
         if new_id is not None:
-            await self._refuse_taken(new_id, incognito=self._is_hidden(id))
-        return self._incognito.learn(await self._at(id).write(forks.fork, door.scope, id, message, new))
+            await self._refuse_taken(new_id, incognito=storage is self._incognito)
+        return self._incognito.learn(await storage.write(forks.fork, door.scope, id, message, new))

@@ -13,7 +13,7 @@ from ithaca.operations.changes import Position, Watched
 from ithaca.storage.protocol import Storage
 
 if TYPE_CHECKING:
-    from ithaca.manager.opening import OpenedWhenUsed
+    from ithaca.manager.opening import Found, OpenedWhenUsed
 
 #: Seconds before another look at news that a transaction under way still holds back.
 HELD_BACK = 0.02
@@ -61,12 +61,12 @@ class Watching(Base):
         """
         return self._storage.read(changes.cursor, self._door.scope)
 
-    def _where(self, session: str | None) -> Storage:
-        return self._storage if session is None else self._at(session)
+    def _where(self, watched: Watched) -> Storage:
+        return self._storage if watched.session_id is None else self._at(watched.session_id, watched.owner)
 
     def _watch(self, watched: Watched, place: Position | int | None, timeout: float | None) -> Iterator[Change]:
         rang = threading.Event()
-        storage = self._where(watched.session_id)
+        storage = self._where(watched)
         with storage.bell.listening(rang.set):
             news = storage.read(changes.begin, self._door.scope, watched, place)
             yield from news.changes
@@ -103,8 +103,8 @@ class AsyncWatching(AsyncBase):
     async def latest_cursor(self) -> str:
         return await self._storage.read(changes.cursor, self._door.scope)
 
-    def _where(self, session: str | None) -> "OpenedWhenUsed":
-        return self._storage if session is None else self._at(session)
+    def _where(self, watched: Watched) -> "OpenedWhenUsed | Found":
+        return self._storage if watched.session_id is None else self._at(watched.session_id, watched.owner)
 
     async def _watch(
         self, watched: Watched, place: Position | int | None, timeout: float | None
@@ -112,7 +112,7 @@ class AsyncWatching(AsyncBase):
         from ithaca.later_async import Rung
 
         rang = Rung()
-        storage = self._where(watched.session_id)
+        storage = self._where(watched)
         with (await storage.open()).bell.listening(rang.ring):
             news = await storage.read(changes.begin, self._door.scope, watched, place)
             for change in news.changes:

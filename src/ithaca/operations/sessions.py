@@ -94,10 +94,16 @@ async def get(conn: Connection, scope: Scope, session_id: str, last: int | None,
 @one_statement
 async def refuse_taken(conn: Connection, scope: Scope, session_id: str) -> None:
     """Raises `SessionExists` if there is a session of this id, for trusted code anybody's."""
+    if await is_there(conn, scope, session_id):
+        raise SessionExists(session_id)
+
+
+@one_statement
+async def is_there(conn: Connection, scope: Scope, session_id: str) -> bool:
+    """Whether there is a session of this id, for trusted code anybody's."""
     owned = "" if scope.owner is None else "owner = :owner AND "
     sql = f"SELECT 1 FROM sessions WHERE {owned}id = :id LIMIT 1"
-    if await conn.row(sql, {"owner": scope.owner, "id": session_id}):
-        raise SessionExists(session_id)
+    return await conn.row(sql, {"owner": scope.owner, "id": session_id}) is not None
 
 
 @one_statement
