@@ -85,6 +85,26 @@ def test_a_history_comes_as_lines(alice: httpx.Client) -> None:
     assert (gone.status_code, gone.json()["error"]) == (404, "SessionNotFound")
 
 
+@pytest.mark.parametrize(
+    ("accept", "lines"),
+    [
+        (["application/jsonl"], True), (["application/jsonl, */*"], True), (["Application/JSONL;q=0.5"], True),
+        (["application/json;q=0.5, application/jsonl"], True), (["application/json", "application/jsonl"], True),
+        (["application/jsonl;q=0"], False), (["application/jsonl ; charset=utf-8 ; Q=0"], False), (["*/*"], False),
+        (["application/json, application/jsonl;q=0.5"], False), (["application/*, application/jsonl;q=0.9"], False),
+        (["application/jsonl;q=no"], False), (["application/jsonlines"], False), ([], False),
+    ],
+)  # fmt: skip
+def test_lines_come_to_who_would_rather_have_them(alice: httpx.Client, accept: list[str], lines: bool) -> None:
+    say(alice, "s", "1")
+    for path in (M, "/api/sessions"):
+        request = httpx.Request("GET", alice.base_url.join(path), headers=[("accept", each) for each in accept])
+        request.headers["x-owner"] = alice.headers["x-owner"]
+        answer = alice.send(request)
+        assert answer.headers["content-type"] == ("application/jsonl" if lines else "application/json")
+        assert "Accept" in answer.headers["vary"].split(", ")
+
+
 def test_edits(alice: httpx.Client) -> None:
     first, second = say(alice, "s", "1", "2")
     edited = alice.patch(f"{M}/{first['id']}", json={"content": "one", "metadata": {"a": 1}}).json()

@@ -90,6 +90,11 @@ def test_the_events_with_the_request(alice: httpx.Client, session: str, model: M
     for _ in range(2):  # with the same key, they are those of the same reply
         with alice.stream("POST", f"/api/sessions/{session}/replies", json=body, headers=headers) as response:
             assert text(list(events_of(response))) == ALL
+            assert response.headers["vary"] == "Accept"
+    no_events = {**headers, "accept": "text/event-stream;q=0, application/json"}
+    again = alice.post(f"/api/sessions/{session}/replies", json=body, headers=no_events)
+    assert (again.status_code, again.json()["session_id"]) == (201, session)
+    assert "Accept" in again.headers["vary"]
     assert len(model.requests) == 2
     assert len(alice.get(f"/api/sessions/{session}/messages").json()["items"]) == 4
     newest = alice.get(f"/api/sessions/{session}/replies?limit=1")

@@ -12,6 +12,7 @@ from typing import Any, Self
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
+from ithaca.service.preferences import BY_ACCEPT, wants
 from ithaca.service.wire.shapes import plain_json
 
 JSON = "application/json"
@@ -79,7 +80,7 @@ NO_CONTENT = Answer(b"", 204)
 
 def accepts_lines(request: Request) -> bool:
     """Whether who asks wants JSON Lines."""
-    return JSON_LINES in request.headers.get("accept", "")
+    return wants(request, JSON_LINES)
 
 
 async def json_lines(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) -> StreamingResponse:
@@ -89,7 +90,7 @@ async def json_lines(values: AsyncIterable[Any], as_json: Callable[[Any], Any]) 
     """
     pieces = _pieces(values, as_json)
     first = await anext(pieces, b"")
-    return StreamingResponse(_all(first, pieces), media_type=JSON_LINES)
+    return StreamingResponse(_all(first, pieces), headers=BY_ACCEPT, media_type=JSON_LINES)
 
 
 async def _all(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ithaca.service.preferences import weights
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -83,19 +85,10 @@ class Compression:
 
 def preferred(accepted: str) -> str | None:
     """The coding to use, by the client's `Accept-Encoding`; None for none."""
-    weights = {coding: weight for coding, weight in map(_weighted, accepted.split(",")) if coding}
-    others = weights.get("*", 0.0)
-    best = max(CODINGS, key=lambda coding: weights.get(coding, others))  # the first of equals
-    return best if weights.get(best, others) > 0 else None
-
-
-def _weighted(part: str) -> tuple[str, float]:
-    coding, _, parameter = part.partition(";")
-    name, _, weight = parameter.strip().partition("=")
-    try:
-        return coding.strip().lower(), float(weight) if name == "q" else 1.0
-    except ValueError:
-        return coding.strip().lower(), 0.0
+    wanted = weights(accepted)
+    others = wanted.get("*", 0.0)
+    best = max(CODINGS, key=lambda coding: wanted.get(coding, others))  # the first of equals
+    return best if wanted.get(best, others) > 0 else None
 
 
 class Smaller:

@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from ithaca import IthacaError
 from ithaca.service.live import COMMENT, HEARTBEAT, event
+from ithaca.service.preferences import wants
 from ithaca.service.problems import problem_of
 
 EVENTS = "text/event-stream"
@@ -19,7 +20,7 @@ EVENTS = "text/event-stream"
 
 def accepts_events(request: Request) -> bool:
     """Whether who asks wants to hear what happens."""
-    return EVENTS in request.headers.get("accept", "")
+    return wants(request, EVENTS)
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from ithaca.service.answers import Answer, accepts_lines, json_lines
 from ithaca.service.pages import InParts, Limit, link
 from ithaca.service.parameters import Attached
 from ithaca.service.paths import Id
+from ithaca.service.preferences import BY_ACCEPT
 from ithaca.service.rendering import with_html
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
@@ -70,10 +71,10 @@ async def get_messages(
         return await json_lines(history, message_json)
     asked: dict[str, Any] = {"before": before, "after": after, "limit": limit}
     page = await manager.get_messages(session_id, **asked, attachments=attachments)
-    links = _links(request, page, after is not None, len(page) == limit)
+    headers = BY_ACCEPT | _links(request, page, after is not None, len(page) == limit)
     if rendered:
-        return Answer.of({"items": await with_html(service_of(request).markdown, page)}).response(**links)
-    return listed(page).response(**links)
+        return Answer.of({"items": await with_html(service_of(request).markdown, page)}).response(**headers)
+    return listed(page).response(**headers)
 
 
 def _links(request: Request, page: list[ChatMessage], forward: bool, more: bool) -> dict[str, str]:

@@ -12,6 +12,7 @@ from ithaca.service.answers import Answer
 from ithaca.service.live import event
 from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.paths import Id, segment
+from ithaca.service.preferences import BY_ACCEPT
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected
 from ithaca.service.routes.contexts import made as compacted
@@ -35,7 +36,7 @@ def shown(reply: Reply) -> Answer:
 
 
 def begun(reply: Reply) -> Answer:
-    return Answer.of(reply.to_dict(), 201, location=f"../../replies/{segment(reply.id)}")
+    return Answer.of(reply.to_dict(), 201, location=f"../../replies/{segment(reply.id)}").having(**BY_ACCEPT)
 
 
 @router.post("/sessions/{session_id}/replies", status_code=201, response_model=ReplyShape, responses=_STREAM)
@@ -51,7 +52,7 @@ async def start_reply(
     if not accepts_events(request):
         return response
     events = await _told(manager.reply_events(json.loads(bytes(response.body))["id"]))
-    events.headers["etag"] = response.headers["etag"]
+    events.headers.update({**BY_ACCEPT, "etag": response.headers["etag"]})
     return events
 
 

@@ -14,6 +14,7 @@ from ithaca.service.answers import JSON_LINES, Answer, accepts_lines, json_lines
 from ithaca.service.pages import Cursor, InParts, Limit, every, page_answer
 from ithaca.service.parameters import Attached, wanted
 from ithaca.service.paths import Id, segment
+from ithaca.service.preferences import BY_ACCEPT
 from ithaca.service.problems import problem_of
 from ithaca.service.repeats import Repeatable
 from ithaca.service.revisions import Expected, etag, is_known
@@ -98,7 +99,7 @@ async def list_sessions(
     asked: dict[str, Any] = {**narrowed, **order, "limit": limit}
     if accepts_lines(request):
         return await json_lines(every(manager.list_sessions, cursor, **asked), plain_json)
-    return page_answer(request, await manager.list_sessions(**asked, cursor=cursor)).response()
+    return page_answer(request, await manager.list_sessions(**asked, cursor=cursor)).response(**BY_ACCEPT)
 
 
 @router.get("/sessions:count", response_model=Count)
