@@ -568,7 +568,7 @@ class DatabaseBusy(StorageError):
 
 
 class DatabaseUnavailable(StorageError):
-    """The database cannot be reached: {reason}."""
+    """The database cannot be reached, or not be used: {reason}."""
 
 
 class ManagerClosed(StorageError):

@@ -9,7 +9,7 @@ import pytest
 
 from ithaca.config import Settings
 from ithaca.connection import Connection
-from ithaca.errors import DatabaseBusy, StorageError
+from ithaca.errors import DatabaseBusy, DatabaseUnavailable, StorageError
 from ithaca.storage import postgres
 from ithaca.storage.postgres import PostgresStorage
 from ithaca.storage.postgres_async import AsyncPostgresStorage
@@ -107,6 +107,38 @@ def test_what_is_wrong_is_not_repeated(storage: PostgresStorage) -> None:
         storage.write(divide)
     assert len(attempts) == 1
     assert storage.read(changes) == [0, 0]
+
+
+#: A full disk; a row too large for an index; a time limit; an error of the disk.
+@pytest.mark.parametrize("sqlstate", ["53100", "54000", "57014", "58030"])
+def test_what_comes_again_at_once_is_not_repeated(storage: PostgresStorage, sqlstate: str) -> None:
+    attempts = []
+
+    async def fail_each_time(conn: Connection) -> None:
+        attempts.append(1)
+        await change(conn, "a")
+        await fail(conn, sqlstate)
+
+    with pytest.raises(DatabaseUnavailable, match="too bad"):
+        storage.write(fail_each_time)
+    assert len(attempts) == 1
+    assert storage.read(changes) == [0, 0]
+
+
+#: A pooler that lost its server; a server that is shut down.
+@pytest.mark.parametrize("sqlstate", ["08P01", "57P01"])
+def test_what_ends_connections_is_repeated(storage: PostgresStorage, sqlstate: str) -> None:
+    attempts = []
+
+    async def fail_once(conn: Connection) -> None:
+        attempts.append(1)
+        await change(conn, "a")
+        if len(attempts) < 2:
+            await fail(conn, sqlstate)
+
+    storage.write(fail_once)
+    assert len(attempts) == 2
+    assert storage.read(changes) == [1, 0]
 
 
 def test_an_error_of_the_callers_rolls_back(storage: PostgresStorage) -> None:

@@ -256,7 +256,7 @@ class PostgresStorage:
             except (psycopg.Error, PoolTimeout, PoolClosed) as error:
                 if not worth_repeating(error, repeatable) or attempt == ATTEMPTS - 1:
                     raise translated(error) from error
-                if isinstance(error, pg.OperationalError):
+                if is_broken(error):
                     self._pool.check()
             time.sleep(pause(attempt))
         raise AssertionError("unreachable")
@@ -290,19 +290,25 @@ class committing:
             error.while_committing = True  # type: ignore[attr-defined]
 
 
-#: Operational errors of a connection that is whole.
-_NOT_BROKEN = (PoolTimeout, PoolClosed, pg.QueryCanceled, pg.LockNotAvailable)
-
-
 def worth_repeating(error: Exception, repeatable: bool) -> bool:
     """Whether running the operation again from its start may help, and cannot do it twice."""
     if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
         return True
     if isinstance(error, pg.UniqueViolation):
         return repeatable  # somebody stored the same message at the same time
-    broken = isinstance(error, psycopg.OperationalError) and not isinstance(error, _NOT_BROKEN)
     before_commit = not getattr(error, "while_committing", False)
-    return broken and (repeatable or before_commit)
+    return is_broken(error) and (repeatable or before_commit)
+
+
+def is_broken(error: Exception) -> bool:
+    """Whether the connection is, as far as an error tells: all others may say the same again, as of a full disk.
+
+    What the client finds out has no code; a server or a pooler that ends connections says so in these classes
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+    """
+    if not isinstance(error, psycopg.OperationalError) or isinstance(error, (PoolTimeout, PoolClosed)):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def pause(attempt: int) -> float:

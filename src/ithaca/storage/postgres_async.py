@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 import psycopg
-from psycopg import errors as pg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from ithaca.columns import Row
@@ -29,6 +28,7 @@ from ithaca.storage.postgres import (
     as_copy,
     committing,
     connection_options,
+    is_broken,
     numbered,
     pause,
     prepare_schema,
@@ -216,7 +216,7 @@ class AsyncPostgresStorage:
             except (psycopg.Error, PoolTimeout, PoolClosed) as error:
                 if not worth_repeating(error, repeatable) or attempt == ATTEMPTS - 1:
                     raise translated(error) from error
-                if isinstance(error, pg.OperationalError):
+                if is_broken(error):
                     await self._pool.check()
             await asyncio.sleep(pause(attempt))
         raise AssertionError("unreachable")
