@@ -60,7 +60,10 @@ def test_a_large_one_is_taken_in_as_it_comes(alice: httpx.Client) -> None:
 def test_conditions(alice: httpx.Client) -> None:
     digest = put(alice, made())
     path, etag = f"/api/attachments/{digest}", f'"{digest}"'
-    assert alice.get(path, headers={"if-none-match": etag}).status_code == 304
+    for known in (etag, f'"other", W/{etag}', "*"):
+        assert alice.get(path, headers={"if-none-match": known}).status_code == 304
+    assert alice.get(path, headers={"if-none-match": f'"x{etag[1:]}'}).status_code == 200
+    assert alice.get("/api/attachments/none", headers={"if-none-match": "*"}).status_code == 404
     ranged = {"range": "bytes=0-3"}
     assert alice.get(path, headers={**ranged, "if-range": etag}).status_code == 206
     assert alice.get(path, headers={**ranged, "if-range": '"other"'}).content == made()

@@ -154,10 +154,11 @@ def test_what_one_has_already_is_not_sent_again(alice: httpx.Client) -> None:
     alice.post("/api/documents", json={"title": "List", "id": "d"})
     for path in ("/api/sessions/s", "/api/sessions/s?last=all", "/api/documents/d"):
         etag = alice.get(path).headers["etag"]
-        for known in (etag, f'"77", W/{etag}'):
+        for known in (etag, f'"77", W/{etag}', "*"):
             unchanged = alice.get(path, headers={"if-none-match": known})
             assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", etag)
         assert alice.get(path, headers={"if-none-match": '"77"'}).status_code == 200
+    assert alice.get("/api/sessions/none", headers={"if-none-match": "*"}).status_code == 404
 
 
 @pytest.mark.parametrize("given", ["1", 'W/"1"', '"x"', '"1", "2"', '"-1"', '"' + "1" * 30 + '"'])

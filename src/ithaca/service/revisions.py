@@ -74,7 +74,7 @@ def _asks_for_revision(dependant: Dependant) -> bool:
     return dependant.call is expected_revision or any(map(_asks_for_revision, dependant.dependencies))
 
 
-def is_known(request: Request, revision: int) -> bool:
-    """Whether who asks has this revision already, by `If-None-Match`: then the answer is 304."""
-    known = request.headers.get("if-none-match", "")
-    return etag(revision) in (tag.strip().removeprefix("W/") for tag in known.split(","))
+def is_known(request: Request, etag: str) -> bool:
+    """Whether who asks has what is at this ETag, by `If-None-Match`: then the answer is 304 (RFC 9110, 13.1.2)."""
+    known = ",".join(request.headers.getlist("if-none-match"))
+    return known.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in known.split(","))

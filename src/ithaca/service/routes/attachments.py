@@ -15,6 +15,7 @@ from ithaca.service.paths import Id
 from ithaca.service.problems import problem
 from ithaca.service.ranges import Span, Unsatisfiable, asked_span
 from ithaca.service.repeats import RepeatableUpload
+from ithaca.service.revisions import is_known
 from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import AttachmentShape, page_of
 
@@ -87,7 +88,7 @@ async def read_attachment(manager: Owned, request: Request, digest: Id) -> Respo
     """The bytes of an attachment, or the part of them that `Range` asks for."""
     found = await manager.get_attachment(digest)
     headers = _headers(found)
-    if headers["etag"] in request.headers.get("if-none-match", ""):
+    if is_known(request, headers["etag"]):
         return Response(status_code=304, headers={"etag": headers["etag"]})
     try:
         span = _span(request, found)

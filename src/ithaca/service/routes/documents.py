@@ -51,7 +51,7 @@ async def create_document(manager: Owned, once: Repeatable, body: NewDocument) -
 async def get_document(manager: Owned, request: Request, document_id: Id) -> Response:
     """A document with its current content."""
     document = await manager.get_document(document_id)
-    if is_known(request, document.revision):
+    if is_known(request, etag(document.revision)):
         return Response(status_code=304, headers={"etag": etag(document.revision)})
     return shown(document).response()
 

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from ithaca.errors import InvalidArgument
 from ithaca.service.problems import Refused
+from ithaca.service.revisions import is_known
 from ithaca.web.assets import assets, page, picture_frame
 
 router = APIRouter(include_in_schema=False)
@@ -80,7 +81,7 @@ async def static(request: Request, version: str, path: str) -> Response:
         "etag": etag,
         "x-content-type-options": "nosniff",
     }
-    if etag in request.headers.get("if-none-match", ""):
+    if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(asset.body, headers=headers)
 

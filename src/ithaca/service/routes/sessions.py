@@ -174,7 +174,7 @@ async def get_session(
     """A session, with its last messages if asked for."""
     count = wanted(last)
     session = await manager.get_session(session_id, last=count, attachments=attachments)
-    if is_known(request, session.revision):
+    if is_known(request, etag(session.revision)):
         return Response(status_code=304, headers={"etag": etag(session.revision)})
     answer = Answer.of(session_json(session, history=count != 0), etag=etag(session.revision))
     return answer.response()
