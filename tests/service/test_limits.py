@@ -65,6 +65,19 @@ def test_who_does_not_say_it_in_time_is_not_waited_for(strict: Served, sent: byt
     assert not answer or json.loads(said.partition(b"\r\n\r\n")[2])["error"] == "TooSlow"
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [("1.1", 2, 400), ("1.1", 0, 400), ("1.0", 2, 400), ("1.1", 1, 200), ("1.0", 0, 200)],
+)
+def test_a_request_names_one_host(strict: Served, version: str, hosts: int, status: int) -> None:
+    head = f"GET /api/me HTTP/{version}\r\nx-owner: a\r\nconnection: close\r\n" + "host: x\r\n" * hosts
+    with connected(strict) as connection:
+        connection.sendall(f"{head}\r\n".encode())
+        said, _, body = rest(connection).partition(b"\r\n\r\n")
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+    assert status == 200 or json.loads(body)["field"] == "Host"
+
+
 @pytest.mark.parametrize("head", [HEAD[:-2], HEAD + b"content-length: 100000\r\n\r\n"], ids=["head", "body"])
 def test_drop_by_drop_is_too_slow_as_well(strict: Served, head: bytes) -> None:
     """As slowloris does it: there is always something coming."""

@@ -96,7 +96,7 @@ def create_app(
             *([] if traces is None else [Middleware(Traces, provider=traces)]),
             Middleware(Around, meters=service.meters),
             Middleware(OpenAIErrors),
-            *_host_check(settings),
+            Middleware(Hosts, names=_names(settings)),
             Middleware(AskFirst),
             Middleware(LimitedBodies, most_bytes=settings.max_body_bytes, slow_seconds=settings.slow_seconds),
             Middleware(Heads),
@@ -114,10 +114,10 @@ def create_app(
     return app
 
 
-def _host_check(settings: ServiceSettings) -> list[Middleware]:
-    """What stands before an app whose names are said."""
+def _names(settings: ServiceSettings) -> list[str]:
+    """The names that the app goes by; none where they aren't said, or it goes by any."""
     names = listed(settings.allowed_hosts)
-    return [Middleware(Hosts, names=names)] if names and "*" not in names else []
+    return [] if "*" in names else names
 
 
 def end_streams(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ page of this server, which the browser says by `Sec-Fetch-Site` (Fetch Metadata)
 elsewhere may give its own name the address of this server (DNS rebinding): the name in `Host` has to be one of ours.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ithaca.errors import ConfigurationError
+from ithaca.service.answers import Answer
 from ithaca.service.paths import route_path
 from ithaca.service.problems import problem
 
@@ -68,22 +69,28 @@ def is_address(host: str) -> bool:
 
 
 class Hosts:
-    """Answers only under the names that are ours, under addresses and as `localhost`."""
+    """Answers who names one host; where our names are said, only under these, under addresses and as `localhost`."""
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
         self._app = app
-        self._names = OURS | set(names)
+        self._names = OURS | set(names) if names else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._is_ours(HTTPConnection(scope)):
-            detail = "This server does not go by the name in Host; ITHACA_ALLOWED_HOSTS says which names are its own."
-            await problem(421, "MisdirectedRequest", detail).response()(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        refused = self._refusal(HTTPConnection(scope)) if scope["type"] == "http" else None
+        await (self._app if refused is None else refused.response())(scope, receive, send)
 
-    def _is_ours(self, connection: HTTPConnection) -> bool:
+    def _refusal(self, connection: HTTPConnection) -> Answer | None:
+        hosts = connection.headers.getlist("host")
+        if len(hosts) > 1 or (not hosts and connection.scope["http_version"] == "1.1"):  # RFC 9112, 3.2
+            return problem(400, "BadRequest", "Host: a request names one.", {"field": "Host"})
+        if self._names is None or self._is_ours(connection, self._names):
+            return None
+        detail = "This server does not go by the name in Host; ITHACA_ALLOWED_HOSTS says which names are its own."
+        return problem(421, "MisdirectedRequest", detail)
+
+    def _is_ours(self, connection: HTTPConnection, names: Collection[str]) -> bool:
         host = host_of(connection)
-        return host in self._names or is_address(host) or route_path(connection.scope) in _FOR_OPERATION
+        return host in names or is_address(host) or route_path(connection.scope) in _FOR_OPERATION
 
 
 class Proxies:

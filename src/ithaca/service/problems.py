@@ -59,7 +59,7 @@ STATUSES: Mapping[type[IthacaError], int] = {
 
 #: What is refused for how it was asked, before the library is: the status, and what it means.
 BEFORE: Mapping[str, tuple[int, str]] = {
-    "BadRequest": (400, "What came can't be read: it is no UTF-8, or nested too deep."),
+    "BadRequest": (400, "What came can't be read: a body that is no UTF-8, or nested too deep; or not one `Host`."),
     "NoSuchRoute": (404, "There is no such route."),
     "MethodNotAllowed": (405, "The route does not take this method; `Allow` names those that it takes."),
     "TooSlow": (408, "The request did not come in time."),
