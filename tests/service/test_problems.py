@@ -1,5 +1,6 @@
 """What went wrong, as RFC 9457 has it: every error of the library, and whatever else can happen."""
 
+import gzip
 import logging
 import sqlite3
 from contextlib import closing
@@ -137,6 +138,23 @@ def test_a_body_says_that_it_is_json(alice: httpx.Client, media_type: str) -> No
     refused = alice.post("/api/sessions", content=b'{"name":"x"}', headers={"content-type": media_type})
     assert (refused.status_code, refused.json()["error"]) == (415, "UnsupportedMediaType")
     assert refused.json()["field"] == "Content-Type"
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"), [("/api/sessions", "application/json"), ("/api/attachments", "text/plain")]
+)
+def test_a_body_comes_as_it_is(alice: httpx.Client, path: str, media_type: str) -> None:
+    packed = gzip.compress(b"{}")
+    for coding, status in (("gzip", 415), ("GZip", 415), ("identity, br", 415), ("identity", 201), ("", 201)):
+        body = packed if status == 415 else b"{}"
+        headers = {"content-type": media_type, "content-encoding": coding}
+        answer = alice.post(path, content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        if status == 415:
+            assert (answer.json()["error"], answer.json()["field"]) == ("UnsupportedMediaType", "Content-Encoding")
+            assert answer.headers["accept-encoding"] == "identity"
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert alice.get("/api/me", headers={"content-encoding": "gzip"}).status_code == 200
 
 
 def test_every_wrong_field_is_named(alice: httpx.Client) -> None:

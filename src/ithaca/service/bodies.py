@@ -1,4 +1,4 @@
-"""How large the body of a request may be, and how long it may take to come."""
+"""How large the body of a request may be, how long it may take to come, and that it comes as it is."""
 
 import asyncio
 import contextlib
@@ -6,10 +6,13 @@ import sys
 import time
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ithaca.service.access import READING
 from ithaca.service.asking import OPEN
 from ithaca.service.paths import route_path
+from ithaca.service.problems import problem
 
 #: Uploads, which are taken in as they come and have a limit of their own.
 _UPLOADS = ("POST", "/api/attachments")
@@ -24,8 +27,12 @@ OF_STRANGERS = 64 * 1024
 A_SECOND = 1024
 
 
+#: What a body may be said to be packed with: nothing.
+_PLAIN = (b"", b"identity")
+
+
 class LimitedBodies:
-    """Refuses a body that is too slow, or too large: at its `Content-Length`, or as soon as more has come."""
+    """Refuses a body that is packed, too slow, or too large: at its `Content-Length`, or as soon as more has come."""
 
     def __init__(self, app: ASGIApp, most_bytes: int, slow_seconds: float) -> None:
         self._app = app
@@ -36,9 +43,11 @@ class LimitedBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._most_of(scope["method"], route_path(scope))
-        length = dict(scope["headers"]).get(b"content-length", b"")
-        limited = Limited(receive, send, most, length, self._seconds)
+        most, headers = self._most_of(scope["method"], route_path(scope)), dict(scope["headers"])
+        if scope["method"] not in READING and headers.get(b"content-encoding", b"").strip().lower() not in _PLAIN:
+            await _packed()(scope, receive, send)
+            return
+        limited = Limited(receive, send, most, headers.get(b"content-length", b""), self._seconds)
         await self._app(scope, limited.receive, limited.send)
 
     def _most_of(self, method: str, path: str) -> int:
@@ -46,6 +55,13 @@ class LimitedBodies:
         if (method, path) == _UPLOADS:
             return sys.maxsize
         return min(self._most, OF_STRANGERS) if path in OPEN else self._most
+
+
+def _packed() -> Response:
+    """The problem response for a body that is compressed, which may be a thousand times as long as it came."""
+    detail = "Content-Encoding: a body comes as it is here, not compressed."
+    answer = problem(415, "UnsupportedMediaType", detail, {"field": "Content-Encoding"})
+    return answer.response(**{"accept-encoding": "identity"})  # RFC 9110, 15.5.16
 
 
 class Limited:

@@ -64,7 +64,10 @@ BEFORE: Mapping[str, tuple[int, str]] = {
     "MethodNotAllowed": (405, "The route does not take this method; `Allow` names those that it takes."),
     "TooSlow": (408, "The request did not come in time."),
     "BodyTooLarge": (413, "The body is larger than the server takes."),
-    "UnsupportedMediaType": (415, "The body is not said to be JSON, by `Content-Type: application/json`."),
+    "UnsupportedMediaType": (
+        415,
+        "The body is compressed, or not said to be JSON, by `Content-Type: application/json`.",
+    ),
     "RangeNotSatisfiable": (416, "Nothing of what `Range` asks for is there."),
     "MisdirectedRequest": (421, "The server does not go by the name in `Host`."),
     "TooManyRequests": (429, "There were too many requests; `Retry-After` says when to ask again."),
