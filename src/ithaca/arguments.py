@@ -471,18 +471,18 @@ class Door:
     # News
 
     def watched(
-        self, owner: object, session: object, after: object, timeout: object
+        self, owner: object, session_id: object, after: object, timeout: object
     ) -> tuple[Watched, Position | int | None]:
         """What somebody wants to watch, and after what."""
         if timeout is not None:
             self.age("timeout", timeout)
-        if isinstance(after, int) and session is None:
+        if isinstance(after, int) and session_id is None:
             raise InvalidArgument("after", after, "the cursor of a change; a revision goes with a session")
         place = Position.read(after) if isinstance(after, str) else self.bound("after", after)
         of_owner = None if owner is None else self.owner_filter(owner)
-        if session is not None and not isinstance(session, str):
-            raise InvalidArgument("session", Described(f"a {type(session).__name__}"), "a session's id")
-        return Watched(self.scope.owner, of_owner, session), place
+        if session_id is not None and not isinstance(session_id, str):
+            raise InvalidArgument("session_id", Described(f"a {type(session_id).__name__}"), "a session's id")
+        return Watched(self.scope.owner, of_owner, session_id), place
 
     # What happens once
 
@@ -583,7 +583,7 @@ class Door:
         self,
         text: object,
         owner: object,
-        session: object,
+        session_id: object,
         role: object,
         since: object,
         until: object,
@@ -595,7 +595,7 @@ class Door:
             raise InvalidArgument("text", text, "a text")
         wanted = Wanted(
             owner=None if owner is None else owner_name(owner, self._limits),
-            session_id=None if session is None else self._known("session", session, SessionNotFound),
+            session_id=None if session_id is None else self._known("session_id", session_id, SessionNotFound),
             role=None if role is None else label("role", role, self._limits),
             since=None if since is None else moment("since", since),
             until=None if until is None else moment("until", until),

@@ -363,7 +363,7 @@ def long_session(manager: SessionManager, messages: int) -> str:
 def test_a_long_session_is_read_as_far_as_its_context_reaches(tmp_path: Path) -> None:
     with SessionManager(tmp_path / "long.db") as manager:
         session = long_session(manager, 100_000)
-        manager.search("word", session=session)  # what is indexed late is not to be counted
+        manager.search("word", session_id=session)  # what is indexed late is not to be counted
     with sqlite_meter() as meter, SessionManager(tmp_path / "long.db") as manager:
         manager.context(session, max_tokens=100)
         meter.reset()

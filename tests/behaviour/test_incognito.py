@@ -90,7 +90,7 @@ CALLS: dict[str, Callable[[SessionManager, Session], object]] = {
     "record_usage": lambda m, s: m.record_usage(s.id, model="x", input_tokens=1, output_tokens=1),
     "rename_session": lambda m, s: m.rename_session(s.id, "renamed"),
     "replace_messages": lambda m, s: m.replace_messages(s.id, texts(2)),
-    "search": lambda m, s: m.search("3", session=s.id),
+    "search": lambda m, s: m.search("3", session_id=s.id),
     "switch_version": lambda m, s: m.switch_version(s.id, s.history[3].id),
     "trash": lambda m, s: m.trash(session_id=s.id),
     "trashed_messages": lambda m, s: m.trashed_messages(m.truncate_messages(s.id, 1).trash_id or "", session_id=s.id),
@@ -99,7 +99,7 @@ CALLS: dict[str, Callable[[SessionManager, Session], object]] = {
     "undo": lambda m, s: [m.truncate_messages(s.id, 1), m.undo(s.id)],
     "update_session": lambda m, s: m.update_session(s.id, headers={"a": "b"}),
     "usage": lambda m, s: m.usage(session_id=s.id),
-    "watch": lambda m, s: list(m.watch(session=s.id, after=0, timeout=0)),
+    "watch": lambda m, s: list(m.watch(session_id=s.id, after=0, timeout=0)),
 }
 # Calls about documents, which an incognito session doesn't have; and the one that makes it.
 NAMES = {"session_id", "session", "session_ids"}
@@ -259,7 +259,7 @@ def test_search_and_usage_tell_of_it_only_where_it_is_named(manager: SessionMana
     session = hidden(manager, [ChatMessage("user", "the sirens sing")])  # type: ignore[arg-type]
     manager.record_usage(session.id, model="qwen3", input_tokens=5, output_tokens=1)
     assert list(manager.search("sirens")) == []
-    assert [hit.session_id for hit in manager.search("sirens", session=session.id)] == [session.id]
+    assert [hit.session_id for hit in manager.search("sirens", session_id=session.id)] == [session.id]
     assert manager.usage() == []
     assert manager.usage(session_id=session.id, by=())[0].input_tokens == 5
     assert manager.get_session(session.id).total_input_tokens == 5
@@ -311,7 +311,7 @@ def test_no_file_and_no_table_ever_sees_it(manager: SessionManager, database_url
     )
     for _ in range(20):
         manager.add_messages(session.id, [ChatMessage("user", f"{MARKER} " * 2000) for _ in range(5)])
-    assert list(manager.search(MARKER, session=session.id)) != []
+    assert list(manager.search(MARKER, session_id=session.id)) != []
     manager.add_message(session.id, ChatMessage("user", [{**IMAGE, "said": MARKER}]))
     manager.compact(session.id, f"summary {MARKER}", keep_last=1)
     manager.truncate_messages(session.id, 50)

@@ -182,10 +182,10 @@ CALLS: dict[str, Callable[[SessionManager, Ids], object]] = {
     "rotate_secret_keys": lambda m, _: m.rotate_secret_keys(),
     "test_endpoint": lambda m, x: m.test_endpoint(x.endpoint),
     "update_endpoint": lambda m, x: m.update_endpoint(x.endpoint, model="mine"),
-    "search": lambda m, x: [list(m.search("mine", session=x.session)), list(m.search("mine", owner=x.owner))],
+    "search": lambda m, x: [list(m.search("mine", session_id=x.session)), list(m.search("mine", owner=x.owner))],
     "latest_cursor": lambda m, _: len(m.latest_cursor()) > 0,
     "watch": lambda m, x: [
-        list(m.watch(session=x.session, after=0, timeout=0)),
+        list(m.watch(session_id=x.session, after=0, timeout=0)),
         list(m.watch(owner=x.owner, after="0-0", timeout=0)),
     ],
 }
@@ -407,10 +407,10 @@ def test_an_unconfined_manager_must_say_whose_when_one_is_incognito(manager: Ses
         lambda: manager.get_session("s-1", last=0),
         lambda: manager.get_messages("s-1", after=0),
         lambda: manager.list_attachments("s-1"),
-        lambda: manager.search("b", session="s-1"),
+        lambda: manager.search("b", session_id="s-1"),
         lambda: manager.trash(session_id="s-1"),
         lambda: manager.usage(session_id="s-1"),
-        lambda: list(manager.watch(session="s-1", after=0, timeout=0)),
+        lambda: list(manager.watch(session_id="s-1", after=0, timeout=0)),
     ):
         with pytest.raises(AmbiguousId):
             call()
@@ -428,8 +428,8 @@ def test_who_is_named_beside_an_id_says_which_of_two_sessions(manager: SessionMa
     for owner in ("a", "b"):
         assert [entry.owner for entry in manager.trash(session_id="s-1", owner=owner)] == [owner]
         assert [used.model for used in manager.usage(session_id="s-1", owner=owner)] == [owner]
-        assert [hit.snippet for hit in manager.search("added", session="s-1", owner=owner)] == [f"added by {owner}"]
-        changes = list(manager.watch(session="s-1", owner=owner, after=0, timeout=0))
+        assert [hit.snippet for hit in manager.search("added", session_id="s-1", owner=owner)] == [f"added by {owner}"]
+        changes = list(manager.watch(session_id="s-1", owner=owner, after=0, timeout=0))
         assert {change.owner for change in changes} == {owner}
     document = manager.create_document("Map", session_id="s-1", owner="b")
     manager.detach_document(document.id)

@@ -156,6 +156,14 @@ def names_of(call: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(call).parameters)
 
 
+def test_arguments_are_named_by_the_words_of_the_fields() -> None:
+    named = {name for call in public(SessionManager).values() if callable(call) for name in names_of(call)}
+    assert {"session_id", "messages", "documents"} <= named
+    assert [name for name in named if name.endswith("_")] == []
+    things_too = {"message", "key"}  # a `ChatMessage`, and what a key says
+    assert {name for name in named if f"{name}_id" in named} == things_too
+
+
 def test_both_managers_return_the_same() -> None:
     plain, waiting = public(SessionManager), public(AsyncSessionManager)
     streams = {

@@ -163,7 +163,7 @@ def test_pages_of_any_size_give_the_whole_order(
     session = fill(manager, *MIXED[:40], owner="ann")
     fill(manager, *MIXED[40:], "ahoy of bob's", owner="bob")
     for question, asked in (
-        ("ahoy", {}), ("ahoy OR avast", {"owner": "ann"}), ("ahoy avast", {"session": session}),
+        ("ahoy", {}), ("ahoy OR avast", {"owner": "ann"}), ("ahoy avast", {"session_id": session}),
         ("ahoy -avast", {"role": "user", "neighbours": 1}),
     ):  # fmt: skip
         whole = manager.search(question, **asked, limit=1000)
@@ -216,7 +216,7 @@ def test_a_cursor_belongs_to_its_question(manager: SessionManager) -> None:
     for bad in ("x", "", 5, foreign, *(write_cursor(order, made) for made in ([], key[:-1], [*key[:-1], "x"]))):
         with pytest.raises(InvalidArgument, match="cursor"):
             manager.search("ahoy", limit=5, cursor=bad)  # type: ignore[arg-type]
-    for asked in ({"text": "avast"}, {"text": "ahoy", "session": session}):
+    for asked in ({"text": "avast"}, {"text": "ahoy", "session_id": session}):
         with pytest.raises(InvalidArgument, match="cursor"):
             manager.search(**asked, cursor=cursor)
 
@@ -244,7 +244,7 @@ def test_filters(timed: SessionManager, clock: FakeClock) -> None:
         return set(said(timed.search("ahoy", **filters)))
 
     assert found() == {"ahoy one", "ahoy two", "ahoy three"}
-    assert found(session=one) == {"ahoy one", "ahoy two"}
+    assert found(session_id=one) == {"ahoy one", "ahoy two"}
     assert found(role="assistant") == {"ahoy two"}
     assert found(since=start + timedelta(hours=1)) == {"ahoy two", "ahoy three"}
     assert found(until=start + timedelta(hours=1)) == {"ahoy one"}
@@ -259,19 +259,19 @@ def test_an_owner_finds_only_what_is_theirs(manager: SessionManager) -> None:
     ann = manager.for_owner("ann")
 
     assert said(ann.search("ahoy")) == said(manager.search("ahoy", owner="ann")) == ["ahoy mine"]
-    assert said(ann.search("ahoy", session=mine)) == ["ahoy mine"]
+    assert said(ann.search("ahoy", session_id=mine)) == ["ahoy mine"]
     assert said(manager.search("ahoy", owner="")) == said(manager.for_owner("").search("ahoy")) == ["ahoy nobody"]
-    assert said(ann.search("ahoy", owner="bob")) == said(manager.search("ahoy", owner="ann", session=other)) == []
+    assert said(ann.search("ahoy", owner="bob")) == said(manager.search("ahoy", owner="ann", session_id=other)) == []
     assert len(manager.search("ahoy")) == 3
     with pytest.raises(SessionNotFound):
-        ann.search("ahoy", session=other)
+        ann.search("ahoy", session_id=other)
 
 
 def test_the_same_session_id_of_two_owners_is_two_sessions(manager: SessionManager) -> None:
     for owner in ("ann", "bob"):
         fill(manager.for_owner(owner), f"ahoy {owner}", session_id="same")
 
-    assert said(manager.for_owner("bob").search("ahoy", session="same")) == ["ahoy bob"]
+    assert said(manager.for_owner("bob").search("ahoy", session_id="same")) == ["ahoy bob"]
     assert len(manager.search("ahoy")) == 2
 
 
@@ -319,7 +319,7 @@ def test_what_is_removed_is_not_found_and_what_comes_back_is(
     manager.delete_session(session)
     assert not searched_meanwhile or said(manager.search("ahoy")) == []
     manager.undo(session)
-    assert len(other.search("ahoy", session=session)) == 3
+    assert len(other.search("ahoy", session_id=session)) == 3
 
 
 def test_the_version_that_is_shown_is_found(manager: SessionManager) -> None:
@@ -383,7 +383,7 @@ def test_the_databases_find_what_a_plain_comparison_finds(manager: SessionManage
         for question in asked:
             query = parse(question)
             expected = sorted(text for text in corpus if matches(query, text) is not None)
-            assert sorted(said(manager.search(question, session=session, limit=100))) == expected, question
+            assert sorted(said(manager.search(question, session_id=session, limit=100))) == expected, question
         manager.delete_session(session)
 
     compare()
@@ -406,7 +406,7 @@ def test_all_are_found_though_few_are_ranked_at_once(manager: SessionManager, mo
     ).id
 
     assert len(manager.search("ahoy", limit=150)) == 150
-    assert len({hit.message.id for hit in manager.search("ahoy", limit=1000, session=session)}) == 200
+    assert len({hit.message.id for hit in manager.search("ahoy", limit=1000, session_id=session)}) == 200
     assert sorted(said(manager.search("ahoy", role="tool"))) == ["ahoy 0", "ahoy 100", "ahoy 150", "ahoy 50"]
 
 
@@ -453,8 +453,8 @@ def test_searching_changes_no_session(manager: SessionManager) -> None:
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
-        ("text", None), ("text", b"ahoy"), ("owner", 5), ("session", 5), ("role", ""), ("since", "now"), ("until", 5),
-        ("archived", "yes"), ("limit", 0), ("limit", 1001), ("neighbours", -1), ("neighbours", 21),
+        ("text", None), ("text", b"ahoy"), ("owner", 5), ("session_id", 5), ("role", ""), ("since", "now"),
+        ("until", 5), ("archived", "yes"), ("limit", 0), ("limit", 1001), ("neighbours", -1), ("neighbours", 21),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(manager: SessionManager, argument: str, value: Any) -> None:
@@ -467,7 +467,7 @@ def test_bad_input_is_named(manager: SessionManager, argument: str, value: Any) 
 def test_a_session_that_is_not_there(manager: SessionManager) -> None:
     for missing in ("nope", "", "\0"):
         with pytest.raises(SessionNotFound):
-            manager.search("ahoy", session=missing)
+            manager.search("ahoy", session_id=missing)
 
 
 def test_verify_tells_what_the_index_gets_wrong(manager: SessionManager, open_manager: Opener) -> None:

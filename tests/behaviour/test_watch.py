@@ -62,9 +62,9 @@ def test_a_session_is_watched_from_a_revision(manager: Any) -> None:
     for number in range(3):
         manager.add_message("s", ChatMessage("user", str(number)))
         manager.add_message("other", ChatMessage("user", str(number)))
-    told = heard(manager.watch(session="s", after=2, timeout=0.1), 10)
+    told = heard(manager.watch(session_id="s", after=2, timeout=0.1), 10)
     assert told == [("messages added", 3), ("messages added", 4)]
-    assert heard(manager.watch(session="s", after=4, timeout=0.1), 10) == []
+    assert heard(manager.watch(session_id="s", after=4, timeout=0.1), 10) == []
 
 
 def test_news_that_are_gone_are_told_as_missed(manager: Any, database_url: str) -> None:
@@ -74,7 +74,7 @@ def test_news_that_are_gone_are_told_as_missed(manager: Any, database_url: str) 
         manager.add_message("s", ChatMessage("user", str(number)))
     execute(database_url, "DELETE FROM changes WHERE number <= (SELECT max(number) FROM changes) - 1")
     assert heard(manager.watch(after=start, timeout=0.1), 10) == [("missed", 0), ("messages added", 4)]
-    assert heard(manager.watch(session="s", after=1, timeout=0.1), 1) == [("missed", 4)]
+    assert heard(manager.watch(session_id="s", after=1, timeout=0.1), 1) == [("missed", 4)]
 
 
 def test_owners_hear_of_their_own_only(manager: Any) -> None:
@@ -101,7 +101,7 @@ def test_what_is_rolled_back_is_not_told(manager: Any) -> None:
 def test_other_processes_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")
-        news = manager.watch(session="s", after=1, timeout=30)
+        news = manager.watch(session_id="s", after=1, timeout=30)
         writers = [Worker("add", database_url, "s", 40) for _ in range(2)]
         for writer in writers:
             writer.begin()
@@ -114,7 +114,7 @@ def test_other_processes_are_heard_in_order(database_url: str) -> None:
 def test_many_threads_are_heard_in_order(database_url: str) -> None:
     with SessionManager(database_url) as manager:
         manager.create_session("s")
-        news = manager.watch(session="s", after=1, timeout=30)
+        news = manager.watch(session_id="s", after=1, timeout=30)
         threads = [threading.Thread(target=_add, args=(manager, 25)) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -127,7 +127,7 @@ def test_many_threads_are_heard_in_order(database_url: str) -> None:
 def test_closing_ends_the_watch(database_url: str) -> None:
     manager = SessionManager(database_url)
     manager.create_session("s")
-    news = manager.watch(session="s", after=0)
+    news = manager.watch(session_id="s", after=0)
     assert next(news).kind == "created"
     told: list[Any] = []
     watcher = threading.Thread(target=lambda: told.extend(news))
@@ -151,9 +151,9 @@ def test_nobody_who_watches_leaves_no_thread(tmp_path: Path) -> None:
         ({"after": "nonsense"}, "after"),
         ({"after": "1-"}, "after"),
         ({"after": 3}, "after"),
-        ({"after": -1, "session": "s"}, "after"),
+        ({"after": -1, "session_id": "s"}, "after"),
         ({"timeout": -1}, "timeout"),
-        ({"session": 5}, "session"),
+        ({"session_id": 5}, "session_id"),
         ({"owner": 5}, "owner"),
     ],
 )
@@ -184,8 +184,8 @@ def test_a_deletion_is_told_to_who_knows_a_revision(way: str, timed: Any, clock:
     timed.rename_session("s", "Pylos")
     clock.move(hours=1)
     DELETIONS[way](timed)
-    assert heard(timed.watch(session="s", after=1, timeout=0), 10) == [("updated", 2), ("deleted", 3)]
-    assert heard(timed.watch(session="s", after=2, timeout=0), 10) == [("deleted", 3)]
+    assert heard(timed.watch(session_id="s", after=1, timeout=0), 10) == [("updated", 2), ("deleted", 3)]
+    assert heard(timed.watch(session_id="s", after=2, timeout=0), 10) == [("deleted", 3)]
 
 
 def test_the_revisions_of_a_session_never_repeat(manager: Any) -> None:
@@ -193,11 +193,11 @@ def test_the_revisions_of_a_session_never_repeat(manager: Any) -> None:
     for delete in (manager.delete_session, lambda id: manager.delete_sessions([id])):
         delete("s")
         manager.undo("s")
-    told = heard(manager.watch(session="s", after=0, timeout=0), 10)
+    told = heard(manager.watch(session_id="s", after=0, timeout=0), 10)
     assert told == [("created", 1), ("deleted", 2), ("restored", 3), ("deleted", 4), ("restored", 5)]
     assert manager.get_session("s").revision == 5
-    assert heard(manager.watch(session="s", after=5, timeout=0), 10) == []
-    assert heard(manager.watch(session="s", after=1, timeout=0), 1) == [("deleted", 2)]
+    assert heard(manager.watch(session_id="s", after=5, timeout=0), 10) == []
+    assert heard(manager.watch(session_id="s", after=1, timeout=0), 1) == [("deleted", 2)]
 
 
 def test_an_id_that_is_used_again_is_told_from_where_it_ended(manager: Any) -> None:
@@ -206,7 +206,7 @@ def test_an_id_that_is_used_again_is_told_from_where_it_ended(manager: Any) -> N
         manager.rename_session("s", "Pylos")
         if not manager.trash(session_id="s").items:
             manager.delete_session("s")
-    told = heard(manager.watch(session="s", after=2, timeout=0), 10)
+    told = heard(manager.watch(session_id="s", after=2, timeout=0), 10)
     assert told == [("deleted", 3), ("created", 1), ("updated", 2)]
 
 
@@ -215,11 +215,11 @@ def test_who_knows_a_session_that_is_gone_without_news_has_missed_something(mana
     manager.delete_session("s")
     manager.create_session("other")
     execute(database_url, "DELETE FROM changes WHERE session_id = 's'")
-    assert heard(manager.watch(session="s", after=1, timeout=0), 10) == [("missed", 0)]
-    assert heard(manager.watch(session="s", after=0, timeout=0), 10) == []
+    assert heard(manager.watch(session_id="s", after=1, timeout=0), 10) == [("missed", 0)]
+    assert heard(manager.watch(session_id="s", after=0, timeout=0), 10) == []
     manager.create_session("s")
     execute(database_url, "DELETE FROM changes WHERE session_id = 's'")
-    assert heard(manager.watch(session="s", after=5, timeout=0), 10) == [("missed", 1)]
+    assert heard(manager.watch(session_id="s", after=5, timeout=0), 10) == [("missed", 1)]
 
 
 def test_an_erased_owner_is_told_to_whom_it_concerns(manager: Any, database_url: str) -> None:
@@ -228,10 +228,10 @@ def test_an_erased_owner_is_told_to_whom_it_concerns(manager: Any, database_url:
     start = manager.latest_cursor()
     watchers = {
         "all": (manager, {}), "hers": (manager, {"owner": "penelope"}), "his": (manager, {"owner": "eumaeus"}),
-        "nobody's": (manager, {"owner": ""}), "her session": (manager, {"session": "hers"}),
-        "his session": (manager, {"session": "his"}), "confined": (manager.for_owner("penelope"), {}),
-        "confined, other": (manager.for_owner("eumaeus"), {"session": "his"}),
-        "confined, her session": (manager.for_owner("penelope"), {"session": "hers"}),
+        "nobody's": (manager, {"owner": ""}), "her session": (manager, {"session_id": "hers"}),
+        "his session": (manager, {"session_id": "his"}), "confined": (manager.for_owner("penelope"), {}),
+        "confined, other": (manager.for_owner("eumaeus"), {"session_id": "his"}),
+        "confined, her session": (manager.for_owner("penelope"), {"session_id": "hers"}),
     }  # fmt: skip
     live = {name: iter(m.watch(**which, after=start, timeout=0.05)) for name, (m, which) in watchers.items()}
     manager.rename_session("hers", "Loom")
@@ -244,14 +244,14 @@ def test_an_erased_owner_is_told_to_whom_it_concerns(manager: Any, database_url:
         "all": unnamed, "hers": hers, "her session": hers, "confined": hers, "confined, her session": hers,
     }  # fmt: skip
     assert [list(live[name]) for name in live if begun[name] is None] == [[], [], [], []]
-    assert [c.kind for c in manager.watch(session="hers", after=2, timeout=0)] == ["missed"]
-    assert [c.kind for c in manager.watch(session="his", after=1, timeout=0)] == []
+    assert [c.kind for c in manager.watch(session_id="hers", after=2, timeout=0)] == ["missed"]
+    assert [c.kind for c in manager.watch(session_id="his", after=1, timeout=0)] == []
     assert "penelope" not in str(execute(database_url, "SELECT * FROM changes"))
 
 
 def test_who_has_heard_all_misses_nothing_by_an_erasure(manager: Any) -> None:
     manager.create_session("s", owner="penelope")
-    heard_last = list(manager.watch(session="s", after=0, timeout=0.1))[-1].cursor
+    heard_last = list(manager.watch(session_id="s", after=0, timeout=0.1))[-1].cursor
     manager.erase_owner("penelope")
     assert [change.kind for change in manager.watch(after=heard_last, timeout=0.1)] == ["erased"]
 
@@ -270,7 +270,7 @@ def test_an_owner_who_comes_back_after_an_erasure_is_told_of_it(manager: Any) ->
     manager.create_session("s", owner="penelope")
     manager.erase_owner("penelope")
     manager.create_session("s", owner="penelope")
-    told = [(c.kind, c.revision) for c in manager.watch(session="s", after=1, timeout=0)]
+    told = [(c.kind, c.revision) for c in manager.watch(session_id="s", after=1, timeout=0)]
     assert told == [("erased", 0), ("created", 1)]
 
 
@@ -296,21 +296,21 @@ def test_what_removes_something_is_no_mere_addition(way: str, manager: Any) -> N
     manager.create_session("s")
     manager.add_messages("s", [ChatMessage("user", "1", id="1"), ChatMessage("assistant", "2", id="2")])
     REMOVALS[way](manager)
-    assert heard(manager.watch(session="s", after=2, timeout=0), 10) == [("messages changed", 3)]
+    assert heard(manager.watch(session_id="s", after=2, timeout=0), 10) == [("messages changed", 3)]
 
 
 def test_replacing_what_only_grows_adds(manager: Any) -> None:
     manager.create_session("s")
     first = manager.add_message("s", ChatMessage("user", "1", id="1"))
     manager.replace_messages("s", [first, ChatMessage("assistant", "2")])
-    assert heard(manager.watch(session="s", after=2, timeout=0), 10) == [("messages added", 3)]
+    assert heard(manager.watch(session_id="s", after=2, timeout=0), 10) == [("messages added", 3)]
 
 
 def _here(manager: Any) -> str:
     """The cursor of a change that was just made: the place from which the test listens."""
     manager.create_session("beginning")
     cursor = ""
-    for change in manager.watch(session="beginning", after=0, timeout=0.1):
+    for change in manager.watch(session_id="beginning", after=0, timeout=0.1):
         cursor = change.cursor
     return cursor
 

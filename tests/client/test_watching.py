@@ -45,7 +45,7 @@ def test_it_ends_when_there_is_nothing_new_for_so_long(alice: Client, monkeypatc
     alice.add_message(id, ChatMessage("user", "x"))
     pauses: list[float] = []
     monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=pauses.append))
-    assert [change.kind for change in alice.watch(session=id, after=1, timeout=0.3)] == ["messages added"]
+    assert [change.kind for change in alice.watch(session_id=id, after=1, timeout=0.3)] == ["messages added"]
     assert pauses == [0]  # it is over, and nobody has to come back
 
 

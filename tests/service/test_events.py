@@ -126,18 +126,18 @@ def test_who_comes_back_hears_what_he_missed(alice: httpx.Client) -> None:
 def test_one_session_alone(alice: httpx.Client) -> None:
     make(alice, id="s")
     make(alice, id="other")
-    with listening(alice, params={"session": "s"}) as stream:
+    with listening(alice, params={"session_id": "s"}) as stream:
         next(stream)
         say(alice, "other", "x")
         say(alice, "s", "x")
         assert next(stream).what == ("s", "messages added", 2)
-    assert changes(all_of(alice, 1, params={"session": "s", "after": 1})) == [("s", "messages added", 2)]
-    assert changes(all_of(alice, params={"session": "s", "after": 2})) == []
+    assert changes(all_of(alice, 1, params={"session_id": "s", "after": 1})) == [("s", "messages added", 2)]
+    assert changes(all_of(alice, params={"session_id": "s", "after": 2})) == []
 
 
 def test_the_latest_cursor_is_where_to_begin(alice: httpx.Client) -> None:
     make(alice, id="s")
-    assert changes(all_of(alice, 1, params={"session": "s", "after": 0})) == [("s", "created", 1)]
+    assert changes(all_of(alice, 1, params={"session_id": "s", "after": 0})) == [("s", "created", 1)]
     start = alice.get("/api/events:latest").json()["cursor"]
     say(alice, "s", "x")
     assert changes(all_of(alice, 1, params={"after": start})) == [("s", "messages added", 2)]
@@ -197,7 +197,7 @@ def test_administrators_hear_of_everybody_or_of_one(
         say(alice, "hers", "x")
         assert next(stream).what == ("hers", "messages added", 2)
     assert alice.get("/api/admin/events").status_code == 403
-    assert root.get("/api/admin/events", params={"session": "s"}).json()["field"] == "session"
+    assert root.get("/api/admin/events", params={"session_id": "s"}).json()["field"] == "session_id"
 
 
 def test_nothing_is_missed_or_doubled_however_often_somebody_comes_back(

@@ -117,7 +117,7 @@ def test_anothers_ids_in_queries_and_bodies_are_those_of_nothing(alice: httpx.Cl
     place = {"path": [0, "url"], "digest": theirs["digest"], "media_type": "image/png", "size": 20_000}
     image = {"role": "user", "content": [{"type": "image", "url": ""}], "attachments": [place]}
     for method, path, body in (
-        ("GET", "/api/search?q=x&session={session_id}", None),
+        ("GET", "/api/search?q=x&session_id={session_id}", None),
         ("GET", "/api/attachments?session_id={session_id}", None),
         ("GET", "/api/trash/{trash_id}/messages?session_id={session_id}", None),
         ("POST", "/api/documents", {"title": "x", "session_id": "{session_id}"}),
@@ -141,7 +141,7 @@ def test_anothers_ids_in_queries_and_bodies_are_those_of_nothing(alice: httpx.Cl
     )
     for after in (0, 3, 99):  # news of a session that is known at a revision
         asked = {"timeout": 0, "after": after}
-        told = [alice.get("/api/events", params={**asked, "session": id}).text for id in (theirs["session_id"], "0")]
+        told = [alice.get("/api/events", params={**asked, "session_id": id}).text for id in (theirs["session_id"], "0")]
         assert "messages" not in told[0]
         assert told[0].count("event: change") == told[1].count("event: change")
         assert told[0].count('"kind":"missed"') == told[1].count('"kind":"missed"') == (after > 0)

@@ -49,7 +49,7 @@ def test_search(alice: httpx.Client) -> None:
     second = alice.get(str(first.url.join(first.links["next"]["url"])))
     assert (len(first.json()["items"]), len(second.json()["items"]), second.links) == (1, 1, {})
     assert alice.get("/api/search", params={"q": "ferry", "cursor": first.json()["cursor"]}).json()["field"] == "cursor"
-    assert alice.get("/api/search?q=ferry&session=gone").json()["error"] == "SessionNotFound"
+    assert alice.get("/api/search?q=ferry&session_id=gone").json()["error"] == "SessionNotFound"
     assert alice.get("/api/search").json()["field"] == "q"
     assert alice.get("/api/search?q=x&since=yesterday").json()["field"] == "since"
 

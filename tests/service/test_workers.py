@@ -149,7 +149,7 @@ def test_who_listens_hears_all_whichever_process_dies(database_url: str) -> None
         while time.monotonic() < end:
             with suppress(httpx.TransportError), program.client() as client:
                 seen = {"last-event-id": last} if last else {}
-                with listening(client, params={"session": session, "after": 1}, headers=seen) as stream:
+                with listening(client, params={"session_id": session, "after": 1}, headers=seen) as stream:
                     for event in stream:
                         last = event.id or last
                         heard += [event.data["revision"]] if event.name == "change" else []

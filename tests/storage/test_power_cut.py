@@ -113,14 +113,14 @@ def test_what_a_watcher_was_told_is_there(disk: Disk, manager: SessionManager) -
     """Another manager, as in another process, sees a commit before it is flushed, and doesn't tell of it so early."""
     manager.create_session("s")
     with SessionManager(disk.path) as other:
-        news = other.watch(session="s", after=1, timeout=20)
+        news = other.watch(session_id="s", after=1, timeout=20)
         disk.failing = True
         with pytest.raises(DatabaseUnavailable):
             manager.add_message("s", ChatMessage("user", "written, and not flushed"))
         with pytest.raises(DatabaseUnavailable, match="flushed"):
             next(news)
         disk.failing = False
-        assert next(other.watch(session="s", after=1, timeout=20)).kind == "messages added"
+        assert next(other.watch(session_id="s", after=1, timeout=20)).kind == "messages added"
         assert said(disk.after_a_power_cut()) == ["written, and not flushed"]
 
 

@@ -29,7 +29,7 @@ def search(
 ) -> None:
     """Find messages by their words, the best first."""
     page = here.manager.search(
-        text, session=session, role=role, since=time(since, "--since"), until=time(until, "--until"),
+        text, session_id=session, role=role, since=time(since, "--since"), until=time(until, "--until"),
         archived=archived, cursor=cursor, limit=limit, neighbours=neighbours,
         incognito=here.incognito and session is None if incognito is None else incognito,
     )  # fmt: skip

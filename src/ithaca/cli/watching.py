@@ -22,7 +22,7 @@ def watch(
     """
     from ithaca.columns import iso
 
-    for change in here.manager.watch(session=session, after=_place(after), timeout=timeout):
+    for change in here.manager.watch(session_id=session, after=_place(after), timeout=timeout):
         if here.json:
             here.write_json(change.to_dict())
         else:

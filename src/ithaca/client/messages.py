@@ -25,12 +25,12 @@ class Messages(Calls):
 
     @call
     def add_messages(
-        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+        self, session_id: str, messages: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> Asking[list[ChatMessage]]:
         """The messages as they are stored, in their order and with numbers in a row; all of them, or none."""
-        messages_ = self._listed_messages(messages_)
-        _, id, _, _, expected = self._door.append(session_id, messages_, expected_revision)
-        return (yield from self._added(id, messages_, expected))
+        messages = self._listed_messages(messages)
+        _, id, _, _, expected = self._door.append(session_id, messages, expected_revision)
+        return (yield from self._added(id, messages, expected))
 
     def _added(self, session_id: str, new: Iterable[ChatMessage], expected: int | None) -> Asking[list[ChatMessage]]:
         reply = yield self._post(at("sessions", session_id, "messages"), self._bodies(new), expected=expected)
@@ -124,10 +124,10 @@ class Messages(Calls):
 
     @call
     def replace_messages(
-        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+        self, session_id: str, messages: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> Asking[list[ChatMessage]]:
         """The messages as they are stored now, in the place of all that were there."""
-        new = self._listed_messages(messages_)
+        new = self._listed_messages(messages)
         self._door.drafts(new)
         id, expected = self._door.session_id(session_id), self._door.expected(expected_revision)
         reply = yield self._change("PUT", at("sessions", id, "messages"), self._bodies(new), expected=expected)

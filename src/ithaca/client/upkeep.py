@@ -32,7 +32,7 @@ class Search(Calls):
         text: str,
         *,
         owner: str | None = None,
-        session: str | None = None,
+        session_id: str | None = None,
         role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -43,10 +43,10 @@ class Search(Calls):
         neighbours: int = 0,
     ) -> Asking[Page[SearchHit]]:
         """A page of the messages that fit a text, the best first; give back its `cursor` for the next one."""
-        self._door.search(text, owner, session, role, since, until, archived, limit, neighbours)
-        asked = {"q": text, "session": session, "role": role, "since": since, "until": until, "archived": archived,
-                 "incognito": flag("incognito", incognito), "cursor": self._door.cursor(cursor), "limit": limit,
-                 "neighbours": neighbours}  # fmt: skip
+        self._door.search(text, owner, session_id, role, since, until, archived, limit, neighbours)
+        asked = {"q": text, "session_id": session_id, "role": role, "since": since, "until": until,
+                 "archived": archived, "incognito": flag("incognito", incognito), "cursor": self._door.cursor(cursor),
+                 "limit": limit, "neighbours": neighbours}  # fmt: skip
         return values.page(values.hit)((yield from self._listed("search", asked, owner)))
 
 
@@ -169,9 +169,9 @@ class Upkeep(Calls):
         return wire.conversation(given, self._door.scope.limits)
 
     @call
-    def import_documents(self, documents_: Iterable[LibraryDocument]) -> Asking[ImportReport]:
+    def import_documents(self, documents: Iterable[LibraryDocument]) -> Asking[ImportReport]:
         """Adds documents from elsewhere with their versions; those that are here already stay as they are."""
-        given = self._door.listed("documents", documents_)
+        given = self._door.listed("documents", documents)
         return (yield from self._imported("documents", (self._library_document(each) for each in given)))
 
     def _library_document(self, given: LibraryDocument) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class Watching(Calls):
         self,
         *,
         owner: str | None = None,
-        session: str | None = None,
+        session_id: str | None = None,
         after: str | int | None = None,
         timeout: float | None = None,
     ) -> Stream[Change]:
@@ -31,11 +31,11 @@ class Watching(Calls):
         When a connection breaks, or the server is stopped, it comes back and misses nothing; if it finds no server,
         `ServerUnavailable` is raised. Closing the client ends it with the next word of the server.
         """
-        watched, _ = self._door.watched(owner, session, after, timeout)
+        watched, _ = self._door.watched(owner, session_id, after, timeout)
         of_another = self.owner is not None and watched.owner not in (None, self.owner)
-        everybodys = self._is_over_all and owner is None and session is None
+        everybodys = self._is_over_all and owner is None and session_id is None
         path = at("admin", "events") if everybodys else at("events")
-        return News(path, self._headers(owner), {"session": session, "timeout": timeout}, after, over=of_another)
+        return News(path, self._headers(owner), {"session_id": session_id, "timeout": timeout}, after, over=of_another)
 
     @call
     def latest_cursor(self) -> Asking[str]:

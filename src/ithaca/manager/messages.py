@@ -12,7 +12,8 @@ from ithaca.models import (
     Content,
     Removed,
 )
-from ithaca.operations import histories, messages, versions
+from ithaca.operations import histories, versions
+from ithaca.operations import messages as operations
 
 #: Messages that `iter_messages` holds at a time, at most.
 STREAM_PAGE = 500
@@ -32,21 +33,21 @@ class Messages(Base):
         """
         call = self._door.append_one(session_id, message, expected_revision)
         self._indexing.stored()
-        return self._at(call[1]).write(messages.appending(call[2]), *call)[0]
+        return self._at(call[1]).write(operations.appending(call[2]), *call)[0]
 
     def add_messages(
-        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+        self, session_id: str, messages: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
         """The messages as they are stored, in their order and with numbers in a row; all of them, or none."""
-        call = self._door.append(session_id, messages_, expected_revision)
+        call = self._door.append(session_id, messages, expected_revision)
         self._indexing.stored()
-        return self._at(call[1]).write(messages.appending(call[2]), *call)
+        return self._at(call[1]).write(operations.appending(call[2]), *call)
 
     def get_message(self, session_id: str, message_id: str, *, attachments: Reading = "inline") -> ChatMessage:
         """One message; `attachments` as in `get_messages`. Raises `MessageNotFound`, `SessionNotFound`."""
         door = self._door
         id, message_id = door.session_id(session_id), door.message_id(session_id, message_id)
-        message = self._at(id).read(messages.get_one, door.scope, id, message_id, door.inline(attachments))
+        message = self._at(id).read(operations.get_one, door.scope, id, message_id, door.inline(attachments))
         self._was_read(id)
         return message
 
@@ -72,7 +73,7 @@ class Messages(Base):
         count, inline = door.page(limit), door.inline(attachments)
         if bounds == (None, None) and not self._is_hidden(id):
             return self._get_newest(id, count, inline)
-        page = self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
+        page = self._at(id).read(operations.get_page, door.scope, id, *bounds, count, inline)
         self._was_read(id)
         return page
 
@@ -101,7 +102,7 @@ class Messages(Base):
         self._was_read(session_id)
         while True:
             call = (self._door.scope, session_id, after, STREAM_PAGE, inline)
-            page, more = self._at(session_id).read(messages.stretch, *call)
+            page, more = self._at(session_id).read(operations.stretch, *call)
             yield from page
             if not more:
                 return
@@ -128,7 +129,7 @@ class Messages(Base):
         changes = door.edited(content, tool_calls, metadata)
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        edit = versions.edit_as_version if flag("branch", branch) else messages.edit
+        edit = versions.edit_as_version if flag("branch", branch) else operations.edit
         self._indexing.stored()
         return self._at(id).write(edit, door.scope, id, message, changes, expected)
 
@@ -139,7 +140,7 @@ class Messages(Base):
         door = self._door
         ids = door.ids("message_ids", message_ids)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._at(id).write(messages.delete, door.scope, id, ids, expected)
+        return self._at(id).write(operations.delete, door.scope, id, ids, expected)
 
     def truncate_messages(self, session_id: str, keep_count: int, *, expected_revision: int | None = None) -> Removed:
         """Keeps the first `keep_count` messages and moves the others to the trash.
@@ -150,10 +151,10 @@ class Messages(Base):
         door = self._door
         keep = whole("keep_count", keep_count, 0)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return self._at(id).write(messages.truncate, door.scope, id, keep, expected)
+        return self._at(id).write(operations.truncate, door.scope, id, keep, expected)
 
     def replace_messages(
-        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+        self, session_id: str, messages: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
         """Makes these the messages of the session, all or nothing; returns them as they are stored.
 
@@ -162,10 +163,10 @@ class Messages(Base):
         goes to the trash. Raises `SessionNotFound`, `InvalidMessage`, `RevisionConflict`.
         """
         door = self._door
-        new = door.drafts(messages_)
+        new = door.drafts(messages)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         self._indexing.stored()
-        return self._at(id).write(messages.replace, door.scope, id, new, expected)
+        return self._at(id).write(operations.replace, door.scope, id, new, expected)
 
 
 @documented_by(Messages)
@@ -177,19 +178,19 @@ class AsyncMessages(AsyncBase):
     ) -> ChatMessage:
         call = self._door.append_one(session_id, message, expected_revision)
         self._indexing.stored()
-        return (await self._at(call[1]).write(messages.appending(call[2]), *call))[0]
+        return (await self._at(call[1]).write(operations.appending(call[2]), *call))[0]
 
     async def add_messages(
-        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+        self, session_id: str, messages: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
-        call = self._door.append(session_id, messages_, expected_revision)
+        call = self._door.append(session_id, messages, expected_revision)
         self._indexing.stored()
-        return await self._at(call[1]).write(messages.appending(call[2]), *call)
+        return await self._at(call[1]).write(operations.appending(call[2]), *call)
 
     async def get_message(self, session_id: str, message_id: str, *, attachments: Reading = "inline") -> ChatMessage:
         door = self._door
         id, message_id = door.session_id(session_id), door.message_id(session_id, message_id)
-        message = await self._at(id).read(messages.get_one, door.scope, id, message_id, door.inline(attachments))
+        message = await self._at(id).read(operations.get_one, door.scope, id, message_id, door.inline(attachments))
         self._was_read(id)
         return message
 
@@ -208,7 +209,7 @@ class AsyncMessages(AsyncBase):
         count, inline = door.page(limit), door.inline(attachments)
         if bounds == (None, None) and not self._is_hidden(id):
             return await self._get_newest(id, count, inline)
-        page = await self._at(id).read(messages.get_page, door.scope, id, *bounds, count, inline)
+        page = await self._at(id).read(operations.get_page, door.scope, id, *bounds, count, inline)
         self._was_read(id)
         return page
 
@@ -232,7 +233,7 @@ class AsyncMessages(AsyncBase):
         self._was_read(session_id)
         while True:
             call = (self._door.scope, session_id, after, STREAM_PAGE, inline)
-            page, more = await self._at(session_id).read(messages.stretch, *call)
+            page, more = await self._at(session_id).read(operations.stretch, *call)
             for message in page:
                 yield message
             if not more:
@@ -254,7 +255,7 @@ class AsyncMessages(AsyncBase):
         changes = door.edited(content, tool_calls, metadata)
         message = door.message_id(session_id, message_id)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        edit = versions.edit_as_version if flag("branch", branch) else messages.edit
+        edit = versions.edit_as_version if flag("branch", branch) else operations.edit
         self._indexing.stored()
         return await self._at(id).write(edit, door.scope, id, message, changes, expected)
 
@@ -264,7 +265,7 @@ class AsyncMessages(AsyncBase):
         door = self._door
         ids = door.ids("message_ids", message_ids)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._at(id).write(messages.delete, door.scope, id, ids, expected)
+        return await self._at(id).write(operations.delete, door.scope, id, ids, expected)
 
     async def truncate_messages(
         self, session_id: str, keep_count: int, *, expected_revision: int | None = None
@@ -272,13 +273,13 @@ class AsyncMessages(AsyncBase):
         door = self._door
         keep = whole("keep_count", keep_count, 0)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
-        return await self._at(id).write(messages.truncate, door.scope, id, keep, expected)
+        return await self._at(id).write(operations.truncate, door.scope, id, keep, expected)
 
     async def replace_messages(
-        self, session_id: str, messages_: Iterable[ChatMessage], *, expected_revision: int | None = None
+        self, session_id: str, messages: Iterable[ChatMessage], *, expected_revision: int | None = None
     ) -> list[ChatMessage]:
         door = self._door
-        new = door.drafts(messages_)
+        new = door.drafts(messages)
         id, expected = door.session_id(session_id), door.expected(expected_revision)
         self._indexing.stored()
-        return await self._at(id).write(messages.replace, door.scope, id, new, expected)
+        return await self._at(id).write(operations.replace, door.scope, id, new, expected)

@@ -16,7 +16,7 @@ class Search(Base):
         text: str,
         *,
         owner: str | None = None,
-        session: str | None = None,
+        session_id: str | None = None,
         role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -40,7 +40,7 @@ class Search(Base):
         `incognito` all of them instead of what is stored. Each hit brings so many `neighbours` on either side. Searched
         are texts and the texts of content blocks, hidden messages too, the first 16,000 words within 100,000 characters
         of each; what was stored before the call is found. The first search after much was stored takes longer: it
-        indexes that. Raises `SessionNotFound` for a `session` that isn't there.
+        indexes that. Raises `SessionNotFound` for a `session_id` that isn't there.
 
             >>> from ithaca import ChatMessage, SessionManager
             >>> with SessionManager("sqlite:///:memory:") as manager:
@@ -50,11 +50,11 @@ class Search(Base):
             [('Trip to Pylos', 'When does the ferry leave?', [(14, 19)])]
         """
         query, wanted, most, around = self._door.search(
-            text, owner, session, role, since, until, archived, limit, neighbours
+            text, owner, session_id, role, since, until, archived, limit, neighbours
         )
         asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
         hidden = flag("incognito", incognito)
-        storage = self._incognito if hidden else self._storage if session is None else self._at(session, owner)
+        storage = self._incognito if hidden else self._storage if session_id is None else self._at(session_id, owner)
         page = storage.read(search.find, *asked, False)
         if page is None:
             reached: search.Reached | None = search.START
@@ -73,7 +73,7 @@ class AsyncSearch(AsyncBase):
         text: str,
         *,
         owner: str | None = None,
-        session: str | None = None,
+        session_id: str | None = None,
         role: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -84,11 +84,11 @@ class AsyncSearch(AsyncBase):
         neighbours: int = 0,
     ) -> Page[SearchHit]:
         query, wanted, most, around = self._door.search(
-            text, owner, session, role, since, until, archived, limit, neighbours
+            text, owner, session_id, role, since, until, archived, limit, neighbours
         )
         asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
         hidden = flag("incognito", incognito)
-        storage = self._incognito if hidden else self._storage if session is None else self._at(session, owner)
+        storage = self._incognito if hidden else self._storage if session_id is None else self._at(session_id, owner)
         page = await storage.read(search.find, *asked, False)
         if page is None:
             reached: search.Reached | None = search.START

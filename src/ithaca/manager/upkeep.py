@@ -49,10 +49,10 @@ class Upkeep(Base):
             imports.add_conversations, map(self._door.incoming, self._door.listed("conversations", conversations))
         )
 
-    def import_documents(self, documents_: Iterable[LibraryDocument]) -> ImportReport:
+    def import_documents(self, documents: Iterable[LibraryDocument]) -> ImportReport:
         """Adds documents from elsewhere with their versions; those that are here already stay as they are."""
         return self._import(
-            imports.add_documents, map(self._door.incoming_document, self._door.listed("documents", documents_))
+            imports.add_documents, map(self._door.incoming_document, self._door.listed("documents", documents))
         )
 
     def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:
@@ -94,9 +94,9 @@ class AsyncUpkeep(AsyncBase):
             imports.add_conversations, map(self._door.incoming, self._door.listed("conversations", conversations))
         )
 
-    async def import_documents(self, documents_: Iterable[LibraryDocument]) -> ImportReport:
+    async def import_documents(self, documents: Iterable[LibraryDocument]) -> ImportReport:
         return await self._import(
-            imports.add_documents, map(self._door.incoming_document, self._door.listed("documents", documents_))
+            imports.add_documents, map(self._door.incoming_document, self._door.listed("documents", documents))
         )
 
     async def _import(self, op: Any, incoming: Iterator[Any]) -> ImportReport:

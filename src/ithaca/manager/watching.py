@@ -38,7 +38,7 @@ class Watching(Base):
         self,
         *,
         owner: str | None = None,
-        session: str | None = None,
+        session_id: str | None = None,
         after: str | int | None = None,
         timeout: float | None = None,
     ) -> Iterator[Change]:
@@ -52,7 +52,7 @@ class Watching(Base):
         after `timeout` seconds without news. Of an incognito session it tells only where that is named. Raises
         `InvalidArgument` at the call.
         """
-        return self._watch(*self._door.watched(owner, session, after, timeout), timeout)
+        return self._watch(*self._door.watched(owner, session_id, after, timeout), timeout)
 
     def latest_cursor(self) -> str:
         """Where the news stand: `watch(after=…)` with it tells of all that is committed from now on.
@@ -94,11 +94,11 @@ class AsyncWatching(AsyncBase):
         self,
         *,
         owner: str | None = None,
-        session: str | None = None,
+        session_id: str | None = None,
         after: str | int | None = None,
         timeout: float | None = None,
     ) -> AsyncIterator[Change]:
-        return self._watch(*self._door.watched(owner, session, after, timeout), timeout)
+        return self._watch(*self._door.watched(owner, session_id, after, timeout), timeout)
 
     async def latest_cursor(self) -> str:
         return await self._storage.read(changes.cursor, self._door.scope)

@@ -87,17 +87,17 @@ class Wanted:
     manager: AsyncSessionManager
     #: None: everybody's.
     owner: str | None
-    session: str | None = None
+    session_id: str | None = None
     after: str | int | None = None
     timeout: float | None = None
 
     def check(self) -> None:
         """Raises `InvalidArgument` if there is something wrong with it."""
-        self.manager.watch(owner=self.owner, session=self.session, after=self.after, timeout=self.timeout)
+        self.manager.watch(owner=self.owner, session_id=self.session_id, after=self.after, timeout=self.timeout)
 
     def missed(self, after: str | int) -> AsyncIterator[Change]:
         """What was committed after a place, up to now."""
-        return self.manager.watch(owner=self.owner, session=self.session, after=after, timeout=0)
+        return self.manager.watch(owner=self.owner, session_id=self.session_id, after=after, timeout=0)
 
 
 class Patience:
@@ -132,8 +132,8 @@ class Listener:
 
     def hand(self, change: Change, sent: bytes) -> None:
         """Puts a change down for him, unless he is behind anyway."""
-        session = self.wanted.session
-        if self.behind or (session is not None and change.session_id not in (session, "")):
+        session_id = self.wanted.session_id
+        if self.behind or (session_id is not None and change.session_id not in (session_id, "")):
             return
         self._waiting.append((change.cursor, sent))
         if len(self._waiting) > MOST_WAITING:

@@ -306,6 +306,6 @@ def test_watchers_hear_of_replies(manager: SessionManager, session: Session, mod
     model.say("Yes.", usage=(3, 1))
     cursor = manager.latest_cursor()
     last(manager.reply(session.id, "Well?"))
-    news = manager.watch(session=session.id, after=cursor, timeout=20)
+    news = manager.watch(session_id=session.id, after=cursor, timeout=20)
     kinds = list(iter(lambda: next(news).kind, "reply ended"))
     assert kinds[-4:] == ["messages added", "reply began", "messages added", "updated"]

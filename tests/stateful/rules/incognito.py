@@ -99,7 +99,7 @@ class IncognitoRules(Keep):
             [news.kind, news.revision] for news in self.hidden[at.number].news
             if news.session_id == at.id and at.scope in (None, news.owner)
         ]  # fmt: skip
-        told = self.manager(at).watch(session=at.id, after="0-0", timeout=0)
+        told = self.manager(at).watch(session_id=at.id, after="0-0", timeout=0)
         assert expected == [[c.kind, c.revision] for c in told if c.kind not in ("erased", "missed")]
 
     def everything_is_said(self) -> None:

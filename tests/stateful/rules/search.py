@@ -22,7 +22,7 @@ class SearchRules(Keep):
     )
     def search(self, at: At, text: str, within: bool, role: str | None, limit: int) -> None:
         session = at.id if within else None
-        hits = attempt(self.paged, at, "search", limit, text, session=session, role=role)
+        hits = attempt(self.paged, at, "search", limit, text, session_id=session, role=role)
         found = attempt(self.world.found, at.scope, text, session, role)
         if isinstance(hits, IthacaError) or isinstance(found, IthacaError):
             self.same(hits, found)

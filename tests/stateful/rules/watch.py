@@ -73,7 +73,7 @@ class WatchRules(Keep):
         self.hear(at)
         owner = at.scope if at.scope is not None else given.USUAL_OWNERS[at.id]
         session = self.world.sessions.get((owner, at.id))
-        told = list(self.manager(at._replace(scope=owner)).watch(session=at.id, after=known, timeout=0))
+        told = list(self.manager(at._replace(scope=owner)).watch(session_id=at.id, after=known, timeout=0))
         if session is None:
             assert known == 0 or told
             assert not told or told[-1].kind in ("deleted", "erased", "missed")

@@ -71,7 +71,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
     }
 }
 
-Session = Annotated[str | None, Query(description="Only what happens to this session.")]
+SessionId = Annotated[str | None, Query(description="Only what happens to this session.")]
 After = Annotated[
     str | None,
     Query(description="Begin after the change with this cursor, or after this revision of the session; else now."),
@@ -87,14 +87,14 @@ async def events(
     request: Request,
     visitor: Asking,
     manager: Owned,
-    session: Session = None,
+    session_id: SessionId = None,
     after: After = None,
     timeout: Timeout = None,
     last_event_id: LastEventId = None,
 ) -> Response:
     """What changes, as it is committed by any server or program, in order; nothing missed or doubled after a break."""
     place = _place(last_event_id or after)
-    wanted = Wanted(visitor, manager, visitor.owner, session, place, timeout)
+    wanted = Wanted(visitor, manager, visitor.owner, session_id, place, timeout)
     return EventSourceResponse(await service_of(request).live.listen(wanted), headers=_HEADERS)
 
 
@@ -110,15 +110,15 @@ async def all_events(
     visitor: Asking,
     manager: Trusted,
     owner: Owner = None,
-    session: Session = None,
+    session_id: SessionId = None,
     after: After = None,
     timeout: Timeout = None,
     last_event_id: LastEventId = None,
 ) -> Response:
     """What changes of anybody's, or of one owner's; of a session only where its owner is named."""
-    if session is not None and owner is None:
-        raise InvalidArgument("session", session, "given together with its owner")
-    wanted = Wanted(visitor, manager, owner, session, _place(last_event_id or after), timeout)
+    if session_id is not None and owner is None:
+        raise InvalidArgument("session_id", session_id, "given together with its owner")
+    wanted = Wanted(visitor, manager, owner, session_id, _place(last_event_id or after), timeout)
     return EventSourceResponse(await service_of(request).live.listen(wanted), headers=_HEADERS)
 
 

@@ -19,7 +19,7 @@ Question = Annotated[
 
 async def what_is_asked(
     q: Question,
-    session: Annotated[str | None, Query(description="Only in this session.")] = None,
+    session_id: Annotated[str | None, Query(description="Only in this session.")] = None,
     role: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
