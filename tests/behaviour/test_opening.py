@@ -134,6 +134,20 @@ def test_a_place_that_cannot_be_written_is_unavailable(opened: Opener, tmp_path:
             opened(database)
 
 
+def test_a_writer_that_cannot_open_the_file_is_told_so_and_writes_when_it_can(opened: Opener, tmp_path: Path) -> None:
+    folder, away = tmp_path / "here", tmp_path / "away"
+    folder.mkdir()
+    opened(folder / "chats.db").close()
+    with opened(folder / "chats.db") as manager:  # only reads so far
+        folder.rename(away)
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                manager.create_session(name="lost")
+        away.rename(folder)
+        assert manager.create_session(name="found").name == "found"
+        assert manager.count_sessions() == 1
+
+
 def test_a_database_is_for_its_owner_only(opened: Opener, tmp_path: Path) -> None:
     with opened("private.db") as manager:
         manager.create_session()

@@ -260,7 +260,6 @@ class Writer:
         batch, jobs = Batch(), list[Job]()
         try:
             with self._leading:
-                self._see_to_connection()
                 self._transact(batch, jobs)
         finally:
             if batch.committed or batch.ended:  # else it was interrupted, and the next leader takes the others' again
@@ -298,8 +297,9 @@ class Writer:
             head.wake()
 
     def _transact(self, batch: Batch, jobs: list[Job]) -> None:
-        before = self._log.commits
         try:
+            self._see_to_connection()
+            before = self._log.commits
             try:
                 self._between_processes.acquire()
                 self._db.execute("BEGIN IMMEDIATE")
@@ -381,5 +381,5 @@ class Writer:
         return False
 
     def _roll_back(self) -> None:
-        if self._db.in_transaction:
+        if self._is_open and self._db.in_transaction:
             self._db.execute("ROLLBACK")
