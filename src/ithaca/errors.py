@@ -48,6 +48,7 @@
      ├── StorageError
      │    ├── DatabaseBusy
      │    ├── DatabaseUnavailable
+     │    ├── DatabaseDamaged
      │    ├── ManagerClosed
      │    ├── ServerUnavailable
      │    └── ServiceError
@@ -80,6 +81,7 @@ __all__ = [
     "Conflict",
     "ContextTooSmall",
     "DatabaseBusy",
+    "DatabaseDamaged",
     "DatabaseUnavailable",
     "DocumentExists",
     "DocumentNotFound",
@@ -569,6 +571,13 @@ class DatabaseBusy(StorageError):
 
 class DatabaseUnavailable(StorageError):
     """The database cannot be reached, or not be used: {reason}."""
+
+
+class DatabaseDamaged(StorageError):
+    """The database is damaged, and has to be restored from a backup: {reason}.
+
+    What is stored can't be read any more as it was written. No repetition helps.
+    """
 
 
 class ManagerClosed(StorageError):

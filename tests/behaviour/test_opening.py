@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from ithaca import (
+    ChatMessage,
     ConfigurationError,
+    DatabaseDamaged,
     DatabaseUnavailable,
     NotAnIthacaDatabase,
     SchemaTooNew,
@@ -132,6 +134,25 @@ def test_a_place_that_cannot_be_written_is_unavailable(opened: Opener, tmp_path:
     for database in ("missing/x.db", "file/x.db", ".", "locked.db", "/dev/null/x.db", "x" * 300):
         with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
             opened(database)
+
+
+def test_a_damaged_file_is_told_to_be_restored(opened: Opener, tmp_path: Path) -> None:
+    with opened("damaged.db") as manager:
+        id = make_session(manager, 100).id
+    file = tmp_path / "damaged.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DatabaseDamaged, match="has to be restored from a backup"):
+        opened("damaged.db")
+    file.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))  # the first pages are as they were
+    with opened("damaged.db") as manager:
+        for call in (
+            lambda: manager.get_session(id),
+            lambda: manager.add_message(id, ChatMessage("user", "hello")),
+            manager.verify,
+        ):
+            with pytest.raises(DatabaseDamaged, match="has to be restored from a backup"):
+                call()
 
 
 def test_a_writer_that_cannot_open_the_file_is_told_so_and_writes_when_it_can(opened: Opener, tmp_path: Path) -> None:

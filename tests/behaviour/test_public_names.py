@@ -34,6 +34,7 @@ NAMES = {
     "ContextTooSmall",
     "Conversation",
     "DatabaseBusy",
+    "DatabaseDamaged",
     "DatabaseInfo",
     "DatabaseUnavailable",
     "Document",

@@ -9,7 +9,7 @@ import pytest
 
 from ithaca.config import Settings
 from ithaca.connection import Connection
-from ithaca.errors import DatabaseBusy, DatabaseUnavailable, StorageError
+from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, StorageError
 from ithaca.storage import postgres
 from ithaca.storage.postgres import PostgresStorage
 from ithaca.storage.postgres_async import AsyncPostgresStorage
@@ -93,6 +93,19 @@ def test_pauses_grow_and_add_up_to_what_a_caller_waits() -> None:
     lengths = [postgres.pause(attempt) for attempt in range(postgres.ATTEMPTS - 1)]
     assert lengths == sorted(lengths)
     assert 1 < sum(lengths) < 4
+
+
+@pytest.mark.parametrize("sqlstate", ["XX001", "XX002"])
+def test_what_the_server_finds_corrupted_is_damaged(storage: PostgresStorage, sqlstate: str) -> None:
+    attempts: list[int] = []
+
+    async def find(conn: Connection) -> None:
+        attempts.append(1)
+        await fail(conn, sqlstate)
+
+    with pytest.raises(DatabaseDamaged, match=r"backup: too bad\.$"):
+        storage.write(find)
+    assert len(attempts) == 1
 
 
 def test_what_is_wrong_is_not_repeated(storage: PostgresStorage) -> None:

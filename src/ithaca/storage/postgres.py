@@ -27,6 +27,7 @@ from ithaca.connection import NOTHING, Engine, Operation, P, Params, drive, is_o
 from ithaca.errors import (
     ConfigurationError,
     DatabaseBusy,
+    DatabaseDamaged,
     DatabaseUnavailable,
     ManagerClosed,
     NotAnIthacaDatabase,
@@ -325,6 +326,8 @@ def translated(error: Exception) -> Exception:
         return DatabaseBusy(reason)
     if isinstance(error, psycopg.OperationalError):
         return DatabaseUnavailable(reason)
+    if isinstance(error, (pg.DataCorrupted, pg.IndexCorrupted)):
+        return DatabaseDamaged(reason)
     return StorageError(f"{type(error).__name__}: {reason}")
 
 

@@ -10,7 +10,7 @@ import apsw
 
 from ithaca.columns import Row, to_json
 from ithaca.connection import NOTHING, Engine, Params
-from ithaca.errors import DatabaseBusy, DatabaseUnavailable, StorageError
+from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, StorageError
 from ithaca.operations.statements import (
     CHANGES_KEPT,
     HOLDS_ANY,
@@ -144,6 +144,8 @@ def translated(error: BaseException) -> BaseException:
         return DatabaseBusy(str(error))
     if isinstance(error, (apsw.CantOpenError, apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.PermissionsError)):
         return DatabaseUnavailable(f"{type(error).__name__}: {error}")
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return DatabaseDamaged(str(error))
     if isinstance(error, apsw.Error):
         return StorageError(f"{type(error).__name__}: {error}")
     return error
