@@ -82,6 +82,9 @@ def test_errors_of_a_real_server(alice: Client, asks_as: AsOwner) -> None:
     with pytest.raises(InvalidArgument) as refused:
         alice.list_sessions(limit=1_000_000)
     assert (refused.value.field, refused.value.given) == ("limit", "1000000")
+    with pytest.raises(InvalidArgument) as other:
+        alice.put_attachment(b"\xff\xd8\xff\xe0", "image/png")
+    assert (other.value.field, str(other.value).split()[0]) == ("media_type", "media_type")
     with pytest.raises(NotAllowed) as forbidden:
         asks_as("reader", "read").create_session()
     assert forbidden.value.right == "write"

@@ -102,7 +102,7 @@ def test_ranges_of_nothing(header: str) -> None:
 
 def test_what_is_not_what_it_claims_is_refused(alice: httpx.Client) -> None:
     refused = alice.post("/api/attachments", content=made(), headers={"content-type": "image/jpeg"})
-    assert (refused.status_code, refused.json()["field"]) == (422, "media_type")
+    assert (refused.status_code, refused.json()["field"]) == (422, "Content-Type")
     assert alice.get("/api/attachments").json()["items"] == []
 
 

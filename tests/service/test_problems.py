@@ -157,6 +157,28 @@ def test_a_body_comes_as_it_is(alice: httpx.Client, path: str, media_type: str) 
     assert alice.get("/api/me", headers={"content-encoding": "gzip"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "header", "given"),
+    [
+        ("POST", "/api/sessions", "Idempotency-Key", "x" * 201),
+        ("POST", "/api/sessions:batch", "Idempotency-Key", ""),
+        ("POST", "/api/attachments", "Content-Type", "nonsense"),
+        ("POST", "/api/attachments", "Content-Type", "image/png"),
+        ("GET", "/api/sessions", "Ithaca-Owner", "%00"),
+        ("GET", "/api/events?after=0-1", "Last-Event-ID", "nonsense"),
+        ("GET", "/api/admin/events", "Last-Event-ID", "nonsense"),
+        ("GET", "/api/replies/r/events", "Last-Event-ID", "-1"),
+        ("PATCH", "/api/sessions/s", "If-Match", "nonsense"),
+    ],
+)
+def test_a_wrong_header_is_named(root: httpx.Client, method: str, path: str, header: str, given: str) -> None:
+    body = b'{"actions": []}' if "batch" in path else b"{}"
+    headers = {"content-type": "application/json"} | {header.lower(): given}
+    refused = root.request(method, path, content=body, headers=headers)
+    assert (refused.status_code, refused.json()["field"]) == (422, header)
+    assert refused.json()["detail"].startswith(header)
+
+
 def test_every_wrong_field_is_named(alice: httpx.Client) -> None:
     refused = alice.post("/api/sessions", json={"name": 1, "rag": "yes", "nmae": "x"}).json()
     assert [each["field"] for each in refused["errors"]] == ["name", "rag", "nmae"]

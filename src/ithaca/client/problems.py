@@ -15,6 +15,10 @@ _STANDARD = frozenset(("type", "title", "status", "detail", "error", "errors"))
 _ATTRIBUTES = {"provider_status": "status"}
 
 
+#: What came in a header, by its name in Python.
+_FIELDS = {"Content-Type": "media_type", "Ithaca-Owner": "owner", "Idempotency-Key": "key", "Last-Event-ID": "after"}
+
+
 def error_of(reply: Reply) -> IthacaError:
     """What a reply of 400 or more stands for; `ServiceError` if it is no error of the library."""
     problem = _problem(reply)
@@ -22,6 +26,8 @@ def error_of(reply: Reply) -> IthacaError:
     kind = getattr(errors, name, None) if name in errors.__all__ else None
     if kind is None:
         return ServiceError(reply.status, name, detail)
+    if (field := problem.get("field")) in _FIELDS:
+        problem, detail = problem | {"field": _FIELDS[field]}, detail.replace(field, _FIELDS[field], 1)
     data = {_ATTRIBUTES.get(name, name): value for name, value in problem.items() if name not in _STANDARD}
     return _made(kind, data | _not_told(kind, data, detail), detail)
 

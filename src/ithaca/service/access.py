@@ -18,6 +18,7 @@ from ithaca import AsyncSessionManager
 from ithaca.access import RIGHTS, Right
 from ithaca.errors import NotAllowed
 from ithaca.service.meters import Meters
+from ithaca.service.parameters import named
 from ithaca.service.settings import ServiceSettings
 from ithaca.web.markdown import Markdown
 
@@ -163,7 +164,8 @@ Asking = Annotated[Visitor, Depends(visitor)]
 
 async def owned(request: Request, visitor: Asking) -> AsyncSessionManager:
     """A manager confined to who is asking."""
-    return guarded(service_of(request), visitor).for_owner(visitor.owner)
+    with named("owner", ON_BEHALF):
+        return guarded(service_of(request), visitor).for_owner(visitor.owner)
 
 
 async def trusted(request: Request, visitor: Asking) -> AsyncSessionManager:

@@ -1,10 +1,12 @@
 """Parameters that several routes take."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from fastapi import Query
 
-from ithaca.errors import InvalidArgument
+from ithaca.errors import Described, InvalidArgument
 
 Attached = Annotated[
     Literal["inline", "reference"],
@@ -12,6 +14,17 @@ Attached = Annotated[
 ]
 
 Owner = Annotated[str | None, Query(description='Only what this owner has; "" for what nobody owns.')]
+
+
+@contextmanager
+def named(field: str, header: str) -> Iterator[None]:
+    """Names the header by which something came, where the library refuses it by a name of its own."""
+    try:
+        yield
+    except InvalidArgument as error:
+        if error.field != field:
+            raise
+        raise InvalidArgument(header, Described(error.given), error.allowed) from None
 
 
 def wanted(last: str) -> int | None:

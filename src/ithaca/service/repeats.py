@@ -20,6 +20,8 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from ithaca import AlreadyDone, AsyncSessionManager, KeyReused, StillRunning
+from ithaca.config import Limits
+from ithaca.content import identifier
 from ithaca.service.answers import Answer
 from ithaca.service.revisions import compares, left_at
 from ithaca.service.underway import Hashed, Kept, Running
@@ -203,6 +205,7 @@ def _asked(request: Request, key: str | None, body: bytes) -> Once:
     revised = compares(request.scope["route"])
     if key is None:
         return Once(None, "", revised)
+    identifier("Idempotency-Key", key, Limits())
     asked = hashlib.sha256(body)
     for part in (request.method, request.scope["raw_path"], request.url.query, request.headers.get("if-match", "")):
         asked.update(b"\0" + (part if isinstance(part, bytes) else part.encode()))

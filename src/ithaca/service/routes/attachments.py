@@ -11,6 +11,7 @@ from ithaca.media_types import plain_media_type
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
 from ithaca.service.pages import Cursor, Limit, page_answer
+from ithaca.service.parameters import named
 from ithaca.service.paths import Id
 from ithaca.service.problems import problem
 from ithaca.service.ranges import Span, Unsatisfiable, asked_span
@@ -64,7 +65,10 @@ async def put_attachment(manager: Owned, request: Request, once: RepeatableUploa
     """
     media_type = request.headers.get("content-type", "application/octet-stream")
     once = once.known_by(once.fingerprint, media_type)
-    return await once.of_upload(manager, _body(request), lambda body: manager.put_attachment(body, media_type), _made)
+    with named("media_type", "Content-Type"):
+        return await once.of_upload(
+            manager, _body(request), lambda body: manager.put_attachment(body, media_type), _made
+        )
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from ithaca import Change, InvalidArgument
 from ithaca.service.access import Asking, Owned, Trusted, service_of
 from ithaca.service.answers import Answer
 from ithaca.service.live import Wanted
-from ithaca.service.parameters import Owner
+from ithaca.service.parameters import Owner, named
 from ithaca.service.strict import Route
 from ithaca.service.wire.shapes import Shape, shape
 
@@ -93,9 +93,8 @@ async def events(
     last_event_id: LastEventId = None,
 ) -> Response:
     """What changes, as it is committed by any server or program, in order; nothing missed or doubled after a break."""
-    place = _place(last_event_id or after)
-    wanted = Wanted(visitor, manager, visitor.owner, session_id, place, timeout)
-    return EventSourceResponse(await service_of(request).live.listen(wanted), headers=_HEADERS)
+    wanted = Wanted(visitor, manager, visitor.owner, session_id, _place(last_event_id or after), timeout)
+    return await _told(request, wanted, last_event_id)
 
 
 @own.get("/events:latest", response_model=Latest)
@@ -119,11 +118,16 @@ async def all_events(
     if session_id is not None and owner is None:
         raise InvalidArgument("session_id", session_id, "given together with its owner")
     wanted = Wanted(visitor, manager, owner, session_id, _place(last_event_id or after), timeout)
-    return EventSourceResponse(await service_of(request).live.listen(wanted), headers=_HEADERS)
+    return await _told(request, wanted, last_event_id)
 
 
 #: A proxy that kept events back would make them late (`X-Accel-Buffering` is nginx's word for that).
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+async def _told(request: Request, wanted: Wanted, last_event_id: str | None) -> Response:
+    with named("after", "Last-Event-ID" if last_event_id else "after"):
+        return EventSourceResponse(await service_of(request).live.listen(wanted), headers=_HEADERS)
 
 
 def _place(after: str | None) -> str | int | None:

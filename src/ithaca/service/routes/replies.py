@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api", tags=["replies"], route_class=Route)
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {EVENTS: {"schema": {"type": "string"}}}}}
 _NO_MORE: dict[int | str, dict[str, Any]] = {204: {"description": "The end was heard already."}}
 
-LastEvent = Annotated[int | None, Header(alias="Last-Event-ID", description="The `id` of the last event heard.")]
+LastEvent = Annotated[int | None, Header(alias="Last-Event-ID", description="The `id` of the last event heard.", ge=0)]
 After = Annotated[int, Query(description="The `id` of the last event heard, where no header can be sent.", ge=0)]
 
 
