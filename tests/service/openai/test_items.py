@@ -16,6 +16,7 @@ from ithaca import SessionManager
 from ithaca.service.openai.items import WITH_STATUS
 from tests.service.openai import given as made_up
 from tests.service.openai.given import ITEMS
+from tests.support.files import JPEG, data_url, made
 from tests.support.processes import rounds, soaking
 from tests.support.serving import Served
 
@@ -268,3 +269,18 @@ def test_nobody_reaches_what_another_owner_has(
             answers.append(missing.value.response.text.replace(id, "ID"))
         assert answers[0] == answers[1]
     assert len(client.conversations.items.list(conversation.id).data) == 1
+
+
+def test_an_image_that_is_another_is_refused_wherever_it_comes(client: openai.OpenAI, stored: SessionManager) -> None:
+    image = {"type": "input_image", "image_url": data_url(made(JPEG, 5000), "image/png")}
+    items: Any = [{"type": "message", "role": "user", "content": [image]}]
+    conversation = client.conversations.create()
+    for add in (
+        lambda: client.conversations.create(items=items),
+        lambda: client.conversations.items.create(conversation.id, items=items),
+    ):
+        with pytest.raises(openai.BadRequestError) as refused:
+            add()
+        assert (refused.value.param, refused.value.code) == ("content", "invalid_message")
+        assert "image/jpeg" in refused.value.message
+    assert stored.count_sessions() == 1

@@ -1,5 +1,6 @@
 """`/v1/conversations`, as OpenAI's clients call it."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from ithaca.service.openai.wire import (
     NewConversation,
     NewItems,
     Order,
+    check_bytes,
     conversation,
     conversation_json,
     item_list,
@@ -52,6 +54,8 @@ async def create_conversation(manager: Owned, once: Repeatable, body: NewConvers
     """Make a conversation with its first items, all of it or nothing."""
     body = body or NewConversation()
     metadata, messages = body.metadata or {}, messages_of(body.items or [])
+    if messages:  # an import would take bytes that are something else than they claim
+        await asyncio.to_thread(check_bytes, messages, manager.limits)
     now = datetime.now(UTC)
     new = Conversation(
         new_id("conv"), "New chat", messages, extra=with_metadata({}, metadata), created_at=now, updated_at=now

@@ -7,6 +7,8 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from ithaca import ChatMessage, Session
+from ithaca.binary import split
+from ithaca.config import Limits
 from ithaca.service.openai.errors import refused
 from ithaca.service.openai.items import Item, message_of
 from ithaca.service.wire.base import Body
@@ -148,6 +150,13 @@ class ErrorShape(BaseModel):
 def messages_of(items: Iterable[Item]) -> list[ChatMessage]:
     """The messages that items are stored as. Raises `Refused` for the first that is none."""
     return [message_of(_checked(item, f"items[{index}]")) for index, item in enumerate(items)]
+
+
+def check_bytes(messages: Iterable[ChatMessage], limits: Limits) -> None:
+    """Raises `InvalidMessage` for bytes that are not of the media type which they claim."""
+    for message in messages:
+        if isinstance(message.content, list):
+            split(message.content, limits)
 
 
 def _checked(item: Item, param: str) -> Item:
