@@ -177,6 +177,22 @@ def test_a_database_is_for_its_owner_only(opened: Opener, tmp_path: Path) -> Non
     assert {mode & 0o077 for mode in modes.values()} == {0}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc/locks")
+def test_opening_a_file_once_more_leaves_the_first_ones_locks_alone(opened: Opener, tmp_path: Path) -> None:
+    """The system takes a process's locks on a file away when it closes any descriptor of that file."""
+
+    def locks() -> list[str]:
+        held = f":{(tmp_path / 'shared.db').stat().st_ino} "
+        return [lock.partition(":")[2] for lock in Path("/proc/locks").read_text().splitlines() if held in lock]
+
+    first = opened("shared.db")
+    make_session(first)
+    held = locks()
+    assert held
+    assert made(opened, "shared.db") == "found"
+    assert locks() == held
+
+
 def test_a_newer_schema_is_refused(opened: Opener, tmp_path: Path) -> None:
     opened("newer.db").close()
     execute(f"{tmp_path}/newer.db", "PRAGMA user_version = 999")

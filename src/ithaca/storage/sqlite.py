@@ -69,8 +69,8 @@ class SQLiteStorage:
         self.in_memory = path == ":memory:"
         self._path = path if self.in_memory else str(Path(path).expanduser().absolute())
         if not self.in_memory:
-            make_private(Path(self._path))
-        self.lock = FileLock(None if self.in_memory else Path(self._path + "-lock"), settings.busy_timeout)
+            make_private(self._path)
+        self.lock = FileLock(None if self.in_memory else self._path + "-lock", settings.busy_timeout)
         self.place = Place(None if self.in_memory else self._path)
         self._idle: deque[apsw.Connection] = deque()
         self._to_write_anew = False
@@ -136,7 +136,7 @@ class SQLiteStorage:
             return
         self.place.check()
         db = self._connect()
-        between_processes = FileLock(Path(self._path + "-lock"), self._settings.busy_timeout)  # not the writer's own
+        between_processes = FileLock(self._path + "-lock", self._settings.busy_timeout)  # not the writer's own
         try:
             between_processes.acquire()
             self._scrub(db)

@@ -5,11 +5,12 @@ again, leaves some waiting for very long; a queue in the kernel doesn't. Whoever
 program) is still kept out by SQLite itself.
 """
 
+import errno
 import os
+import stat
 import sys
 import threading
 import time
-from pathlib import Path
 
 from ithaca.errors import DatabaseBusy, DatabaseUnavailable, NotAnIthacaDatabase
 
@@ -29,7 +30,7 @@ class FileLock:
     time limit, so whoever has to wait lets a thread do it.
     """
 
-    def __init__(self, path: Path | None, timeout: float) -> None:
+    def __init__(self, path: str | None, timeout: float) -> None:
         self._path = None if sys.platform == "win32" else path
         self._timeout = timeout
         self._descriptor: int | None = None
@@ -125,7 +126,7 @@ class Place:
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._file = None if path is None else Path(path).stat().st_ino
+        self._file = None if path is None else os.stat(path).st_ino  # noqa: PTH116, as below
 
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if the file isn't there any more."""
@@ -139,14 +140,27 @@ class Place:
             raise DatabaseUnavailable(f"{self._path} was deleted or replaced while it was open")
 
 
-def make_private(path: Path) -> None:
-    """Makes the file readable by its owner only; SQLite gives the same rights to the files beside it."""
-    os.close(open_private(path))
-    if 0 < path.stat().st_size < 512:  # SQLite would take less than a page for nothing, and write over it
-        raise NotAnIthacaDatabase(str(path), "it is not a SQLite file")
+def make_private(path: str) -> None:
+    """Makes the file, if it isn't there, readable by its owner only; SQLite gives the same rights to those beside it.
+
+    A file that is there is left closed: to close it again would take away the locks that other connections of this
+    process have on it (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        file = os.stat(path)  # noqa: PTH116, each opening asks
+    except FileNotFoundError:
+        os.close(open_private(path))
+        return
+    except OSError as error:
+        raise DatabaseUnavailable(f"{path}: {error.strerror}") from error
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise DatabaseUnavailable(f"{path}: {os.strerror(errno.EACCES)}")
+    if 0 < file.st_size < 512 and stat.S_ISREG(file.st_mode):
+        # SQLite would take less than a page for nothing, and write over it.
+        raise NotAnIthacaDatabase(path, "it is not a SQLite file")
 
 
-def open_private(path: Path) -> int:
+def open_private(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
