@@ -3,12 +3,13 @@
 from dataclasses import fields
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from ithaca import ConfigurationError, SessionManager, read_settings
 from ithaca.service import ServiceSettings, read_service_settings
 from ithaca.service.settings import variable_of
-from ithaca.sources import OF_THE_SERVICE, Sources, default_config_file
+from ithaca.sources import OF_THE_SERVICE, Sources, config_folder, default_config_file
 
 
 @pytest.fixture
@@ -38,6 +39,16 @@ def test_the_users_own_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     default_config_file().write_text(f'database_url = "{tmp_path}/own.db"')
     with SessionManager() as manager:
         assert manager.info().database == f"{tmp_path}/own.db"
+
+
+@pytest.mark.parametrize("home", [None, "", "/somewhere/else", "relative", "~/x"])
+def test_the_users_config_folder_is_the_platforms(monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
+    if home is None:
+        monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_CONFIG_HOME", home)
+    expected = platformdirs.user_config_path("ithaca", appauthor=False)
+    assert config_folder() == (expected if expected.is_absolute() else Path.home() / ".config/ithaca")
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,18 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ithaca.errors import ConfigurationError
-from ithaca.sources import PREFIX, Sources
+from ithaca.sources import PREFIX, Sources, config_folder
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Durability: TypeAlias = Literal["full", "relaxed"]
 Tokens: TypeAlias = Literal["estimate", "o200k"]
@@ -109,26 +113,12 @@ def read_settings(
     Raises `ConfigurationError`, which names the setting, and the file where it stands in one.
     """
     given = Sources.read(environ)
-    given.check_known((*NAMES.values(), PASSWORD_FILE))
-    plain = Settings("")
-    file = given.get("ITHACA_SECRET_KEY_FILE")
-    return Settings(
-        database=os.fspath(database) if database else _database(given),
-        durability=_durability(durability, given),
-        busy_timeout=_number(given, "ITHACA_BUSY_TIMEOUT", plain.busy_timeout),
-        secret_key=given.get("ITHACA_SECRET_KEY"),
-        secret_key_file=Path(file) if file else None,
-        trash_days=_number(given, "ITHACA_TRASH_DAYS", plain.trash_days),
-        tokens=_one_of(given, "ITHACA_TOKENS", "estimate", "o200k"),
-        cache_bytes=int(_number(given, "ITHACA_CACHE_BYTES", plain.cache_bytes)),
-        context_tokens=int(_number(given, "ITHACA_CONTEXT_TOKENS", plain.context_tokens)),
-        titles=_one_of(given, "ITHACA_TITLES", "on", "off") == "on",
-        summaries=_one_of(given, "ITHACA_SUMMARIES", "on", "off") == "on",
-        first_token_seconds=_number(given, "ITHACA_FIRST_TOKEN_SECONDS", plain.first_token_seconds),
-        gap_seconds=_number(given, "ITHACA_GAP_SECONDS", plain.gap_seconds),
-        reply_seconds=_number(given, "ITHACA_REPLY_SECONDS", plain.reply_seconds),
-        limits=_limits(given),
-    )
+    given.check_known(_KNOWN)
+    url = os.fspath(database) if database else _database(given)
+    said = {setting: read(given, NAMES[setting]) for setting, read in _READERS.items() if NAMES[setting] in given}
+    if durability is not None:
+        said["durability"] = _checked(durability, _DURABILITIES, partial(ConfigurationError, "durability"))
+    return Settings(url, limits=_limits(given), **said)
 
 
 def _database(given: Sources) -> str:
@@ -156,38 +146,35 @@ def default_database() -> str:
 
 def default_key_file() -> Path:
     """`secret.key` in the platform's user config folder."""
-    from platformdirs import user_config_path
-
-    return user_config_path("ithaca", appauthor=False) / "secret.key"
+    return config_folder() / "secret.key"
 
 
 def without_password(database: str) -> str:
     """The URL or path as it may be shown."""
+    if not database.startswith("postgres"):
+        return database
     try:
         parts = urlsplit(database)
     except ValueError as error:
         raise ConfigurationError("database", f"it is no URL: {error}") from error
     netloc = parts.netloc.replace(f":{parts.password}@", ":***@", 1)
     query = re.sub(r"((?:^|&)(?:ssl)?password=)[^&]*", r"\1***", parts.query)
-    return urlunsplit(parts._replace(netloc=netloc, query=query)) if parts.scheme.startswith("postgres") else database
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
-def _durability(said: str | None, given: Sources) -> Durability:
-    source = given if said is None else Sources({"durability": said}, None, {})
-    return _one_of(source, "ITHACA_DURABILITY" if said is None else "durability", "full", "relaxed")
-
-
-def _one_of(given: Sources, name: str, *allowed: Word) -> Word:
-    """The first is what is meant where nothing is said."""
-    text = given.get(name, allowed[0])
+def _checked(text: str, allowed: Sequence[Word], refuse: Callable[[str], ConfigurationError]) -> Word:
     for word in allowed:
         if text == word:
             return word
-    raise given.refuse(name, f"it is {text!r}, not {' or '.join(map(repr, allowed))}")
+    raise refuse(f"it is {text!r}, not {' or '.join(map(repr, allowed))}")
 
 
-def _number(given: Sources, name: str, otherwise: float) -> float:
-    text = given.get(name, str(otherwise))
+def _one_of(*allowed: Word) -> Callable[[Sources, str], Word]:
+    return lambda given, name: _checked(given[name], allowed, partial(given.refuse, name))
+
+
+def _number(given: Sources, name: str) -> float:
+    text = given[name]
     try:
         number = float(text)
     except ValueError:
@@ -197,16 +184,51 @@ def _number(given: Sources, name: str, otherwise: float) -> float:
     return number
 
 
+def _whole(given: Sources, name: str) -> int:
+    return int(_number(given, name))
+
+
+def _switch(given: Sources, name: str) -> bool:
+    return _one_of("on", "off")(given, name) == "on"
+
+
+def _file(given: Sources, name: str) -> Path:
+    return Path(given[name])
+
+
+_DURABILITIES: tuple[Durability, ...] = ("full", "relaxed")
+
+#: Setting → what reads it where it is set.
+_READERS: dict[str, Callable[[Sources, str], Any]] = {
+    "durability": _one_of(*_DURABILITIES),
+    "busy_timeout": _number,
+    "secret_key": Sources.__getitem__,
+    "secret_key_file": _file,
+    "trash_days": _number,
+    "tokens": _one_of("estimate", "o200k"),
+    "cache_bytes": _whole,
+    "context_tokens": _whole,
+    "titles": _switch,
+    "summaries": _switch,
+    "first_token_seconds": _number,
+    "gap_seconds": _number,
+    "reply_seconds": _number,
+}
+
+
 def _limits(given: Sources) -> Limits:
-    names = {limit.name: f"{PREFIX}{limit.name.upper()}" for limit in fields(Limits)}
-    return Limits(**{limit: int(_number(given, name, 0)) for limit, name in names.items() if name in given})
+    return Limits(**{limit: _whole(given, name) for limit, name in _OF_LIMITS.items() if name in given})
 
 
-def _names() -> dict[str, str]:
-    of_settings = {each.name: f"{PREFIX}{each.name.upper()}" for each in fields(Settings) if each.name != "limits"}
-    of_limits = {each.name: f"{PREFIX}{each.name.upper()}" for each in fields(Limits)}
-    return of_settings | {"database": "ITHACA_DATABASE_URL"} | of_limits
+def _variables(of: "type[DataclassInstance]") -> dict[str, str]:
+    return {each.name: f"{PREFIX}{each.name.upper()}" for each in fields(of)}
 
+
+_OF_LIMITS = _variables(Limits)
+_OF_SETTINGS = _variables(Settings) | {"database": "ITHACA_DATABASE_URL"}
+del _OF_SETTINGS["limits"]
 
 #: The variable of each setting and each limit.
-NAMES = _names()
+NAMES = _OF_SETTINGS | _OF_LIMITS
+
+_KNOWN = frozenset({*NAMES.values(), PASSWORD_FILE})

@@ -7,7 +7,7 @@ What both set, the environment decides; what the caller or a command's option sa
 
 import os
 import stat
-import tomllib
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ class Sources(Mapping[str, str]):
     """What is set, by the names of the variables."""
 
     def __init__(self, environ: Mapping[str, str], file: Path | None, written: Mapping[str, str]) -> None:
-        self._environ = environ
+        # Read once, by its names: asking the environment for each setting takes longer than reading all of them.
+        self._environ = {name: environ[name] for name in environ if name.startswith(PREFIX) and environ[name]}
         self._written = written
         #: The file that was read, if there was one.
         self.file = file
@@ -61,31 +62,27 @@ class Sources(Mapping[str, str]):
         return cls(env, None if text is None else file, {} if text is None else _written(file, text))
 
     def __getitem__(self, name: str) -> str:
-        return self._environ.get(name) or self._written[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        # Most settings are set nowhere: this and the next raise nothing on the way to saying so.
-        return self._environ.get(name) or self._written.get(name, default)
+        return self._environ[name] if name in self._environ else self._written[name]
 
     def __contains__(self, name: object) -> bool:
-        return bool(self._environ.get(name)) or name in self._written  # type: ignore[call-overload]
+        return name in self._environ or name in self._written
 
     def __iter__(self) -> Iterator[str]:
-        yield from (name for name in self._environ if name.startswith(PREFIX) and self._environ[name])
-        yield from (name for name in self._written if not self._environ.get(name))
+        yield from self._environ
+        yield from (name for name in self._written if name not in self._environ)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def where(self, name: str) -> str | None:
         """Where a setting comes from: "environment", the file's path, or None where nothing sets it."""
-        if self._environ.get(name):
+        if name in self._environ:
             return "environment"
         return str(self.file) if name in self._written else None
 
     def refuse(self, name: str, reason: str) -> ConfigurationError:
         """The error for a setting that makes no sense, which says where it stands."""
-        in_file = not self._environ.get(name) and name in self._written
+        in_file = name not in self._environ and name in self._written
         return ConfigurationError(f"{key_of(name)} in {self.file}" if in_file else name, reason)
 
     def check_known(self, known: Collection[str]) -> None:
@@ -97,9 +94,23 @@ class Sources(Mapping[str, str]):
 
 def default_config_file() -> Path:
     """`config.toml` in the platform's user config folder."""
+    return config_folder() / "config.toml"
+
+
+def config_folder() -> Path:
+    """The platform's user config folder, for Ithaca.
+
+    That of Linux is found here, as `platformdirs` takes longer to be imported than a database to be opened
+    (https://specifications.freedesktop.org/basedir-spec/latest/).
+    """
+    if os.name == "posix" and sys.platform != "darwin":
+        home = os.environ.get("XDG_CONFIG_HOME", "")
+        if not home.startswith("/"):
+            home = os.path.expanduser("~/.config")  # noqa: PTH111, `Path` would raise for whoever has no home
+        return Path(home, "ithaca")
     from platformdirs import user_config_path
 
-    return user_config_path("ithaca", appauthor=False) / "config.toml"
+    return user_config_path("ithaca", appauthor=False)
 
 
 def key_of(name: str) -> str:
@@ -119,6 +130,8 @@ def _text_of(file: Path, *, needed: bool) -> str | None:
 
 
 def _written(file: Path, text: str) -> dict[str, str]:
+    import tomllib
+
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

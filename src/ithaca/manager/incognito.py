@@ -67,7 +67,7 @@ class Incognito(Known):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._settings = in_memory(settings)
+        self._settings = settings
         self._storage: Storage | None = None
         self._closed = False
         self._opening = threading.Lock()
@@ -77,7 +77,7 @@ class Incognito(Known):
             if self._closed:
                 raise ManagerClosed
             if self._storage is None:
-                self._storage = open_storage(self._settings)
+                self._storage = open_storage(in_memory(self._settings))
             return self._storage
 
     @property
