@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from ithaca import DatabaseUnavailable, SessionManager
+from ithaca import ChatMessage, DatabaseUnavailable, SessionManager
 from ithaca.service import ServiceSettings, SignedIn
 from tests.support.serving import Served, served
 
@@ -75,6 +76,24 @@ def test_the_rules_for_metadata(client: openai.OpenAI, metadata: Any, param: str
 def test_the_largest_metadata(client: openai.OpenAI) -> None:
     most = {f"{number:é>64}": "語" * 512 for number in range(16)}
     assert client.conversations.create(metadata=most).metadata == most
+
+
+def test_many_at_once(client: openai.OpenAI, stored: SessionManager) -> None:
+    """Nobody is told of a conflict who made no condition."""
+    conversation = client.conversations.create()
+    with ThreadPoolExecutor(24) as people:
+        texts = [str(number) for number in range(48)]
+        answers = list(
+            people.map(lambda text: client.conversations.update(conversation.id, metadata={"n": text}), texts)
+        )
+    assert [answer.metadata for answer in answers] == [{"n": text} for text in texts]
+    assert stored.get_session(conversation.id).revision == 1 + len(texts)
+    calls = [{"id": f"c{number}", "function": {"name": "f", "arguments": "{}"}} for number in range(24)]
+    message = stored.add_message(conversation.id, ChatMessage("assistant", "Wait.", tool_calls=calls))
+    items = [f"{message.id}~c{number}" for number in range(24)]
+    with ThreadPoolExecutor(24) as people:
+        list(people.map(lambda item: client.conversations.items.delete(item, conversation_id=conversation.id), items))
+    assert [item.id for item in client.conversations.items.list(conversation.id)] == [message.id]
 
 
 def test_metadata_leaves_the_sessions_own_data_alone(client: openai.OpenAI, stored: SessionManager) -> None:

@@ -1,12 +1,14 @@
 """`/v1/conversations`, as OpenAI's clients call it."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from random import random
 
 from fastapi import APIRouter, Response
 
-from ithaca import AsyncSessionManager, ChatMessage, Conversation, MessageNotFound, RevisionConflict
+from ithaca import ChatMessage, Conversation, MessageNotFound, RevisionConflict
 from ithaca.service.access import Owned
 from ithaca.service.answers import Answer
 from ithaca.service.openai.errors import PREFIX, OpenAIRoute
@@ -45,8 +47,8 @@ router = APIRouter(
     responses={"default": {"model": ErrorShape, "description": "What went wrong, as OpenAI says it."}},
 )
 
-#: How often metadata is set anew where a session changes at the same moment.
-_ATTEMPTS = 10
+#: Seconds for which something is tried that others come between, and from one attempt to the next at most.
+_PATIENCE, _PAUSE = 20.0, 0.02
 
 
 @router.post("/conversations", response_model=ConversationShape)
@@ -75,20 +77,33 @@ async def update_conversation(
     manager: Owned, once: Repeatable, conversation_id: Id, expected: Expected, body: ConversationChanges
 ) -> Response:
     """Give a conversation other metadata."""
-    for attempt in range(_ATTEMPTS):
+
+    async def attempt() -> Response:
         session = await manager.get_session(conversation_id, last=0)
         extra = with_metadata(session.extra, body.metadata)
         seen = session.revision if expected is None else expected
+        return await once.of(
+            manager,
+            lambda m: m.update_session(conversation_id, extra=extra, expected_revision=seen),
+            lambda changed: Answer.of(conversation_json(changed)),
+        )
 
-        async def update(m: AsyncSessionManager, extra: dict[str, Any] = extra, seen: int = seen) -> Any:
-            return await m.update_session(conversation_id, extra=extra, expected_revision=seen)
+    return await (_until_it_fits(attempt) if expected is None else attempt())
 
+
+async def _until_it_fits(attempt: Callable[[], Awaitable[Response]]) -> Response:
+    """What comes of changing what was just read; made anew while others change it in between.
+
+    One of those who change it at once always gets through, and who has failed waits for others a little.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
         try:
-            return await once.of(manager, update, lambda changed: Answer.of(conversation_json(changed)))
+            return await attempt()
         except RevisionConflict:
-            if expected is not None or attempt == _ATTEMPTS - 1:
+            if time.monotonic() > end:
                 raise
-    raise AssertionError("unreachable")
+            await asyncio.sleep(random() * _PAUSE)  # noqa: S311, no secret
 
 
 @router.delete("/conversations/{conversation_id}", response_model=DeletedShape)
@@ -151,12 +166,16 @@ async def retrieve_item(
 @router.delete("/conversations/{conversation_id}/items/{item_id}", response_model=ConversationShape)
 async def delete_item(manager: Owned, conversation_id: Id, item_id: Id) -> Response:
     """Move an item to the trash; the answer is its conversation."""
-    session = await manager.get_session(conversation_id, last=0)
-    found = await find(manager, conversation_id, item_id, "reference")
-    message_id = str(found.message.id)
-    if len(found.items) > 1:
-        left = without(found.message, item_id)
-        await manager.edit_message(conversation_id, message_id, **left, expected_revision=session.revision)
-    elif not (await manager.delete_messages(conversation_id, [message_id])).messages:
-        raise MessageNotFound(conversation_id, item_id)
-    return Answer.of(conversation_json(session)).response()
+
+    async def attempt() -> Response:
+        session = await manager.get_session(conversation_id, last=0)
+        found = await find(manager, conversation_id, item_id, "reference")
+        message_id = str(found.message.id)
+        if len(found.items) > 1:
+            left = without(found.message, item_id)
+            await manager.edit_message(conversation_id, message_id, **left, expected_revision=session.revision)
+        elif not (await manager.delete_messages(conversation_id, [message_id])).messages:
+            raise MessageNotFound(conversation_id, item_id)
+        return Answer.of(conversation_json(session)).response()
+
+    return await _until_it_fits(attempt)
