@@ -1,10 +1,14 @@
 """Clean-up: empty sessions go, forgotten ones are archived, nothing that anybody wrote or starred is lost."""
 
+import threading
+from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 
+import psycopg
 import pytest
 
 from ithaca import ChatMessage, Conversation, InvalidArgument, SessionManager
+from ithaca.operations import changes
 from tests.support.factories import make_sessions, store_session, texts
 from tests.support.managers import FakeClock, Opener, execute
 
@@ -140,3 +144,44 @@ def test_a_session_that_got_a_message_meanwhile_stays(
     assert timed.cleanup_empty_sessions(dry_run=True)["deleted_empty"] == 1
     other.add_message(id, ChatMessage("user", "x"))
     assert timed.cleanup_empty_sessions()["deleted_empty"] == 0
+
+
+def test_what_changes_while_clean_up_waits_for_it_stays_and_nothing_is_told_of_it(postgres_url: str) -> None:
+    clock = FakeClock()
+    with SessionManager(postgres_url, clock=clock) as manager, psycopg.connect(postgres_url) as changing:
+        for id, messages in (("written to", 0), ("empty", 0), ("read", 1), ("forgotten", 1)):
+            store_session(manager, messages, id)
+        clock.move(days=40)
+        start = manager.latest_cursor()
+        changing.execute("UPDATE sessions SET message_count = 1, last_accessed = 9e15 WHERE id = 'written to'")
+        changing.execute("UPDATE sessions SET last_accessed = 9e15 WHERE id = 'read'")
+        done: list[dict[str, int]] = []
+        cleaning = threading.Thread(target=lambda: done.append(manager.cleanup_empty_sessions()))
+        cleaning.start()
+        while not execute(postgres_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+            cleaning.join(0.01)
+        changing.commit()
+        cleaning.join()
+        assert done == [{"deleted_empty": 1, "archived_old": 1, "total_checked": 4}]
+        told = [(change.session_id, change.kind) for change in manager.watch(after=start, timeout=0)]
+        assert sorted(told) == [("empty", "deleted"), ("forgotten", "archived")]
+        assert left(manager) == {"written to": False, "read": False, "forgotten": True}
+
+
+def test_any_number_of_sessions_of_many_owners_is_cleaned_up_as_one(timed: SessionManager, clock: FakeClock) -> None:
+    """More than are taken care of at a time."""
+    owners, each = ("a", "b", "c"), 3 * changes.STEP // 4
+    chats = [(owner, count, n) for owner in owners for count in (0, 1) for n in range(each)]
+    make_sessions(timed, [Conversation(f"{count}-{n}", "x", texts(count), owner=owner) for owner, count, n in chats])
+    clock.move(days=40)
+    timed.create_session("young", owner="c")
+    start = timed.latest_cursor()
+    told = timed.cleanup_empty_sessions()
+    assert told == {"deleted_empty": 3 * each, "archived_old": 3 * each, "total_checked": len(chats) + 1}
+    assert [(entry.owner, entry.sessions) for entry in timed.trash()] == [(owner, each) for owner in reversed(owners)]
+    assert Counter(change.kind for change in timed.watch(after=start, timeout=0)) == {
+        "deleted": 3 * each,
+        "archived": 3 * each,
+    }
+    assert timed.count_sessions(archived=True) == 3 * each
+    assert timed.count_sessions(archived=False) == 1

@@ -178,6 +178,14 @@ def test_a_clean_up_takes_the_same_few_statements_for_any_number_of_sessions(
     assert counts[0] == counts[1]
 
 
+def test_a_clean_up_takes_little_memory_whatever_it_finds(metered: SessionManager) -> None:
+    make_sessions(metered, [Conversation(f"s-{n}", f"Empty {n}") for n in range(6_000)])
+    apsw.memory_high_water(reset=True)
+    before = apsw.memory_used()
+    assert metered.cleanup_empty_sessions(30, 0)["deleted_empty"] == 6_000
+    assert apsw.memory_high_water() - before < 3_000_000
+
+
 def test_a_long_history_streams_in_constant_memory(metered: SessionManager) -> None:
     message = "x" * 2_000
     session = make_session(metered, [ChatMessage("user", message) for _ in range(5_000)])

@@ -27,6 +27,10 @@ _ANY_NUMBER = 2**63 - 1
 #: So many changes are told in one go.
 PAGE = 500
 
+#: Of so many of its own changes a transaction takes care at a time. Until a statement ends, SQLite keeps what each page
+#: that it changes was like before, in memory.
+STEP = 250
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -158,6 +162,15 @@ async def latest(conn: Connection) -> Position:
     position = Position(*(await conn.row(_NOW[conn.engine]) or (0, 0)))
     await conn.settle()
     return position
+
+
+async def own_since(conn: Connection, before: Position) -> list[tuple[str, dict[str, int]]]:
+    """The rows that this transaction has left since a position, as conditions of some of them each."""
+    if conn.engine == "postgres":
+        return [("transaction = pg_current_xact_id()", {})]  # others' may come between
+    last = (await latest(conn)).number
+    steps = range(before.number, last, STEP)
+    return [("number > :after AND number <= :through", {"after": at, "through": at + STEP}) for at in steps]
 
 
 async def cursor(conn: Connection, scope: Scope) -> str:

@@ -202,7 +202,8 @@ async def apply_some(
 
 async def _archive(conn: Connection, scope: Scope, ids: list[str]) -> None:
     params = {"owner": scope.owner, "ids": ids, "now": scope.clock()}
-    await retention.archive(conn, scope, "id IN (EACH(:ids))", params)
+    for told in await retention.tell(conn, scope, "'archived'", "id IN (EACH(:ids))", params):
+        await retention.archive(conn, told)
 
 
 async def _delete(conn: Connection, scope: Scope, ids: list[str]) -> None:
@@ -217,7 +218,8 @@ async def _delete(conn: Connection, scope: Scope, ids: list[str]) -> None:
         params,
     )
     await conn.run(f"DELETE FROM messages WHERE {theirs}", params)
-    sessions = await retention.move_to_trash(conn, scope, "id IN (EACH(:ids))", params)
+    told = await retention.tell(conn, scope, "'deleted'", "id IN (EACH(:ids))", params)
+    sessions = sum([await retention.move_to_trash(conn, some) for some in told])
     await trash.close_bin(conn, bin, sessions=sessions, messages=messages)
 
 
