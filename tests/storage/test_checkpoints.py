@@ -1,5 +1,6 @@
 """The log of a SQLite file is copied into it behind the writers' backs, and never grows without end."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import apsw
 import pytest
 
 from ithaca import ChatMessage, SessionManager
+from ithaca.storage import checkpoints
 from ithaca.storage.checkpoints import STEP
 
 PAGE = 4096 + 24  # with its header in the log
@@ -25,6 +27,7 @@ def path(tmp_path: Path) -> Path:
 def in_log_and_copied(path: Path) -> tuple[int, int]:
     db = apsw.Connection(str(path))
     try:
+        db.execute("SELECT 1 FROM sqlite_schema")  # for a connection that has read nothing, there is no log
         return db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
     finally:
         db.close()
@@ -68,3 +71,27 @@ def test_a_reader_that_stays_delays_no_writer_and_loses_nothing(path: Path) -> N
         assert manager.verify() == []
     with SessionManager(path) as manager:
         assert manager.get_session(session.id, last=0).message_count == 2 * LONG // 250
+
+
+def test_a_commit_that_makes_the_log_too_long_leaves_it_to_the_thread(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "TOO_LONG", 2 * STEP)
+    SessionManager(path).close()
+    turn = threading.Lock()
+
+    def connect() -> apsw.Connection:
+        with turn:
+            return apsw.Connection(str(path))
+
+    db, copying = connect(), checkpoints.Checkpoints(connect)
+    db.set_wal_hook(copying.committed)
+    db.execute("CREATE TABLE much (it BLOB)")
+    turn.acquire()
+    for is_behind in (False, True):
+        db.execute("INSERT INTO much SELECT zeroblob(?)", (4096 * 3 * STEP,))
+        assert in_log_and_copied(path)[0] > 3 * STEP
+        assert bool(in_log_and_copied(path)[1]) is is_behind
+    turn.release()
+    copying.close()
+    db.close()

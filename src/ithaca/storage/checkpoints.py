@@ -23,7 +23,7 @@ STEP = 1_000
 #: The committing connection copies what is left when that is no more than this part of the log.
 LITTLE = 1 / 4
 
-#: Pages in the log from which it does so whatever is left: 256 MiB.
+#: Pages in the log from which it does so whatever is left, if the thread was told before: 256 MiB.
 TOO_LONG = 65_536
 
 
@@ -44,7 +44,7 @@ class Checkpoints:
         """Called after each commit: so many pages are in the log."""
         if pages < STEP:  # it began anew
             self._next, self._copied, self._again = STEP, 0, 0
-        elif pages >= self._again and (pages >= TOO_LONG or (self._copied and pages - self._copied <= pages * LITTLE)):
+        elif pages >= self._again and (self._is_behind(pages) or self._is_nearly_done(pages)):
             self._again = pages + STEP // 10  # if a reader is in the way of it, there is no use in trying each time
             with contextlib.suppress(apsw.Error):  # the commit holds; the next attempt meets the error again
                 self._copy(db)
@@ -52,6 +52,13 @@ class Checkpoints:
             self._next = pages + STEP
             self._begin()
         return apsw.SQLITE_OK
+
+    def _is_behind(self, pages: int) -> bool:
+        """Whether the thread can't keep up. A commit that makes the log too long by itself leaves it to the thread."""
+        return pages >= TOO_LONG and self._next > STEP
+
+    def _is_nearly_done(self, pages: int) -> bool:
+        return bool(self._copied) and pages - self._copied <= pages * LITTLE
 
     def close(self) -> None:
         """Returns when the thread has ended; what it leaves, SQLite copies when the last connection is closed."""
