@@ -15,6 +15,7 @@ from ithaca.config import Limits, Settings
 from ithaca.content import (
     EARLIEST,
     MOST,
+    Changes,
     Draft,
     check_json,
     content_columns,
@@ -58,7 +59,7 @@ from ithaca.errors import (
     TrashNotFound,
 )
 from ithaca.media_types import is_media_type
-from ithaca.models import ChatMessage, Content, Conversation, LibraryDocument
+from ithaca.models import GIVEN_ID, ChatMessage, Content, Conversation, LibraryDocument
 from ithaca.operations.changes import Position, Watched
 from ithaca.operations.context import SUMMARY_LEAD, Ask
 from ithaca.operations.imports import Incoming, IncomingDocument
@@ -322,18 +323,19 @@ class Door:
     ) -> tuple[Scope, str, list[Draft], list[str], int | None]:
         scope = self.scope
         new = draft(message, scope.limits, scope.count_tokens, scope.clock())
-        given = [] if message.id is None else [message.id]
-        return scope, self.session_id(session_id), [new], given, self.expected(expected)
+        id = message.given[GIVEN_ID]
+        return scope, self.session_id(session_id), [new], [] if id is None else [id], self.expected(expected)
 
     def append(
         self, session_id: str, messages: Iterable[ChatMessage], expected: int | None
     ) -> tuple[Scope, str, list[Draft], list[str], int | None]:
-        new, given = self.drafts(messages := _listed(messages)), [m.id for m in messages if m.id is not None]
-        return self.scope, self.session_id(session_id), new, given, self.expected(expected)
+        new = self.drafts(messages := _listed(messages))
+        ids = [id for message in messages if (id := message.given[GIVEN_ID]) is not None]
+        return self.scope, self.session_id(session_id), new, ids, self.expected(expected)
 
-    def edited(self, content: Content | Unset, tool_calls: Any, metadata: Any) -> Draft:
+    def edited(self, content: Content | Unset, tool_calls: Any, metadata: Any) -> Changes:
         """The columns that an edit changes. Content and tool calls are counted together, so they go together."""
-        columns: Draft = {}
+        columns: Changes = {}
         if not isinstance(content, Unset):
             calls = None if isinstance(tool_calls, Unset) else tool_calls
             columns |= content_columns(content, calls, self._limits, self.scope.count_tokens)
@@ -737,7 +739,7 @@ def _listed(messages: Any) -> Any:
 
 def _times(conversation: Conversation, messages: Sequence[Draft], now: int) -> dict[str, int | None]:
     """A session's times; what is not known is taken from its messages, or is now."""
-    said = [draft["created_at"] for draft in messages]
+    said = [draft.created_at for draft in messages]
 
     def given(field: str, otherwise: int | None) -> int | None:
         value = getattr(conversation, field)

@@ -18,6 +18,7 @@ from operator import methodcaller
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from ithaca.columns import Row
+from ithaca.content import Draft
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +49,10 @@ class Connection(Protocol):
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         """Runs a statement once for each set of parameters."""
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
+    async def add_messages(self, rows: Iterable[Row]) -> None:
+        """Inserts messages: all columns of each, the owner and the session's id first, in a draft's order."""
+
+    async def append(self, session: Params, drafts: Sequence[Draft]) -> tuple[int, int] | None:
         """Takes numbers in a session and inserts messages under them.
 
         Returns the first number and the session's new revision; or None, with nothing changed, when the session isn't

@@ -6,22 +6,22 @@ what is stored is never sniffed to find out what it was.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from uuid_utils import uuid7
 
 from ithaca.attached import Attached, places_of
 from ithaca.binary import split
-from ithaca.columns import from_json, to_json, to_text, to_time
+from ithaca.columns import Row, from_json, to_json, to_text, to_time
 from ithaca.config import Limits
 from ithaca.errors import Described, InvalidArgument, InvalidInput, InvalidMessage
 from ithaca.models import ChatMessage, Content
 from ithaca.tokens import TokenCounter, count_parts
 
-#: What the columns of one message will hold, by column.
-Draft: TypeAlias = dict[str, Any]
+#: What some columns of a message will hold, by column.
+Changes: TypeAlias = dict[str, Any]
 
 #: The largest number that a database keeps; a larger one asks for no more than all.
 MOST = 2**63 - 1
@@ -39,6 +39,28 @@ _SCALARS = (str, int, float, type(None))
 _ALL_APART = Limits(max_inline_bytes=0, max_attachment_bytes=MOST)
 
 
+class Draft(NamedTuple):
+    """What the columns of one message will hold but for its number, in the order in which `ChatMessage` reads them."""
+
+    id: str
+    role: str
+    text: str | None
+    blocks: str | None
+    tool_calls: str | None
+    tool_call_id: str | None
+    name: str | None
+    metadata: str | None
+    tokens: int
+    created_at: int
+    edited_at: int | None = None
+    version_group: str | None = None
+    attachments: Attached | None = None
+
+    def row(self, seq: int) -> tuple[Any, ...]:
+        """The row of the message under a number."""
+        return (seq,) + self  # noqa: RUF005, unpacking takes twice as long
+
+
 def new_id() -> str:
     """A UUIDv7: unique, and in the order of creation."""
     return str(uuid7())
@@ -54,9 +76,14 @@ def drafts(
     batch = [draft(message, limits, count_tokens, now, checked=checked) for message in _messages(messages)]
     if len(batch) > limits.max_batch:
         raise InvalidMessage("messages", Described(f"{len(batch)} messages"), f"at most {limits.max_batch} in one call")
-    if len(batch) > 1 and len({row["id"] for row in batch}) < len(batch):
+    if len(batch) > 1 and len({row.id for row in batch}) < len(batch):
         raise InvalidMessage("id", Described("an id twice in one batch"), "unique in its session")
     return batch
+
+
+def numbered(owner: str, session_id: str, drafts: Iterable[Draft], first: int) -> Iterator[Row]:
+    """All columns of messages under numbers in a row, as `Connection.add_messages` takes them."""
+    return ((owner, session_id, seq) + draft for seq, draft in enumerate(drafts, first))  # noqa: RUF005, as above
 
 
 def _messages(messages: Iterable[ChatMessage]) -> Iterable[ChatMessage]:
@@ -69,26 +96,29 @@ def draft(message: ChatMessage, limits: Limits, count_tokens: TokenCounter, now:
     """The columns of one message; `id` and `created_at` are made up where it has none."""
     if not isinstance(message, ChatMessage):
         raise InvalidMessage("message", message, "a ChatMessage")
-    return {
-        "id": new_id() if message.id is None else identifier("id", message.id, limits, InvalidMessage),
-        "role": role(message.role, limits),
-        **content_columns(message.content, message.tool_calls, limits, count_tokens, checked=checked),
-        "tool_call_id": optional_label("tool_call_id", message.tool_call_id, limits, InvalidMessage),
-        "name": optional_label("name", message.name, limits, InvalidMessage),
-        "metadata": json_object("metadata", message.metadata, limits, InvalidMessage),
-        "created_at": now if message.created_at is None else moment("created_at", message.created_at, InvalidMessage),
-    }
+    speaker, content, metadata, tool_calls, call_id, name, id, created_at = message.given
+    id = new_id() if id is None else identifier("id", id, limits, InvalidMessage)
+    speaker = role(speaker, limits)
+    text, blocks, calls, tokens, attached = _said(content, tool_calls, limits, count_tokens, checked)
+    call_id = optional_label("tool_call_id", call_id, limits, InvalidMessage)
+    name = optional_label("name", name, limits, InvalidMessage)
+    told = json_object("metadata", metadata, limits, InvalidMessage)
+    at = now if created_at is None else moment("created_at", created_at, InvalidMessage)
+    return Draft(id, speaker, text, blocks, calls, call_id, name, told, tokens, at, None, None, attached)
 
 
 def content_columns(
-    content: Content,
-    tool_calls: list[Any] | None,
-    limits: Limits,
-    count_tokens: TokenCounter,
-    *,
-    checked: bool = True,
-) -> Draft:
-    """The columns that hold what a message says; its binary parts are taken out of the blocks."""
+    content: Content, tool_calls: list[Any] | None, limits: Limits, count_tokens: TokenCounter
+) -> Changes:
+    """The columns that hold what a message says, by column."""
+    columns = ("text", "blocks", "tool_calls", "tokens", "attachments")
+    return dict(zip(columns, _said(content, tool_calls, limits, count_tokens, True), strict=True))
+
+
+def _said(
+    content: Content, tool_calls: list[Any] | None, limits: Limits, count_tokens: TokenCounter, checked: bool
+) -> tuple[str | None, str | None, str | None, int, Attached | None]:
+    """What a message says: text, blocks, from which binary parts are taken out, tool calls, and how many tokens."""
     text = blocks = calls = attached = None
     tokens = size = 0
     if isinstance(content, str):
@@ -105,7 +135,7 @@ def content_columns(
         size, tokens = size + len(calls), tokens + count_tokens(calls)
     if size > limits.max_message_bytes:
         raise InvalidMessage("content", Described(f"{size} bytes"), f"at most {limits.max_message_bytes} bytes")
-    return {"text": text, "blocks": blocks, "tool_calls": calls, "tokens": tokens, "attachments": attached}
+    return text, blocks, calls, tokens, attached
 
 
 def _checked_size(attached: Attached | None) -> int:
@@ -122,7 +152,7 @@ def spoken(content: Content) -> str:
 
 def says_the_same(draft: Draft, stored: ChatMessage) -> bool:
     """Whether a message is a repetition of a stored one: all that its author decides, compared as values."""
-    said = ChatMessage.from_row(draft_row(draft, 0))
+    said = ChatMessage.from_row(draft.row(0))
     fields = ("role", "tool_calls", "tool_call_id", "name", "metadata")
     return all(_same(getattr(said, name), getattr(stored, name)) for name in fields) and _same_content(said, stored)
 
@@ -152,15 +182,6 @@ def _same(one: Any, other: Any) -> bool:
 
 def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def draft_row(draft: Draft, seq: int) -> tuple[Any, ...]:
-    """The row of a message that was just stored, in the order in which `ChatMessage` reads rows."""
-    return (
-        seq, draft["id"], draft["role"], draft["text"], draft["blocks"], draft["tool_calls"], draft["tool_call_id"],
-        draft["name"], draft["metadata"], draft["tokens"], draft["created_at"], draft.get("edited_at"),
-        draft.get("version_group"), draft["attachments"],
-    )  # fmt: skip
 
 
 # Single values. Each returns what is stored, and raises `refusal` naming the field.

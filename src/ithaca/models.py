@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import repeat
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
 
 from ithaca.attached import Attached, put_back, without_bytes
@@ -32,6 +32,7 @@ class Record:
     #: The same, for what JSON has of it.
     _json_readers: ClassVar[Mapping[str, Callable[[Row], Any]]]
 
+    #: Empty where it was made by hand.
     _row: Row
 
     def __init_subclass__(cls) -> None:
@@ -58,10 +59,15 @@ class Record:
         reader = self._readers.get(name)
         if reader is None:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-        value = reader(self._row)
+        row = self._row
+        value = reader(row) if row else self._given_for(name)
         if not isinstance(value, (dict, list)) or self._keeps_all:
             object.__setattr__(self, name, value)
         return value
+
+    def _given_for(self, name: str) -> Any:
+        """What a field holds where it was made by hand."""
+        raise NotImplementedError
 
     @property
     def _keeps_all(self) -> bool:
@@ -90,9 +96,8 @@ class Record:
 
         A field of which something else than Ithaca has made what is no JSON is None, and named in `unreadable`.
         """
-        try:
-            row = self._row
-        except AttributeError:  # made by hand
+        row = self._row
+        if not row:
             return {name: _plain(getattr(self, name)) for name in self._readers}
         try:
             return {name: read(row) for name, read in self._json_readers.items()}
@@ -160,6 +165,7 @@ class ChatMessage(Record):
     """
 
     __slots__ = (
+        "_given",
         "content",
         "created_at",
         "edited_at",
@@ -221,31 +227,26 @@ class ChatMessage(Record):
         id: str | None = None,
         created_at: datetime | None = None,
     ) -> None:
-        _put_role(self, role)
-        _put_content(self, content)
-        _put_metadata(self, {} if metadata is None else metadata)
-        _put_tool_calls(self, tool_calls)
-        _put_tool_call_id(self, tool_call_id)
-        _put_name(self, name)
-        _put_id(self, id)
-        _put_created_at(self, created_at)
-        _put_seq(self, None)
-        _put_tokens(self, None)
-        _put_edited_at(self, None)
-        _put_version_group(self, None)
+        _set_row(self, ())
+        metadata = {} if metadata is None else metadata
+        _set_given(self, (role, content, metadata, tool_calls, tool_call_id, name, id, created_at))
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """What its author decides: the arguments that make it, in their order."""
+        return _all_given(self) if self._row else self._given
+
+    def _given_for(self, name: str) -> Any:
+        return self._given[_GIVEN.index(name)] if name in _GIVEN else None
 
     @property
     def _keeps_all(self) -> bool:
-        return self._row[13] is not None  # images, which are never remembered
+        return not self._row or self._row[13] is not None  # its own, or images, which are never remembered
 
     @property
     def attached(self) -> str | None:
         """The column `attachments` of a message that was read; None if nothing of it lies elsewhere."""
-        try:
-            column: str | None = self._row[13]
-        except AttributeError:  # made by hand
-            return None
-        return column
+        return self._row[13] if self._row else None
 
     def with_references(self) -> "ChatMessage":
         """A message that was read, with references for its attachments, whose bytes it doesn't hold."""
@@ -268,8 +269,7 @@ class ChatMessage(Record):
 
     def replace(self, **changes: Any) -> "ChatMessage":
         """A copy with these fields changed, not stored anywhere; `seq` and `tokens` are for the store to give."""
-        fields = {name: getattr(self, name) for name in _CONSTRUCTOR_FIELDS}
-        return ChatMessage(**(fields | changes))
+        return ChatMessage(**(dict(zip(_GIVEN, self.given, strict=True)) | changes))
 
     def altered(self, **changes: Any) -> "ChatMessage":
         """A copy with these fields changed that keeps all others: the same stored message, shown in another way."""
@@ -279,22 +279,14 @@ class ChatMessage(Record):
         return _message, ({name: getattr(self, name) for name in self._readers},)
 
 
-_CONSTRUCTOR_FIELDS = (
-    "role", "content", "metadata", "tool_calls", "tool_call_id", "name", "id", "created_at",
-)  # fmt: skip
-
-# The slots of a message, which is frozen, as functions: `object.__setattr__` would look for each by its name.
-(
-    _put_role, _put_content, _put_metadata, _put_tool_calls, _put_tool_call_id, _put_name, _put_id, _put_created_at,
-    _put_seq, _put_tokens, _put_edited_at, _put_version_group,
-) = (
-    vars(ChatMessage)[name].__set__
-    for name in (*_CONSTRUCTOR_FIELDS, "seq", "tokens", "edited_at", "version_group")
-)  # fmt: skip
+_GIVEN = ("role", "content", "metadata", "tool_calls", "tool_call_id", "name", "id", "created_at")
+GIVEN_ID = _GIVEN.index("id")
+_all_given = attrgetter(*_GIVEN)
+_set_given = vars(ChatMessage)["_given"].__set__
 
 
 def _message(fields: dict[str, Any]) -> ChatMessage:
-    message = ChatMessage.__new__(ChatMessage)
+    message = ChatMessage(**{name: fields[name] for name in _GIVEN})
     for name, value in fields.items():
         object.__setattr__(message, name, value)
     return message

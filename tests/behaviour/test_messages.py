@@ -305,6 +305,17 @@ def test_the_same_id_with_another_content_is_a_conflict(manager: SessionManager)
     assert manager.get_session(before.id) == before
 
 
+@pytest.mark.parametrize("count", [2, 15, 16, 17, 100])
+def test_a_batch_of_any_size_is_stored_in_its_order(manager: SessionManager, count: int) -> None:
+    id = manager.create_session("s").id
+    batch = [ChatMessage("user", f"message {n}", {"n": n} if n % 3 else None, name=f"n-{n}") for n in range(count)]
+    stored = manager.add_messages(id, batch)
+    assert [(m.seq, m.content, m.metadata, m.name) for m in stored] == [
+        (n + 1, given.content, given.metadata, given.name) for n, given in enumerate(batch)
+    ]
+    assert manager.get_session(id).history == stored
+
+
 def test_an_id_twice_in_a_batch_is_refused(manager: SessionManager) -> None:
     id = make_session(manager).id
     twice = [ChatMessage("user", "x", id="m-1"), ChatMessage("user", "x", id="m-1")]

@@ -7,15 +7,17 @@ else what one person brings would be given to the other.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
+from ithaca.columns import Row
 from ithaca.connection import Connection, repeatable
-from ithaca.content import Draft
+from ithaca.content import Draft, numbered
 from ithaca.models import ImportReport
 from ithaca.operations import attachments
 from ithaca.operations.messages import appending
 from ithaca.operations.scope import Scope
-from ithaca.operations.statements import INSERT_MESSAGE, RECORD_CHANGE
+from ithaca.operations.statements import RECORD_CHANGE
 
 _INSERT_SESSION = """
     INSERT INTO sessions (owner, id, name, name_key, endpoint_url, model, rag, archived, is_important, folder, mode,
@@ -48,7 +50,7 @@ class Incoming:
 
     @property
     def attached_bytes(self) -> int:
-        return sum(draft["attachments"].size for draft in self.drafts if draft["attachments"])
+        return sum(draft.attachments.size for draft in self.drafts if draft.attachments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def add_conversations(conn: Connection, scope: Scope, batch: Sequence[Inco
     places = ({"owner": c.session["owner"], "session_id": c.session["id"]} for c in new)
     await conn.run_many(RECORD_CHANGE, [news | place for place in places])
     await _keep_attachments(conn, scope, new)
-    await conn.run_many(INSERT_MESSAGE, _numbered(new))
+    await conn.add_messages(_rows(new))
     report = ImportReport(sessions=len(new), messages=sum(len(c.drafts) for c in new))
     first = {id(incoming) for incoming in new}
     for known in (c for c in batch if id(c) not in first and _key(c.session) not in deleted - here):
@@ -104,7 +106,7 @@ async def _keep_attachments(conn: Connection, scope: Scope, batch: Iterable[Inco
     brought: dict[str, list[str]] = {}
     for incoming in batch:
         mine = brought.setdefault(incoming.session["owner"], [])
-        mine += [draft["attachments"] for draft in incoming.drafts if draft["attachments"]]
+        mine += [draft.attachments for draft in incoming.drafts if draft.attachments]
     for owner, columns in brought.items():
         await attachments.keep(conn, owner, columns, scope.clock())
 
@@ -114,16 +116,13 @@ def _sealed(scope: Scope, incoming: Incoming) -> dict[str, Any]:
     return {**session, "headers": scope.vault.seal(incoming.headers, session["owner"], session["id"])}
 
 
-def _numbered(batch: Iterable[Incoming]) -> Iterable[dict[str, Any]]:
-    for incoming in batch:
-        place = {"owner": incoming.session["owner"], "session_id": incoming.session["id"]}
-        for seq, draft in enumerate(incoming.drafts, 1):
-            yield {**draft, **place, "seq": seq}
+def _rows(batch: Iterable[Incoming]) -> Iterable[Row]:
+    return chain.from_iterable(numbered(*_key(incoming.session), incoming.drafts, 1) for incoming in batch)
 
 
 async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> int:
     place = {"owner": incoming.session["owner"], "session_id": incoming.session["id"]}
-    ids = [draft["id"] for draft in incoming.drafts]
+    ids = [draft.id for draft in incoming.drafts]
     rows = await conn.rows(
         "SELECT id FROM messages INDEXED BY messages_by_id"
         " WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))"
@@ -132,11 +131,11 @@ async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> in
         {**place, "ids": ids},
     )
     known = {row[0] for row in rows}
-    missing = [draft for draft in incoming.drafts if draft["id"] not in known]
+    missing = [draft for draft in incoming.drafts if draft.id not in known]
     if missing:
         its_owner = scope.of(incoming.session["owner"])
         add = appending(missing)
-        await add(conn, its_owner, incoming.session["id"], missing, [draft["id"] for draft in missing], None)
+        await add(conn, its_owner, incoming.session["id"], missing, [draft.id for draft in missing], None)
     return len(missing)
 
 

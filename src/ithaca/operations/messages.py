@@ -1,19 +1,18 @@
 """Messages: appended under numbers that are never used twice, read by number, changed by id."""
 
 from collections.abc import Sequence
-from itertools import count as numbers_from
 from typing import Any
 
 from ithaca.attached import Attached, places_of
 from ithaca.columns import Row, to_json
 from ithaca.connection import Connection, Operation, one_statement, repeatable
-from ithaca.content import Draft, draft_row, says_the_same
+from ithaca.content import Changes, Draft, numbered, says_the_same
 from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
 from ithaca.models import ChatMessage, Removed
 from ithaca.operations import attachments, trash
 from ithaca.operations.scope import Scope
 from ithaca.operations.sessions import Head, advance, lock
-from ithaca.operations.statements import INSERT_KNOWN_MESSAGE, MESSAGE_COLUMNS
+from ithaca.operations.statements import MESSAGE_COLUMNS
 
 #: Bytes of attachments that a stretch of a stream holds at most, unless a single message has more.
 STRETCH_BYTES = 16 * 1024 * 1024
@@ -45,7 +44,7 @@ async def append(
         "session_id": session_id,
         "count": len(drafts),
         "now": now,
-        "at": drafts[0]["created_at"] if len(drafts) == 1 else max([draft["created_at"] for draft in drafts]),
+        "at": drafts[0].created_at if len(drafts) == 1 else max([draft.created_at for draft in drafts]),
         "expected": expected,
         "ids": list(given_ids) or None,
     }
@@ -53,9 +52,7 @@ async def append(
     if taken is not None:
         first, revision = taken
         scope.leaves(session_id, revision)
-        if len(drafts) == 1:
-            return [ChatMessage.from_row(draft_row(drafts[0], first))]
-        return ChatMessage.from_rows(list(map(draft_row, drafts, numbers_from(first))))
+        return _stored(drafts, first)
     return await _append_rest(conn, scope, session_id, drafts, expected)
 
 
@@ -70,14 +67,14 @@ async def append_with_attachments(
 ) -> list[ChatMessage]:
     """As `append`, of messages with attachments, which are stored in the same transaction."""
     head = await lock(conn, scope, session_id, None)  # before the attachments, as whatever else stores them does
-    await attachments.keep(conn, head.owner, [draft["attachments"] for draft in drafts], scope.clock())
+    await attachments.keep(conn, head.owner, [draft.attachments for draft in drafts], scope.clock())
     return await append(conn, scope.of(head.owner), session_id, drafts, given_ids, expected)
 
 
 def appending(drafts: Sequence[Draft]) -> Operation[..., list[ChatMessage]]:
     """What appends these: messages without attachments are one statement."""
     for draft in drafts:
-        if draft["attachments"]:
+        if draft.attachments:
             return append_with_attachments
     return append
 
@@ -89,22 +86,27 @@ async def _append_rest(
     owner = await scope.owner_of_session(conn, session_id)
     revision = await _revision(conn, owner, session_id)
     scope.leaves(session_id, revision)
-    stored = await by_id(conn, owner, session_id, [draft["id"] for draft in drafts])
+    stored = await by_id(conn, owner, session_id, [draft.id for draft in drafts])
     for draft in drafts:
-        if draft["id"] in stored and not says_the_same(draft, stored[draft["id"]]):
-            raise MessageConflict(session_id, draft["id"])
-    rest = [draft for draft in drafts if draft["id"] not in stored]
+        if draft.id in stored and not says_the_same(draft, stored[draft.id]):
+            raise MessageConflict(session_id, draft.id)
+    rest = [draft for draft in drafts if draft.id not in stored]
     if rest:
         if expected is not None and revision != expected:
             raise RevisionConflict(session_id, revision, expected)
-        added = await append(conn, scope, session_id, rest, [draft["id"] for draft in rest], expected)
+        added = await append(conn, scope, session_id, rest, [draft.id for draft in rest], expected)
         stored |= {str(message.id): message for message in added}
-    return await attachments.filled(conn, owner, [_as_said(stored[draft["id"]], draft) for draft in drafts])
+    return await attachments.filled(conn, owner, [_as_said(stored[draft.id], draft) for draft in drafts])
+
+
+def _stored(drafts: Sequence[Draft], first: int) -> list[ChatMessage]:
+    """What drafts are under numbers in a row."""
+    return ChatMessage.from_rows([draft.row(seq) for seq, draft in enumerate(drafts, first)])
 
 
 def _as_said(stored: ChatMessage, draft: Draft) -> ChatMessage:
     """A stored message with the bytes, or the references, that somebody has just brought for it again."""
-    brought, column = draft["attachments"], stored.attached
+    brought, column = draft.attachments, stored.attached
     if not isinstance(brought, Attached) or not {place.digest for place in places_of(column)} <= brought.data.keys():
         return stored
     return stored.with_attachments(brought.data)
@@ -228,7 +230,7 @@ async def get_one(conn: Connection, scope: Scope, session_id: str, message_id: s
 
 
 async def edit(
-    conn: Connection, scope: Scope, session_id: str, message_id: str, changes: Draft, expected: int | None
+    conn: Connection, scope: Scope, session_id: str, message_id: str, changes: Changes, expected: int | None
 ) -> ChatMessage:
     """Changes what a message says; its id, number and time stay. What it said before goes to the trash."""
     head = await lock(conn, scope, session_id, expected)
@@ -331,31 +333,28 @@ async def replace(
         await trash.close_bin(conn, bin, messages=removed, detail=put)
     new = _with_stored_times(drafts[kept:], rows)
     added = await insert_known(conn, head, new, now)
-    unknown = {draft["id"] for draft in new} - {message.id for message in stored}
-    at = max((draft["created_at"] for draft in new if draft["id"] in unknown), default=None)
+    unknown = {draft.id for draft in new} - {message.id for message in stored}
+    at = max((draft.created_at for draft in new if draft.id in unknown), default=None)
     await advance(conn, scope, head, now, count=len(drafts), numbers=len(new), at=at, gone=kept < len(stored))
     return await attachments.filled(conn, head.owner, said + added)
 
 
 async def insert_known(conn: Connection, head: Head, drafts: Sequence[Draft], now: int) -> list[ChatMessage]:
     """Inserts messages, which may have been stored before, at the end of a locked session under new numbers."""
-    await attachments.keep(conn, head.owner, [draft["attachments"] for draft in drafts], now)
-    place = {"owner": head.owner, "session_id": head.id}
-    numbered = [{**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, head.next_seq)]
-    await conn.run_many(INSERT_KNOWN_MESSAGE, numbered)
-    return ChatMessage.from_rows(list(map(draft_row, drafts, numbers_from(head.next_seq))))
+    await attachments.keep(conn, head.owner, [draft.attachments for draft in drafts], now)
+    await conn.add_messages(numbered(head.owner, head.id, drafts, head.next_seq))
+    return _stored(drafts, head.next_seq)
 
 
 def _common_start(stored: Sequence[ChatMessage], drafts: Sequence[Draft]) -> int:
     kept = 0
     for message, draft in zip(stored, drafts, strict=False):
-        if message.id != draft["id"] or not says_the_same(draft, message):
+        if message.id != draft.id or not says_the_same(draft, message):
             break
         kept += 1
     return kept
 
 
 def _with_stored_times(drafts: Sequence[Draft], rows: Sequence[Row]) -> list[Draft]:
-    new = {"edited_at": None, "version_group": None}
     known = {row[1]: {"created_at": row[10], "edited_at": row[11], "version_group": row[12]} for row in rows}
-    return [{**draft, **new, **known.get(draft["id"], {})} for draft in drafts]
+    return [draft._replace(**known[draft.id]) if draft.id in known else draft for draft in drafts]

@@ -100,7 +100,7 @@ async def _go_on(conn: Connection, scope: Scope, reply: Reply, target: ChatMessa
     calls = [*(target.tool_calls or ()), *said.calls] or None
     message = ChatMessage("assistant", content, {**old, **told}, tool_calls=calls)
     columns = draft(message, _unlimited(scope), scope.count_tokens, scope.clock())
-    changes = {name: columns[name] for name in _EDITED}
+    changes = {name: getattr(columns, name) for name in _EDITED}
     await messages.edit(conn, scope, reply.session_id, str(target.id), changes, None)
     return str(target.id)
 

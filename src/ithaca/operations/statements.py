@@ -1,10 +1,12 @@
 """Statements and lists of columns that several modules share."""
 
+from ithaca.content import Draft
+
 #: The columns of a message in the order in which `ChatMessage` reads a row.
-MESSAGE_COLUMNS = (
-    "seq, id, role, text, blocks, tool_calls, tool_call_id, name, metadata, tokens, created_at, edited_at,"
-    " version_group, attachments"
-)
+MESSAGE_COLUMNS = ", ".join(("seq", *Draft._fields))
+
+#: All columns of a message, as `Connection.add_messages` takes them.
+ALL_OF_MESSAGE = f"owner, session_id, {MESSAGE_COLUMNS}"
 
 #: All columns of a session but its owner.
 SESSION_COLUMNS = (
@@ -73,18 +75,6 @@ TAKEN_AND_PLACED = (
 )
 
 TAKE_NUMBERS_AND_PLACE = _TAKE.format(taken=TAKEN_AND_PLACED, tell="")
-
-INSERT_MESSAGE = """
-    INSERT INTO messages (owner, session_id, seq, id, role, text, blocks, tool_calls, tool_call_id, name,
-                          metadata, tokens, attachments, created_at)
-    VALUES (:owner, :session_id, :seq, :id, :role, :text, :blocks, :tool_calls, :tool_call_id, :name,
-            :metadata, :tokens, :attachments, :created_at)
-"""
-
-#: For a message that was stored before and keeps its times.
-INSERT_KNOWN_MESSAGE = INSERT_MESSAGE.replace("created_at)", "created_at, edited_at, version_group)", 1).replace(
-    ":created_at)", ":created_at, :edited_at, :version_group)"
-)
 
 RECORD_CHANGE = """
     INSERT INTO changes (owner, session_id, kind, revision, created_at)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ithaca.columns import Row, to_json
 from ithaca.connection import Connection
-from ithaca.content import Draft, new_id, says_the_same
+from ithaca.content import Changes, Draft, new_id, says_the_same
 from ithaca.errors import MessageConflict, MessageNotFound, RevisionConflict, SessionNotFound
 from ithaca.models import ChatMessage, MessageVersion
 from ithaca.operations import attachments, search, trash
@@ -101,7 +101,7 @@ async def add_version(
 
 async def _stored_before(conn: Connection, head: Head, message_id: str, draft: Draft) -> ChatMessage | None:
     """The version that a caller who heard no answer adds again. Any other message of that id is a conflict."""
-    place = {"owner": head.owner, "session_id": head.id, "id": draft["id"]}
+    place = {"owner": head.owner, "session_id": head.id, "id": draft.id}
     row = await conn.row(f"SELECT {MESSAGE_COLUMNS} FROM messages{trash.BY_ID} WHERE {_MINE} AND id = :id", place)
     row = row or await conn.row(f"SELECT {_OF_M} {_BY_ID}{_LAST}", place)
     if row is None:
@@ -109,20 +109,22 @@ async def _stored_before(conn: Connection, head: Head, message_id: str, draft: D
     stored = ChatMessage.from_row(row)
     group = await _group(conn, head.id, {**place, "id": message_id})
     if stored.id == message_id or group is None or stored.version_group != group or not says_the_same(draft, stored):
-        raise MessageConflict(head.id, draft["id"])
+        raise MessageConflict(head.id, draft.id)
     return stored
 
 
 async def edit_as_version(
-    conn: Connection, scope: Scope, session_id: str, message_id: str, changes: Draft, expected: int | None
+    conn: Connection, scope: Scope, session_id: str, message_id: str, changes: Changes, expected: int | None
 ) -> ChatMessage:
     """Puts an edited copy in the place of a message; it and what followed it are kept as a version."""
     head = await lock(conn, scope, session_id, expected)
     message = await _shown(conn, head, message_id)
     if "tokens" in changes and "tool_calls" not in changes and message.tool_calls:
         changes = {**changes, "tokens": changes["tokens"] + scope.count_tokens(to_json(message.tool_calls))}
-    new = {"id": new_id(), "created_at": scope.clock(), "edited_at": None}
-    return await _put_version(conn, scope, head, message, {**message.columns(MESSAGE_COLUMNS), **changes, **new})
+    columns = message.columns(MESSAGE_COLUMNS)
+    del columns["seq"]
+    edited = Draft(**columns)._replace(**changes, id=new_id(), created_at=scope.clock())
+    return await _put_version(conn, scope, head, message, edited)
 
 
 async def _shown(conn: Connection, head: Head, message_id: str) -> ChatMessage:
@@ -143,9 +145,9 @@ async def _put_version(conn: Connection, scope: Scope, head: Head, message: Chat
     stage = Stage.of(head)
     await set_aside(conn, scope, stage, group, message.seq or 0)
     now = scope.clock()
-    stored = await insert_known(conn, head, [{"edited_at": None, **draft, "version_group": group}], now)
+    stored = await insert_known(conn, head, [draft._replace(edited_at=None, version_group=group)], now)
     stage.count, stage.next_seq = stage.count + 1, stage.next_seq + 1
-    await stage.end(conn, scope, now, at=draft["created_at"])
+    await stage.end(conn, scope, now, at=draft.created_at)
     return (await attachments.filled(conn, head.owner, stored))[0]
 
 

@@ -24,6 +24,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.connection import NOTHING, Engine, Operation, P, Params, drive, is_one_statement, is_repeatable
+from ithaca.content import Draft, numbered
 from ithaca.errors import (
     ConfigurationError,
     DatabaseBusy,
@@ -34,7 +35,7 @@ from ithaca.errors import (
     SchemaOutOfDate,
     StorageError,
 )
-from ithaca.operations.statements import INSERT_MESSAGE, TAKE_NUMBERS_AND_PLACE, of_anybody
+from ithaca.operations.statements import ALL_OF_MESSAGE, TAKE_NUMBERS_AND_PLACE, of_anybody
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.forks import closed_by_fork, ends_at_fork
@@ -60,20 +61,8 @@ BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A process that upgrades holds this advisory lock: any number that nobody else in the database uses.
 _UPGRADE_LOCK = 0x49746861
 
-#: Of a message, those that a caller gives.
-COLUMNS = (
-    "id",
-    "role",
-    "text",
-    "blocks",
-    "tool_calls",
-    "tool_call_id",
-    "name",
-    "metadata",
-    "tokens",
-    "attachments",
-    "created_at",
-)
+#: Of a message, those that a new one has.
+COLUMNS = tuple(column for column in Draft._fields if column not in ("edited_at", "version_group"))
 
 _UNLESS_HELD = """AND NOT EXISTS (
         SELECT FROM messages
@@ -119,22 +108,15 @@ NEVER_ANALYZED = "SELECT 1 FROM pg_class WHERE oid = to_regclass('messages') AND
 ANALYZE = "ANALYZE messages"
 
 
-def append_call(session: Params, drafts: Sequence[Params], *, again: bool) -> tuple[str, dict[str, Any]]:
+def append_call(session: Params, drafts: Sequence[Draft], *, again: bool) -> tuple[str, dict[str, Any]]:
     """The statement that appends one message, or takes the numbers for several; and its parameters."""
     params = dict(session)
     if again and params["ids"] is None:  # the attempt before may have been committed
-        params["ids"] = [draft["id"] for draft in drafts]
+        params["ids"] = [draft.id for draft in drafts]
     which = params["owner"] is None, params["ids"] is not None
     if len(drafts) == 1:
-        return APPEND_ONE[which], {**params, **drafts[0]}
+        return APPEND_ONE[which], {**params, **drafts[0]._asdict()}
     return TAKE_MANY[which], params
-
-
-def numbered(taken: Row, session: Params, drafts: Sequence[Params]) -> Iterable[Params]:
-    """What is to be inserted under the numbers that were taken."""
-    first, _, owner = taken
-    place = {"owner": owner, "session_id": session["session_id"]}
-    return ({**draft, **place, "seq": seq} for seq, draft in enumerate(drafts, first))
 
 
 @lru_cache(maxsize=256)
@@ -145,6 +127,9 @@ def as_copy(sql: str) -> tuple[LiteralString, Callable[[Params], tuple[Any, ...]
         return None
     table, columns, values = found.groups()
     return f"COPY {table} ({columns}) FROM STDIN", itemgetter(*re.findall(r":(\w+)", values))
+
+
+COPY_MESSAGES: LiteralString = f"COPY messages ({ALL_OF_MESSAGE}) FROM STDIN"
 
 
 class PostgresConnection:
@@ -178,10 +163,16 @@ class PostgresConnection:
                 with cursor.copy(statement) as copy:
                     for row in map(values, params):
                         copy.write_row(row)
+
+    async def add_messages(self, rows: Iterable[Row]) -> None:
+        with self._db.cursor() as cursor:
+            with cursor.copy(COPY_MESSAGES) as copy:
+                for row in rows:
+                    copy.write_row(row)
             if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
                 await self.run(ANALYZE)
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
+    async def append(self, session: Params, drafts: Sequence[Draft]) -> tuple[int, int] | None:
         sql, params = append_call(session, drafts, again=self._again)
         if len(drafts) == 1:
             row = await self.row(sql, params)
@@ -190,8 +181,9 @@ class PostgresConnection:
             taken = await self.row(sql, params)
             if taken is None:
                 return None
-            await self.run_many(INSERT_MESSAGE, numbered(taken, session, drafts))
-        return taken[0], taken[1]
+            first, revision, owner = taken
+            await self.add_messages(numbered(owner, session["session_id"], drafts, first))
+        return first, revision
 
 
 class PostgresStorage:

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.connection import NOTHING, Engine, Operation, P, Params, is_one_statement, is_repeatable
-from ithaca.operations.statements import INSERT_MESSAGE
+from ithaca.content import Draft, numbered
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.forks import closed_by_fork, ends_at_fork
@@ -20,6 +20,7 @@ from ithaca.storage.postgres import (
     ATTEMPTS,
     BEGIN_IF_FREE,
     BEGIN_READ,
+    COPY_MESSAGES,
     MANY,
     MOST_CONNECTIONS,
     NEVER_ANALYZED,
@@ -29,7 +30,6 @@ from ithaca.storage.postgres import (
     committing,
     connection_options,
     is_broken,
-    numbered,
     pause,
     prepare_schema,
     set_up,
@@ -75,10 +75,16 @@ class AsyncPostgresConnection:
                 async with cursor.copy(statement) as copy:
                     for row in map(values, params):
                         await copy.write_row(row)
+
+    async def add_messages(self, rows: Iterable[Row]) -> None:
+        async with self._db.cursor() as cursor:
+            async with cursor.copy(COPY_MESSAGES) as copy:
+                for row in rows:
+                    await copy.write_row(row)
             if cursor.rowcount >= MANY and await self.row(NEVER_ANALYZED):
                 await self.run(ANALYZE)
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
+    async def append(self, session: Params, drafts: Sequence[Draft]) -> tuple[int, int] | None:
         sql, params = append_call(session, drafts, again=self._again)
         if len(drafts) == 1:
             row = await self.row(sql, params)
@@ -87,8 +93,9 @@ class AsyncPostgresConnection:
             taken = await self.row(sql, params)
             if taken is None:
                 return None
-            await self.run_many(INSERT_MESSAGE, numbered(taken, session, drafts))
-        return taken[0], taken[1]
+            first, revision, owner = taken
+            await self.add_messages(numbered(owner, session["session_id"], drafts, first))
+        return first, revision
 
 
 class BareConnection:
@@ -117,7 +124,10 @@ class BareConnection:
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
         await (await self._own()).run_many(sql, params)
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
+    async def add_messages(self, rows: Iterable[Row]) -> None:
+        await (await self._own()).add_messages(rows)
+
+    async def append(self, session: Params, drafts: Sequence[Draft]) -> tuple[int, int] | None:
         if self._again or not is_shareable(session, drafts):
             return await (await self._own()).append(session, drafts)
         with self._together.appending() as others:

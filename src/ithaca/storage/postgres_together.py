@@ -23,6 +23,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from ithaca.columns import Row, to_json
 from ithaca.connection import Params
+from ithaca.content import Draft
 from ithaca.operations.statements import OWNER_OF_ANYBODY, TAKEN_AND_PLACED
 from ithaca.storage.postgres import COLUMNS, translate, turn_of
 
@@ -111,10 +112,10 @@ class Together:
         finally:
             self._appending -= 1
 
-    async def store(self, session: Params, draft: Params) -> Job:
+    async def store(self, session: Params, draft: Draft) -> Job:
         """Queues a message; returns when it was stored, or is to be appended alone."""
         place = {"owner": session["owner"], "session_id": session["session_id"], "now": session["now"]}
-        job = Job({**draft, **place, "known": session["ids"] is not None})
+        job = Job({**draft._asdict(), **place, "known": session["ids"] is not None})
         self._queue.append(job)
         if self._leader is None:
             self._leader = asyncio.create_task(self._lead(), name="ithaca-appends")
@@ -178,9 +179,9 @@ def _tell(jobs: Iterable[Job]) -> None:
             job.ended.set_result(None)
 
 
-def is_shareable(session: Params, drafts: Sequence[Params]) -> bool:
+def is_shareable(session: Params, drafts: Sequence[Draft]) -> bool:
     """Whether these may be stored together with others': one message, not long, whatever the session's revision."""
     if len(drafts) != 1 or session["expected"] is not None:
         return False
     draft = drafts[0]
-    return len(draft["text"] or "") + len(draft["blocks"] or "") + len(draft["metadata"] or "") <= LONG
+    return len(draft.text or "") + len(draft.blocks or "") + len(draft.metadata or "") <= LONG

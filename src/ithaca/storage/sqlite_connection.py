@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -10,11 +11,12 @@ import apsw
 
 from ithaca.columns import Row, to_json
 from ithaca.connection import NOTHING, Engine, Params
+from ithaca.content import Draft, numbered
 from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, StorageError
 from ithaca.operations.statements import (
+    ALL_OF_MESSAGE,
     CHANGES_KEPT,
     HOLDS_ANY,
-    INSERT_MESSAGE,
     OWNER_OF_ANYBODY,
     PLACE,
     PRUNE_CHANGES,
@@ -27,6 +29,9 @@ from ithaca.operations.statements import (
 
 #: After so many changes, old news are removed.
 PRUNE_EVERY = 5_000
+
+#: Messages that are inserted by one statement where there are many: each statement opens all indexes of the table.
+AT_ONCE = 16
 
 
 class SQLiteConnection:
@@ -53,7 +58,16 @@ class SQLiteConnection:
         statement = _SQL.get(sql) or _translate(sql)
         self.db.executemany(statement.text, map(statement.values, params))
 
-    async def append(self, session: Params, drafts: Sequence[Params]) -> tuple[int, int] | None:
+    async def add_messages(self, rows: Iterable[Row]) -> None:
+        self._add_messages(list(rows))
+
+    def _add_messages(self, rows: list[Row]) -> None:
+        whole = len(rows) // AT_ONCE * AT_ONCE
+        several = (tuple(chain.from_iterable(rows[at : at + AT_ONCE])) for at in range(0, whole, AT_ONCE))
+        self.db.executemany(_INSERT_SEVERAL, several)
+        self.db.executemany(_INSERT, rows[whole:])
+
+    async def append(self, session: Params, drafts: Sequence[Draft]) -> tuple[int, int] | None:
         if session["ids"] is not None and self._holds_any(session):
             return None
         execute, session_id = self.db.execute, session["session_id"]
@@ -68,10 +82,9 @@ class SQLiteConnection:
             resized = {"owner": owner, "session_id": session_id, "size_class": size_class(count)}
             self._execute(RESIZE, resized)
         if len(drafts) == 1:
-            execute(_INSERT.text, (owner, session_id, first, *_columns_of(drafts[0])))
+            execute(_INSERT, (owner, session_id, first, *drafts[0]))
         else:
-            rows = ((owner, session_id, seq, *_columns_of(draft)) for seq, draft in enumerate(drafts, first))
-            self.db.executemany(_INSERT.text, rows)
+            self._add_messages(list(numbered(owner, session_id, drafts, first)))
         execute(_RECORD, (owner, session_id, "messages added", revision, session["now"]))
         if self.db.last_insert_rowid() % PRUNE_EVERY == 0:
             self._execute(PRUNE_CHANGES, {"kept": CHANGES_KEPT})
@@ -132,10 +145,15 @@ def _values(names: Sequence[str]) -> Callable[[Params], tuple[Any, ...]]:
     return lambda params: tuple(params[name] for name in names)
 
 
-# What an append executes, found beforehand; the columns of a message in the order of its statement.
-_TAKE, _TAKE_OF_ANYBODY, _INSERT = map(_translate, (TAKE_NUMBERS, of_anybody(TAKE_NUMBERS), INSERT_MESSAGE))
+def _insert(count: int) -> str:
+    row = f"({', '.join('?' * (ALL_OF_MESSAGE.count(',') + 1))})"
+    return f"INSERT INTO messages ({ALL_OF_MESSAGE}) VALUES {', '.join([row] * count)}"
+
+
+# What an append executes, found beforehand.
+_TAKE, _TAKE_OF_ANYBODY = map(_translate, (TAKE_NUMBERS, of_anybody(TAKE_NUMBERS)))
 _RECORD = _translate(RECORD_CHANGE).text
-_columns_of = itemgetter(*re.findall(_PARAMETER, INSERT_MESSAGE)[3:])
+_INSERT, _INSERT_SEVERAL = _insert(1), _insert(AT_ONCE)
 
 
 def translated(error: BaseException) -> BaseException:
