@@ -9,7 +9,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from ithaca import AsyncClient, AttachmentNotFound, ChatMessage, Client, InvalidArgument, SessionNotFound
+from ithaca import (
+    AsyncClient,
+    AttachmentNotFound,
+    ChatMessage,
+    Client,
+    InvalidArgument,
+    RevisionConflict,
+    SessionManager,
+    SessionNotFound,
+)
 from tests.support.serving import Served
 
 MIB = 1024 * 1024
@@ -36,6 +45,32 @@ def test_attachments_go_up_and_down_in_constant_memory(alice: Client) -> None:
     read = memory_of(lambda: [len(piece) for piece in alice.read_attachment(stored.digest)])
     assert read < 6 * MIB  # the server's share in it, which runs in this process
     assert all(len(piece) <= MIB for piece in alice.read_attachment(stored.digest))
+
+
+def test_a_long_history_is_of_one_moment(trusted: SessionManager, server: Served, name: str) -> None:
+    hers = trusted.for_owner(name)
+    id = hers.create_session("long").id
+    said = [message.id for message in hers.add_messages(id, [ChatMessage("user", str(n)) for n in range(1500)])]
+    times = 0
+
+    def meanwhile(response: httpx2.Response) -> None:
+        """Somebody else deletes a message after the others have been read."""
+        nonlocal times
+        if times and response.url.path.endswith("/messages"):
+            times -= 1
+            hers.delete_messages(id, [said.pop(700)])
+
+    hooks: Any = {"response": [meanwhile]}
+    with httpx2.Client(headers={"x-owner": name}, verify=False, trust_env=False, event_hooks=hooks) as http:
+        alice = Client(server.address, http=http)
+        for count, last in ((0, None), (2, None), (0, 1200), (0, 1000), (1, 1100)):
+            times = count
+            session = alice.get_session(id, last=last)
+            assert [message.id for message in session.history] == said[-(last or 5000) :]
+            assert (session.revision, session.message_count) == (hers.get_session(id, last=0).revision, len(said))
+        times = 100
+        with pytest.raises(RevisionConflict):
+            alice.get_session(id)
 
 
 def test_ranges(alice: Client) -> None:

@@ -88,7 +88,7 @@ def everything(server: Served, ids: dict[str, str]) -> Iterator[tuple[str, Any]]
         for path in sorted(paths, key=lambda path: "erase" in path):
             if method in paths[path] and path not in ("/api/logout", "/api/keys/{key_id}"):
                 where = filled(path.replace("{version}", "1"), ids)
-                query = {"max_tokens": 1000, "q": "1", "timeout": 0, "last": "all", "limit": 100}
+                query = {"max_tokens": 1000, "q": "1", "timeout": 0, "last": 100, "limit": 100}
                 named = {each["name"] for each in paths[path][method].get("parameters", ()) if each["in"] == "query"}
                 body = body_of(paths[path][method], ids)
                 asked = {name: value for name, value in query.items() if name in named}

@@ -1,15 +1,24 @@
 """The calls about sessions."""
 
+import json
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from ithaca.arguments import UNSET, Reading, SortBy, Unset
 from ithaca.client import values
-from ithaca.client.asking import Asking, at, call
+from ithaca.client.asking import JSON_LINES, Asking, Request, at, call, with_query
 from ithaca.client.base import Calls
 from ithaca.content import flag, whole
+from ithaca.errors import RevisionConflict
 from ithaca.models import Folder, Page, Removed, Session
+
+#: Messages that come with their session; of more, the server sends lines.
+_AT_ONCE = 1000
+
+#: How often they are read anew where the session changes meanwhile.
+_ATTEMPTS = 10
 
 
 class Sessions(Calls):
@@ -45,12 +54,31 @@ class Sessions(Calls):
     def get_session(
         self, session_id: str, *, last: int | None = None, attachments: Reading = "inline"
     ) -> Asking[Session]:
-        """A session with its history: all messages, the last N, or none for `last=0`; oldest first."""
-        id = self._door.session_id(session_id)
+        """A session with its history: all messages, the last N, or none for `last=0`; oldest first.
+
+        More than 1,000 are asked for again where the session changed in between. Raises `RevisionConflict` if it did
+        each time.
+        """
+        id, many = self._door.session_id(session_id), sys.maxsize if last is None else whole("last", last, 0)
         self._door.inline(attachments)
-        asked = {"last": "all" if last is None else whole("last", last, 0), "attachments": attachments}
-        reply = yield self._get(at("sessions", id), asked)
-        return values.session(reply.value)
+        asked = {"last": min(many, _AT_ONCE), "attachments": attachments}
+        found = (yield self._get(at("sessions", id), asked)).value
+        if min(many, found["message_count"]) > _AT_ONCE:
+            found = yield from self._with_history(id, found, many, attachments)
+        return values.session(found)
+
+    def _with_history(self, id: str, found: Any, last: int, attachments: Reading) -> Asking[Any]:
+        """A session with its last messages, all of one moment, however many they are."""
+        path = with_query(at("sessions", id, "messages"), {"attachments": attachments})
+        lines = Request("GET", path, self._headers(None) | {"Accept": JSON_LINES}, repeatable=True)
+        before = seen = found["revision"]
+        for _ in range(_ATTEMPTS):
+            read = yield lines
+            found = (yield self._get(at("sessions", id))).value
+            before, seen = seen, found["revision"]
+            if seen == before:
+                return found | {"history": [json.loads(line) for line in read.body.splitlines()[-last:]]}
+        raise RevisionConflict(id, seen, before)
 
     @call
     def list_sessions(

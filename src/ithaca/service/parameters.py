@@ -25,12 +25,3 @@ def named(field: str, header: str) -> Iterator[None]:
         if error.field != field:
             raise
         raise InvalidArgument(header, Described(error.given), error.allowed) from None
-
-
-def wanted(last: str) -> int | None:
-    """How many of the last messages are asked for; None for all."""
-    if last == "all":
-        return None
-    if not last.isascii() or not last.isdigit() or len(last) > 18:
-        raise InvalidArgument("last", last, "a whole number of 0 or more, or all")
-    return int(last)

@@ -11,8 +11,8 @@ from ithaca import AsyncSessionManager, InvalidArgument, IthacaError, Session
 from ithaca.arguments import SortBy
 from ithaca.service.access import Owned, service_of
 from ithaca.service.answers import JSON_LINES, Answer, accepts_lines, json_lines
-from ithaca.service.pages import Cursor, InParts, Limit, every, page_answer
-from ithaca.service.parameters import Attached, wanted
+from ithaca.service.pages import MANY, Cursor, InParts, Limit, every, page_answer
+from ithaca.service.parameters import Attached
 from ithaca.service.paths import Id, segment
 from ithaca.service.preferences import BY_ACCEPT
 from ithaca.service.problems import problem_of
@@ -168,15 +168,14 @@ async def get_session(
     manager: Owned,
     request: Request,
     session_id: Id,
-    last: Annotated[str, Query(description="How many of the last messages to bring along, or `all`.")] = "0",
+    last: Annotated[int, Query(description="How many of the last messages to bring along.", ge=0, le=MANY)] = 0,
     attachments: Attached = "inline",
 ) -> Response:
-    """A session, with its last messages if asked for."""
-    count = wanted(last)
-    session = await manager.get_session(session_id, last=count, attachments=attachments)
+    """A session, with its last messages if asked for; all, however many, are what `messages` gives as JSON Lines."""
+    session = await manager.get_session(session_id, last=last, attachments=attachments)
     if is_known(request, etag(session.revision)):
         return Response(status_code=304, headers={"etag": etag(session.revision)})
-    answer = Answer.of(session_json(session, history=count != 0), etag=etag(session.revision))
+    answer = Answer.of(session_json(session, history=last != 0), etag=etag(session.revision))
     return answer.response()
 
 
