@@ -1,11 +1,21 @@
 """Ctrl-C and cancelled tasks: who is cut off harms nobody else, and leaves nothing behind."""
 
 import asyncio
+import gc
+import inspect
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from types import FrameType
 
 import pytest
+from psycopg_pool import ConnectionPool
 
-from ithaca import AsyncSessionManager, ChatMessage
+from ithaca import AsyncSessionManager, ChatMessage, SessionManager
+from ithaca.connection import Connection
+from ithaca.storage.postgres import MOST_CONNECTIONS
 from tests.support.processes import Worker, rounds, run
 
 
@@ -27,6 +37,52 @@ def test_an_operation_that_was_interrupted_as_it_began_is_not_complained_of() ->
 def test_interrupted_while_another_process_writes(tmp_path: Path) -> None:
     worker = Worker("interrupt_who_waits_for_another_process", tmp_path / "ithaca.db", module="tests.storage.work")
     assert run(worker) == ["ok"]
+
+
+def test_an_interrupted_thread_loses_no_connection(postgres_url: str) -> None:
+    """It is cut off at each moment of the pool's work; then as many may work at once as ever."""
+    with SessionManager(postgres_url) as manager:
+        manager.create_session("shared")
+        moment, hello = 1, ChatMessage("user", "hello")
+        while interrupted_at(moment, lambda: manager.add_message("shared", hello)):
+            moment += 1
+            assert manager.get_session("shared", last=0).message_count <= moment
+        assert moment > 20
+        gc.collect()
+        all_at_once = Barrier(MOST_CONNECTIONS, timeout=20)
+
+        async def meet_the_others(conn: Connection) -> int:
+            await conn.row("SELECT 1")
+            return all_at_once.wait()
+
+        with ThreadPoolExecutor(MOST_CONNECTIONS) as threads:
+            met = [threads.submit(manager._storage.read, meet_the_others) for _ in range(MOST_CONNECTIONS)]
+        assert sorted(one.result() for one in met) == list(range(MOST_CONNECTIONS))
+
+
+class Interrupted(BaseException):
+    """As KeyboardInterrupt, which comes where a function begins, and where one that is not Python's returns."""
+
+
+def interrupted_at(moment: int, call: Callable[[], object]) -> bool:
+    """Whether the call was cut off, in the pool's work: at the first moment where that can be, the second …"""
+    left = moment
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal left
+        if event in ("call", "c_return") and frame.f_code.co_filename == inspect.getfile(ConnectionPool):
+            left -= 1
+            if left == 0:
+                raise Interrupted
+
+    try:
+        sys.setprofile(count)
+        call()
+    except Interrupted:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
 
 
 @pytest.mark.parametrize("pauses", [0, 1, 3, 10])

@@ -40,6 +40,7 @@ from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
 from ithaca.storage.forks import closed_by_fork, ends_at_fork
 from ithaca.storage.migrate import Migration, check_version, migrations
+from ithaca.storage.postgres_losses import Losses
 
 T = TypeVar("T")
 
@@ -194,6 +195,7 @@ class PostgresStorage:
         prepare_schema(conninfo)
         self._set_up = set_up(url, settings)
         self._doorbell = Doorbell(conninfo)
+        self._losses = Losses()
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             conninfo,
             kwargs=options,
@@ -239,10 +241,12 @@ class PostgresStorage:
     def _configure(self, db: psycopg.Connection[Row]) -> None:
         for statement in self._set_up:
             db.execute(statement)
+        self._losses.watch(db)
 
     def _repeat(self, op: Operation[P, T], begin: str | None, repeatable: bool, *args: P.args, **kwargs: P.kwargs) -> T:
         if self._forked:
             raise closed_by_fork()
+        self._losses.replace(self._pool)
         for attempt in range(ATTEMPTS):
             try:
                 return self._attempt(op, begin, attempt, *args, **kwargs)
