@@ -180,7 +180,8 @@ class Door:
         if self.scope.owner is not None:
             return self.owner(None if isinstance(value, Unset) else value)
         if not isinstance(value, str):
-            raise InvalidArgument("owner", value, 'a text, "" for what is nobody\'s')
+            given = Described("nothing") if isinstance(value, Unset) else value
+            raise InvalidArgument("owner", given, 'a text, "" for what is nobody\'s')
         return owner_name(value, self._limits)
 
     def fork(self, new_id_: str | None, name: str | None) -> dict[str, Any]:

@@ -328,7 +328,8 @@ def check_json(field: str, value: object, limit: int, refusal: Refusal, depth: i
             if type(item) not in _SCALARS:
                 check_json(field, item, limit, refusal, depth + 1)
     elif not isinstance(value, (str, int, float, type(None))):
-        raise refusal(field, Described(f"a {type(value).__name__}"), "made of JSON's types")
+        and_then = ", whose model_dump() is" if hasattr(value, "model_dump") else ""  # what providers' clients give
+        raise refusal(field, Described(f"a {type(value).__name__}{and_then}"), "made of JSON's types")
 
 
 def headers(value: object, limits: Limits) -> dict[str, str]:

@@ -619,7 +619,7 @@ class AccessError(IthacaError):
 
 
 class NotSignedIn(AccessError):
-    """Say first who you are."""
+    """Say first who you are: by a key or a log-in that is not over."""
 
     def __init__(self) -> None:
         super().__init__()

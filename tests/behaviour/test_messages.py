@@ -7,6 +7,10 @@ from functools import reduce
 from typing import Any
 
 import pytest
+from openai.types.chat.chat_completion_message_function_tool_call import (
+    ChatCompletionMessageFunctionToolCall,
+    Function,
+)
 
 from ithaca import (
     ChatMessage,
@@ -245,6 +249,20 @@ def test_a_bad_message_anywhere_in_a_batch_stores_none_of_it(manager: SessionMan
             with pytest.raises(InvalidMessage, match=field):
                 manager.replace_messages(before.id, batch)
     assert manager.get_session(before.id) == before
+
+
+def test_what_a_providers_client_gave_is_told_how_to_be_given(manager: SessionManager) -> None:
+    call = ChatCompletionMessageFunctionToolCall(
+        id="c", type="function", function=Function(name="look", arguments="{}")
+    )
+    session = make_session(manager)
+    for message in (ChatMessage("assistant", [call]), ChatMessage("assistant", tool_calls=[call])):
+        with pytest.raises(
+            InvalidMessage, match=r"not a ChatCompletionMessageFunctionToolCall, whose model_dump\(\) is"
+        ):
+            manager.add_message(session.id, message)
+    stored = manager.add_message(session.id, ChatMessage("assistant", tool_calls=[call.model_dump()]))
+    assert stored.tool_calls == [call.model_dump()]
 
 
 def test_what_is_not_a_message_is_refused(manager: SessionManager) -> None:

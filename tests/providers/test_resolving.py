@@ -93,10 +93,12 @@ def test_a_secret_that_an_older_session_has_in_its_url_is_not_repeated(manager: 
 
 
 def test_what_names_no_place_or_no_model_is_refused(manager: SessionManager) -> None:
-    for url in ("", "nowhere", "ftp://x/", "http://ho st/v1"):
+    for url in ("nowhere", "ftp://x/", "http://ho st/v1"):
         with pytest.raises(EndpointRefused):
             target(manager, endpoint_url=url, model="m")
-    with pytest.raises(InvalidSession, match="model"):
+    with pytest.raises(InvalidSession, match="endpoint_url must be set before its model is asked"):
+        target(manager, model="m")
+    with pytest.raises(InvalidSession, match="model must be named"):
         target(manager, endpoint_url=URL)
 
 

@@ -131,7 +131,7 @@ class Replies(Asking, Base):
         eighth of it, or what `options` say, is left for the answer. It goes on whoever watches, until it ends, is
         stopped, or the manager is closed; then what was said is kept. Raises `ReplyRunning`, `ContextTooSmall`,
         `SessionNotFound`, `MessageNotFound`, `InvalidMessage`, `InvalidArgument`, `EndpointRefused`, `InvalidSession`
-        without a model, `RevisionConflict`; what goes wrong later is the reply's `error`.
+        without an endpoint or a model, `RevisionConflict`; what goes wrong later is the reply's `error`.
         """
         given = (content, kind, message_id, model, context_tokens, options, expected_revision)
         asked = self._checked(session_id, *given)

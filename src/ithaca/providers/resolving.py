@@ -84,9 +84,11 @@ def target_of(
 
 
 def _unregistered(outgoing: Outgoing, session: Session, model: str | None) -> Target:
+    if not session.endpoint_url:
+        raise InvalidSession("endpoint_url", "", "set before its model is asked, to the name of an endpoint or a URL")
     url = normal_url(session.endpoint_url)
     if url is None:
-        reason = "it is no http or https URL without user and query, and no endpoint of that name is registered"
+        reason = "no endpoint of that name is registered, and it is no http or https URL without user and query"
         raise EndpointRefused(repr(bare_url(session.endpoint_url)), reason)
     if not outgoing.unregistered:
         raise EndpointRefused(url, "it is not registered")

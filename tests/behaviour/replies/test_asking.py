@@ -249,7 +249,8 @@ def test_what_is_refused_stores_nothing(alone: SessionManager, model: ModelServe
     start = alone.start_reply
     for refused, call in (
         (SessionNotFound, lambda: start("nothing", "Sing!")),
-        (EndpointRefused, lambda: start(alone.create_session(model="m").id, "Sing!")),
+        (EndpointRefused, lambda: start(alone.create_session(endpoint_url="nowhere", model="m").id, "Sing!")),
+        (InvalidSession, lambda: start(alone.create_session(model="m").id, "Sing!")),
         (InvalidSession, lambda: start(alone.create_session(endpoint_url=model.url).id, "Sing!")),
         (InvalidArgument, lambda: start(session.id, "Sing!", context_tokens=0)),
         (InvalidArgument, lambda: start(session.id)),
