@@ -12,7 +12,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from ithaca.columns import from_json, iso, to_json
+from ithaca.columns import Plain, from_json, iso, to_json
 from ithaca.errors import AttachmentNotFound, Described, InvalidArgument
 from ithaca.media_types import is_media_type
 
@@ -94,7 +94,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Plain):
     """How many attachments were removed, and their bytes."""
 
     count: int = 0

@@ -8,8 +8,9 @@ The pair is reversible whatever the text holds.
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 #: A row as both drivers give it.
 Row = tuple[Any, ...]
@@ -84,3 +85,14 @@ def fingerprint(owner: str) -> int:
     from hashlib import blake2b  # OpenSSL takes its time to be loaded
 
     return int.from_bytes(blake2b(owner.encode(), digest_size=8).digest(), signed=True)
+
+
+class Plain:
+    """A dataclass whose fields JSON has as they are."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it."""
+        return asdict(self)

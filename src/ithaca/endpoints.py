@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from ithaca.columns import Row, from_time, iso
+from ithaca.columns import Plain, Row, from_time, iso
 from ithaca.config import Limits
 from ithaca.content import headers as checked_headers
 from ithaca.content import label
@@ -62,7 +62,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointTest:
+class EndpointTest(Plain):
     """What came of asking an endpoint for its models."""
 
     name: str
@@ -75,7 +75,7 @@ class EndpointTest:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundServer:
+class FoundServer(Plain):
     """A model's server that was found on this machine."""
 
     #: Whose port it is: "Ollama", "LM Studio" …; another program may use it, if it has models.
@@ -85,7 +85,7 @@ class FoundServer:
 
 
 @dataclass(frozen=True, slots=True)
-class RotatedSecrets:
+class RotatedSecrets(Plain):
     """What was encrypted anew under the first key, as another key had sealed it."""
 
     sessions: int = 0

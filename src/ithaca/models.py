@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter, itemgetter
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, overload
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeAlias, TypeVar, cast, overload
 
 from ithaca.attached import Attached, put_back, without_bytes
-from ithaca.columns import Row, fingerprint, from_json, from_text, from_time, iso, iso_time
+from ithaca.columns import Plain, Row, fingerprint, from_json, from_text, from_time, iso, iso_time
 
 #: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
 Content: TypeAlias = str | list[Any] | None
@@ -440,7 +440,7 @@ _USUAL: dict[str, Callable[[], Any]] = {"history": list, "incognito": bool}
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Plain):
     """A folder that sessions are in, and how many."""
 
     name: str
@@ -561,9 +561,13 @@ class Page(Sequence[T], Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The `items`, each as its own `to_dict` gives it, and the `cursor`."""
+        return {"items": [cast(Any, item).to_dict() for item in self.items], "cursor": self.cursor}
+
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Plain):
     """What a call moved to the trash, and the entry there that brings it back; None if nothing was moved."""
 
     trash_id: str | None = None
@@ -609,7 +613,7 @@ class SearchHit:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Plain):
     """What came back out of the trash."""
 
     sessions: int = 0
@@ -623,7 +627,7 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class Erased(Plain):
     """What was erased for good, by the tables that it lay in; a receipt."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -675,6 +679,10 @@ class MessageVersion:
     message: ChatMessage
     shown: bool
     messages: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON has it."""
+        return {"shown": self.shown, "messages": self.messages, "message": self.message.to_dict()}
 
 
 class TrashEntry(Record):
@@ -754,7 +762,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseInfo:
+class DatabaseInfo(Plain):
     """What a manager is connected to."""
 
     #: The URL or path, without a password.
@@ -768,7 +776,7 @@ class DatabaseInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Plain):
     """Something that `verify()` found broken: which invariant, whose, where, and what was found."""
 
     name: str
@@ -831,7 +839,7 @@ class LibraryDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(Plain):
     """What an import brought in, and what was odd about it."""
 
     sessions: int = 0

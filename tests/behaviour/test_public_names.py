@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import ithaca
 from ithaca import AsyncSessionManager, SessionManager, errors
@@ -178,6 +178,20 @@ def test_both_managers_return_the_same() -> None:
 
 def returned(call: Callable[..., Any]) -> Any:
     return get_type_hints(call)["return"]
+
+
+def test_every_value_that_a_call_returns_can_be_written_as_json() -> None:
+    calls = [value for value in public(SessionManager).values() if callable(value)]
+    values = {kind for call in calls for kind in classes(returned(call)) if kind.__module__.startswith("ithaca.")}
+    # A browser's log-in is nobody's to write; what is relayed is bytes.
+    assert {kind.__name__ for kind in values if not hasattr(kind, "to_dict")} == {"Login", "NewLogin", "Relayed"}
+
+
+def classes(hint: Any) -> set[type]:
+    """The classes that a type hint is made of."""
+    inner = {kind for part in get_args(hint) for kind in classes(part)}
+    kind = get_origin(hint) or hint
+    return inner | ({kind} if isinstance(kind, type) else set())
 
 
 def test_every_call_of_both_managers_is_documented() -> None:

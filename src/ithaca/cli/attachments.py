@@ -3,14 +3,13 @@
 import mimetypes
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ithaca.cli.arguments import Cursor, Limit, option
-from ithaca.cli.here import Here, command, group, page_json, standard_input
+from ithaca.cli.here import Here, command, group, standard_input
 from ithaca.cli.text import counted, in_a_line
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def list_(
     """List attachments, the last stored first."""
     page = here.manager.list_attachments(session, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
     else:
         from ithaca.cli.tables import show_attachments
 
@@ -109,7 +108,9 @@ def collect(
     """Remove attachments that no message refers to any more, in the trash neither."""
     done = here.manager.collect_attachments(min_age_hours=min_age_hours, dry_run=dry_run)
     would = "Would remove" if dry_run else "Removed"
-    here.report(asdict(done), f"{would} {counted(done.count, 'attachment')} of {counted(done.bytes, 'byte')} together.")
+    here.report(
+        done.to_dict(), f"{would} {counted(done.count, 'attachment')} of {counted(done.bytes, 'byte')} together."
+    )
 
 
 def _report(here: Here, attachment: "Attachment", done: str) -> None:

@@ -26,8 +26,7 @@ def context(
 ) -> None:
     """Tell what a model gets to see of a session, and what is left out; with --json, the request itself."""
     found = here.manager.context(session, max_tokens=max_tokens, reserve=reserve, provider=provider)
-    meter = {"used": found.used, "limit": found.limit, "reserve": found.reserve, "percent": found.percent}
-    here.report({**meter, "left_out": found.left_out, **_request(found, provider)}, _sentences(found))
+    here.report({**found.to_dict(), **_request(found, provider)}, _sentences(found))
 
 
 def _request(found: "Context", provider: str) -> dict[str, Any]:

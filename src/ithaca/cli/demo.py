@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ithaca.cli.here import Here, page_json
+from ithaca.cli.here import Here
 from ithaca.cli.text import counted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def demo(here: Here) -> None:
     fill(manager)
     page = manager.list_sessions(limit=20)
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
         return
     from ithaca.cli.tables import show_sessions
     from ithaca.cli.transcript import show_transcript

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ithaca.cli.arguments import Cursor, DocumentId, ExpectedRevision, Limit, SessionId, option
-from ithaca.cli.here import Here, command, decoded, group, page_json, read_text
+from ithaca.cli.here import Here, command, decoded, group, read_text
 from ithaca.cli.removals import report_moved
 from ithaca.cli.text import as_json, in_a_line, in_lines
 
@@ -36,7 +36,7 @@ def list_(
     """List documents, the last changed first."""
     page = here.manager.list_documents(session_id=session, archived=archived, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
     else:
         from ithaca.cli.tables import show_documents
 
@@ -109,7 +109,7 @@ def versions(here: Here, document: DocumentId, limit: Limit = 50, cursor: Cursor
     """List a document's versions, the newest first."""
     page = here.manager.list_document_versions(document, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
     else:
         from ithaca.cli.tables import show_versions
 

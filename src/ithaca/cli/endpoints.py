@@ -5,7 +5,6 @@ A key is never an argument: those are seen by whoever lists the machine's proces
 
 import os
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,7 +102,7 @@ def test(here: Here, name: Name) -> None:
     tested = here.manager.test_endpoint(name)
     answered = f"{tested.name} answered in {tested.seconds:.2f} s, with {counted(len(tested.models), 'model')}"
     missing = ", of which its default is none" if tested.has_model is False else ""
-    here.report(asdict(tested), f"{answered}{missing}.")
+    here.report(tested.to_dict(), f"{answered}{missing}.")
 
 
 @command(app, "models")
@@ -123,7 +122,7 @@ def discover(
     """Look for models' servers on this machine, on the ports that they usually have. Nothing is registered."""
     found = here.manager.discover_endpoints(seconds=seconds)
     if here.json:
-        here.write_json({"items": [asdict(server) for server in found]})
+        here.write_json({"items": [server.to_dict() for server in found]})
         return
     for server in found:
         name = server.kind.lower().replace(" ", "-")

@@ -15,7 +15,7 @@ from ithaca.cli.text import as_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ithaca import Page, SessionManager
+    from ithaca import SessionManager
 
 P = ParamSpec("P")
 
@@ -111,10 +111,6 @@ class Here:
         """Ends the command, which could not do all of what it was asked for."""
         sys.stderr.write(f"Error: {sentence}\n")
         raise typer.Exit(status)
-
-
-def page_json(page: "Page[Any]") -> dict[str, Any]:
-    return {"items": [item.to_dict() for item in page.items], "cursor": page.cursor}
 
 
 def given(context: typer.Context, name: str) -> Any:

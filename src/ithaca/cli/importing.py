@@ -1,6 +1,5 @@
 """`ithaca import`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +31,7 @@ def odysseus(
 
     report = inspect(file) if dry_run else _import(here, file)
     if here.json:
-        here.write_json(asdict(report))
+        here.write_json(report.to_dict())
     else:
         _summarise(here, report, "A first import would bring in" if dry_run else "Brought in")
 

@@ -79,7 +79,7 @@ def versions(here: Here, session: SessionId, message: MessageId) -> None:
     """List the versions of a message, the oldest first."""
     found = here.manager.list_versions(session, message)
     if here.json:
-        items = [{"message": v.message.to_dict(), "shown": v.shown, "messages": v.messages} for v in found]
+        items = [version.to_dict() for version in found]
         here.write_json({"items": items})
     else:
         from ithaca.cli.tables import show_message_versions

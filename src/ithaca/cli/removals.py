@@ -1,6 +1,5 @@
 """What went to the trash, and under which id it lies there."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ithaca.cli.here import Here
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def report_moved(here: Here, removed: "Removed") -> None:
-    here.report(asdict(removed), _sentence(removed))
+    here.report(removed.to_dict(), _sentence(removed))
 
 
 def report_removed(here: Here, removed: "Removed", thing: str, ids: list[str], why_not: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ithaca.cli.arguments import Cursor, ExpectedRevision, Limit, SessionId, option
-from ithaca.cli.here import Here, command, group, page_json, read_text
+from ithaca.cli.here import Here, command, group, read_text
 from ithaca.cli.text import in_a_line, in_lines
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def list_(here: Here, session: SessionId, limit: Limit = 50, cursor: Cursor = No
     """List the replies of a session, the newest first."""
     page = here.manager.list_replies(session, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
         return
     from ithaca.cli.tables import Column, show, show_way_on
     from ithaca.columns import iso

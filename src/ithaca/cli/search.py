@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ithaca.cli.arguments import Cursor, Incognito, option, time
-from ithaca.cli.here import Here, page_json
+from ithaca.cli.here import Here
 
 
 def search(
@@ -34,7 +34,7 @@ def search(
         incognito=here.incognito and session is None if incognito is None else incognito,
     )  # fmt: skip
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
     else:
         from ithaca.cli.tables import show_way_on
         from ithaca.cli.transcript import show_hits

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ithaca.cli.arguments import Cursor, ExpectedRevision, Incognito, Limit, SessionId, SessionIds, option, time
-from ithaca.cli.here import Here, command, decoded, group, page_json, read_text
+from ithaca.cli.here import Here, command, decoded, group, read_text
 from ithaca.cli.removals import report_removed
 from ithaca.cli.text import as_json, in_a_line
 
@@ -59,7 +59,7 @@ def list_(
         cursor=cursor, incognito=here.incognito if incognito is None else incognito,
     )  # fmt: skip
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
     else:
         from ithaca.cli.tables import show_sessions
 

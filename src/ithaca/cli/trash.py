@@ -1,14 +1,13 @@
 """`ithaca trash`, `ithaca undo` and `ithaca erase`: what was removed, the way back, and the end of the way."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ithaca.cli.arguments import Cursor, ExpectedRevision, Limit, SessionId, option
-from ithaca.cli.here import Here, command, group, page_json
+from ithaca.cli.here import Here, command, group
 from ithaca.cli.text import as_json, counted
 from ithaca.errors import InvalidArgument
 
@@ -29,7 +28,7 @@ def list_(here: Here, session: OfSession = None, limit: Limit = 50, cursor: Curs
     """List what operations removed, the last first."""
     page = here.manager.trash(session_id=session, limit=limit, cursor=cursor)
     if here.json:
-        here.write_json(page_json(page))
+        here.write_json(page.to_dict())
     else:
         from ithaca.cli.tables import show_trash
 
@@ -127,4 +126,4 @@ def report_erased(here: Here, erased: "Erased") -> None:
 def _report_restored(here: Here, restored: "Restored") -> None:
     numbers = {"session": restored.sessions, "message": restored.messages, "document": restored.documents}
     things = [counted(number, thing) for thing, number in numbers.items() if number]
-    here.report(asdict(restored), f"Brought back {' with '.join(things)}." if things else "Taken back.")
+    here.report(restored.to_dict(), f"Brought back {' with '.join(things)}." if things else "Taken back.")

@@ -1,6 +1,5 @@
 """`ithaca cleanup` and `ithaca db`."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -48,7 +47,7 @@ def info(here: Here) -> None:
         "Sessions": f"{found.sessions:,}",
         "Size": f"{found.size_bytes:,} bytes",
     }
-    here.report(asdict(found), "\n".join(f"{name:10}{fact}" for name, fact in facts.items()))
+    here.report(found.to_dict(), "\n".join(f"{name:10}{fact}" for name, fact in facts.items()))
 
 
 @command(database, "upgrade")
@@ -87,7 +86,7 @@ def rotate_secret_keys(
     if drop_old and not done.unreadable:
         drop_old_keys(settings)
     counts = f"{counted(done.sessions + done.trashed, 'session')} and {counted(done.endpoints, 'secret')} of endpoints"
-    here.report(asdict(done), f"Encrypted anew: {counts}.")
+    here.report(done.to_dict(), f"Encrypted anew: {counts}.")
     if done.unreadable:
         here.fail(f"{counted(done.unreadable, 'value')} could not be opened with the keys at hand.")
 
@@ -97,7 +96,7 @@ def verify(here: Here) -> None:
     """Derive again whatever can be derived from what is stored, and name what is broken; reads everything."""
     problems = here.manager.verify()
     if here.json:
-        here.write_json({"problems": [asdict(problem) for problem in problems]})
+        here.write_json({"problems": [problem.to_dict() for problem in problems]})
     elif problems:
         from ithaca.cli.tables import show_problems
 

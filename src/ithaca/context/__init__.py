@@ -45,6 +45,10 @@ class ContextInfo:
         """How much of the limit is used."""
         return 100 * self.used / self.limit
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every field but the messages as JSON has it, and the `percent`."""
+        return {name: getattr(self, name) for name in ("used", "limit", "reserve", "percent", "left_out")}
+
 
 @dataclass(frozen=True, slots=True)
 class Context(ContextInfo):
