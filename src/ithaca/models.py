@@ -20,6 +20,10 @@ from ithaca.columns import Plain, Row, fingerprint, from_json, from_text, from_t
 #: What a message says: text, a list of content blocks (whatever a provider puts in them), or nothing.
 Content: TypeAlias = str | list[Any] | None
 
+#: None in what was made by hand, never in what a manager gives; or None in an event of another kind. So a type checker
+#: lets it be used (https://typing.python.org/en/latest/guides/writing_stubs.html#the-any-trick).
+MaybeNone: TypeAlias = Any
+
 T = TypeVar("T")
 
 
@@ -190,13 +194,13 @@ class ChatMessage(Record):
     #: In a tool's message: the call that it answers.
     tool_call_id: str | None
     name: str | None
-    id: str | None
-    seq: int | None
-    created_at: datetime | None
+    id: str | MaybeNone
+    seq: int | MaybeNone
+    created_at: datetime | MaybeNone
     #: When its content was last changed; None if never.
     edited_at: datetime | None
     #: How many tokens it was counted to hold when it was stored.
-    tokens: int | None
+    tokens: int | MaybeNone
     #: The same in all versions of one message; None while it is the only one.
     version_group: str | None
 

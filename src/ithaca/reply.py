@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from ithaca.columns import from_json
-from ithaca.models import Record, time_at
+from ithaca.models import MaybeNone, Record, time_at
 
 #: "answer" what was said last, "regenerate" a message's other version, or "continue" a message where it ended.
 ReplyKind: TypeAlias = Literal["answer", "regenerate", "continue"]
@@ -107,8 +107,8 @@ class ReplyEvent:
     #: Give it back as `reply_events(after=…)` to hear exactly what comes after it.
     offset: int
     text: str = ""
-    tool_call: dict[str, Any] | None = None
-    reply: Reply | None = None
+    tool_call: dict[str, Any] | MaybeNone = None
+    reply: Reply | MaybeNone = None
 
     @classmethod
     def of(cls, run: Run, after: int = 0) -> "ReplyEvent":

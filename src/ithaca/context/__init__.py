@@ -58,10 +58,12 @@ class Context(ContextInfo):
     #: part (without calls that nobody answered) is a copy with the `id` and the `seq` of the stored message.
     messages: list[ChatMessage] = field(default_factory=list)
 
-    def to_openai(self) -> list[dict[str, Any]]:
-        """The `messages` of a request to OpenAI's Chat Completions, or a server that is compatible with it."""
+    # Dicts, which each client types in its own way: what is Any fits them all.
+
+    def to_openai(self) -> list[Any]:
+        """The `messages` of a request to OpenAI's Chat Completions, or a server that is compatible with it: dicts."""
         return to_openai(self.messages)
 
-    def to_anthropic(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The `system` (text blocks; leave it out if there are none) and `messages` of Anthropic's Messages."""
+    def to_anthropic(self) -> tuple[list[Any], list[Any]]:
+        """The `system` (text blocks; leave it out if there are none) and `messages` of Anthropic's Messages: dicts."""
         return to_anthropic(self.messages)

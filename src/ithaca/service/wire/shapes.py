@@ -6,7 +6,8 @@ them when it goes out; the tests do that.
 
 from dataclasses import asdict, is_dataclass
 from decimal import Decimal
-from typing import Any, Generic, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -51,6 +52,9 @@ def _list(kind: Any) -> Any:
 
 
 def _plain(hint: Any) -> Any:
+    """The type of what goes out, where nothing is `MaybeNone`."""
+    if get_origin(hint) in (Union, UnionType):
+        hint = Union[tuple(kind for kind in get_args(hint) if kind is not Any)]  # noqa: UP007, it is none of two
     return str if hint is Decimal else hint
 
 
