@@ -125,9 +125,9 @@ def test_a_document_is_read_edited_compared_and_brought_back(person: Person) -> 
     person.manager.edit_document(document.id, "theirs", source="ai")
     page.get_by_role("textbox", name="Text").fill("mine")
     page.get_by_role("button", name="Save a version").click()
-    expect(toast(page, "changed meanwhile")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("changed meanwhile: Version 4 · by the model")
     expect(page.get_by_role("textbox", name="Text")).to_have_value("mine")
-    page.get_by_role("button", name="Save a version").click()
+    page.get_by_role("button", name="Save over it").click()
     expect(page.get_by_label("Version", exact=True)).to_have_value("5")
     assert person.manager.get_document(document.id).content == "mine"
 
@@ -136,6 +136,44 @@ def test_a_document_is_read_edited_compared_and_brought_back(person: Person) -> 
     expect(page.locator(".documents .entries li")).to_have_count(0)
     toast(page, "Moved to the trash").get_by_text("Undo").click()
     expect(page.locator(".documents .entries li")).to_have_count(1)
+    person.complaints = [words for words in person.complaints if "412" not in words]
+
+
+def test_a_change_that_was_begun_before_a_newer_version_is_not_saved_over_it_unseen(person: Person) -> None:
+    document = person.manager.create_document("Draft", "one", language="markdown")
+    page = person.open(f"documents/{document.id}")
+    text, newer = page.get_by_role("textbox", name="Text"), page.get_by_role("alert")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    text.fill("mine")
+    page.reload()
+    expect(text).to_have_value("mine")
+    expect(newer).to_have_count(0)
+
+    person.manager.edit_document(document.id, "theirs", source="ai")
+    page.reload()
+    expect(newer).to_contain_text("Version 2 · by the model")
+    expect(text).to_have_value("mine")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".diff .removed")).to_contain_text("theirs")
+    expect(page.locator(".diff .added")).to_contain_text("mine")
+    accessible(page)
+
+    page.get_by_role("button", name="Take the newer one").click()
+    expect(page.locator(".panel-body p")).to_have_text("theirs")
+    toast(page, "put aside").get_by_text("Undo").click()
+    expect(newer).to_contain_text("Version 2")
+    expect(text).to_have_value("mine")
+
+    person.manager.edit_document(document.id, "theirs, again", source="ai")
+    page.get_by_role("button", name="Save over it").click()
+    expect(newer).to_contain_text("Version 3")
+    person.manager.archive_document(document.id)  # which changes nothing of what is written
+    page.get_by_role("button", name="Save over it").click()
+    expect(page.locator(".panel-body p")).to_have_text("mine")
+    kept = [person.manager.get_document_version(document.id, version).content for version in (1, 2, 3, 4)]
+    assert kept == ["one", "theirs", "theirs, again", "mine"]
+    page.reload()
+    expect(text).to_have_count(0)
     person.complaints = [words for words in person.complaints if "412" not in words]
 
 

@@ -45,12 +45,17 @@ export class DocumentView {
 
   /** Shows it as it is now. */
   async read() {
+    await this.look();
+    await this.draw();
+    if (draftOf(this.draftName).text) this.edit();
+  }
+
+  /** Finds out how it is now. */
+  async look() {
     const [document, versions] = await Promise.all([get(this.path), every(`${this.path}/versions`)]);
     this.document = /** @type {Document} */ (document);
     this.versions = versions;
     this.shown = document.version;
-    await this.draw();
-    if (draftOf(this.draftName).text) this.edit();
   }
 
   async draw() {
@@ -71,7 +76,7 @@ export class DocumentView {
     const old = this.shown !== document.version;
     const text = old ? (await get(`${this.path}/versions/${this.shown}`)).content : document.content;
     const choice = h("select", { class: "field", "aria-label": "Version", onchange: () => { this.shown = Number(choice.value); attempt(() => this.drawVersion()); } },
-      this.versions.map((version) => h("option", { value: version.version }, [`Version ${version.version}`, version.summary, SOURCES[version.source ?? ""], shortTime(version.created_at)].filter(Boolean).join(" · "))));
+      this.versions.map((version) => h("option", { value: version.version }, named(version))));
     choice.value = String(this.shown);
     fill(this.bar, choice,
       old && h("button", { type: "button", class: "button", onclick: () => this.restore() }, icon("undo"), "Restore"),
@@ -100,10 +105,7 @@ export class DocumentView {
   async changes(text) {
     const before = this.versions.filter((version) => version.version < (this.shown ?? 0)).sort((a, b) => b.version - a.version)[0];
     const old = before ? (await get(`${this.path}/versions/${before.version}`)).content : "";
-    const marks = { same: " ", removed: "−", added: "+" };
-    const lines = lineDiff(old ?? "", text);
-    return h("div", {}, h("p", { class: "muted small" }, before ? `Against version ${before.version}` : "The first version"),
-      h("pre", { class: "diff" }, lines.map((line) => h("span", { class: line.kind }, h("span", { class: "mark" }, marks[line.kind], " "), line.kind !== "same" && h("span", { class: "unseen" }, line.kind === "added" ? "added: " : "removed: "), `${line.text}\n`))));
+    return h("div", {}, h("p", { class: "muted small" }, before ? `Against version ${before.version}` : "The first version"), differences(old ?? "", text));
   }
 
   edit() {
@@ -113,14 +115,17 @@ export class DocumentView {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
       if (event.key === "Escape") event.stopPropagation();
     } });
-    keepChanges(field, draftName, document.content ?? "");
+    const draft = draftOf(draftName);
+    const began = (draft.text && draft.version) || document.version;
+    let known = began; // the latest version that who writes has been told of
+    keepChanges(field, draftName, document.content ?? "", began);
     const save = () => attempt(async () => {
       try {
         await patch(this.path, { content: field.value, source: "user" }, this.document?.revision);
       } catch (error) {
         if (!(error instanceof Problem) || error.status !== 412) throw error;
-        this.document = await get(this.path);
-        throw new Error("It was changed meanwhile. What you wrote is still here: saving again stands over the change, which stays a version.");
+        await this.look();
+        return this.isNewer(known) ? warn() : save(); // else something was changed that is no part of a version
       }
       dropDraft(draftName);
       await this.load();
@@ -130,13 +135,43 @@ export class DocumentView {
       dropDraft(draftName);
       await this.drawVersion();
       if (value !== (document.content ?? "")) toast("Your change is put aside.", async () => {
-        keepDraft(draftName, { text: value, files: [], id: "" });
+        keepDraft(draftName, { text: value, files: [], id: "", version: began });
         this.edit();
       });
     });
-    fill(this.bar, h("button", { type: "button", class: "button", onclick: giveUp }, "Cancel"), h("button", { type: "button", class: "button main-one", onclick: save }, "Save a version"));
-    fill(this.body, field);
+    const cancel = h("button", { type: "button", class: "button", onclick: giveUp }, "Cancel");
+    const saver = h("button", { type: "button", class: "button main-one", onclick: save }, "Save a version");
+    const newer = h("div");
+    const warn = () => {
+      known = this.document?.version ?? known;
+      fill(newer, this.newer(() => field.value));
+      fill(cancel, "Take the newer one");
+      fill(saver, "Save over it");
+    };
+    fill(this.bar, cancel, saver);
+    fill(this.body, newer, field);
+    if (this.isNewer(known)) warn();
     field.focus();
+  }
+
+  /** Whether it has changed since a version. @param {number} version */
+  isNewer(version) {
+    return (this.document?.version ?? 0) > version;
+  }
+
+  /** Says that there is a newer version than the one that is changed, and how it differs from what is written. @param {() => string} written */
+  newer(written) {
+    const { document } = this;
+    const latest = this.versions.find((version) => version.version === document?.version);
+    const place = h("div");
+    const compare = h("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => {
+      const shows = compare.getAttribute("aria-pressed") === "false";
+      compare.setAttribute("aria-pressed", String(shows));
+      fill(place, shows && differences(document?.content ?? "", written()));
+    } }, "Compare");
+    return h("div", { class: "newer", role: "alert" },
+      h("p", {}, `It was changed meanwhile: ${latest ? named(latest) : "there is a newer version"}. What you wrote is still here; saving it keeps that one among the versions.`),
+      compare, place);
   }
 
   async rename() {
@@ -157,4 +192,15 @@ export class DocumentView {
       });
     });
   }
+}
+
+/** @param {Version} version */
+function named(version) {
+  return [`Version ${version.version}`, version.summary, SOURCES[version.source ?? ""], shortTime(version.created_at)].filter(Boolean).join(" · ");
+}
+
+/** What became of a text, line by line. @param {string} old @param {string} text */
+function differences(old, text) {
+  const marks = { same: " ", removed: "−", added: "+" };
+  return h("pre", { class: "diff" }, lineDiff(old, text).map((line) => h("span", { class: line.kind }, h("span", { class: "mark" }, marks[line.kind], " "), line.kind !== "same" && h("span", { class: "unseen" }, line.kind === "added" ? "added: " : "removed: "), `${line.text}\n`)));
 }

@@ -2,14 +2,15 @@
 
 /**
  * @typedef {{digest: string, media_type: string, size: number, name: string}} Attached
- * @typedef {{text: string, files: Attached[], id: string}} Draft `id` is that of the message it will be: sent twice, it is stored once
+ * @typedef {{text: string, files: Attached[], id: string, version?: number}} Draft `id` is that of the message it will be: sent twice, it is
+ *   stored once; `version` is the one that is changed, of what has versions
  */
 
 /** @param {string} id @returns {Draft} */
 export function draftOf(id) {
   try {
     const kept = JSON.parse(localStorage.getItem(key(id)) ?? "null");
-    return { text: kept?.text ?? "", files: kept?.files ?? [], id: kept?.id ?? newId() };
+    return { text: kept?.text ?? "", files: kept?.files ?? [], id: kept?.id ?? newId(), version: kept?.version };
   } catch {
     return { text: "", files: [], id: newId() };
   }
@@ -41,11 +42,11 @@ export function beyond(draft, sent) {
 
 /**
  * Keeps what is changed in a field, and shows there what was kept of it before. @param {HTMLTextAreaElement} field
- * @param {string} id @param {string} before what is there to be changed
+ * @param {string} id @param {string} before what is there to be changed @param {number} [version] of that
  */
-export function keepChanges(field, id, before) {
+export function keepChanges(field, id, before, version) {
   field.value = draftOf(id).text || before;
-  field.addEventListener("input", () => keepDraft(id, { text: field.value === before ? "" : field.value, files: [], id }));
+  field.addEventListener("input", () => keepDraft(id, { text: field.value === before ? "" : field.value, files: [], id, version }));
 }
 
 /** How many conversations, messages and documents something is written for that is nowhere else. */
