@@ -141,6 +141,7 @@ if TYPE_CHECKING:
         RetentionPolicy,
         RetentionReport,
     )
+    from ithaca.storage import backup as backup_database
     from ithaca.storage import upgrade as upgrade_database
     from ithaca.usage import (
         Usage,
@@ -400,16 +401,15 @@ __all__ = [
     "UserExists",
     "UserNotFound",
     "VersionNotFound",
+    "backup_database",
     "read_settings",
     "upgrade_database",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "upgrade_database":
-        from ithaca.storage import upgrade
-
-        return upgrade
+    if name in ("backup_database", "upgrade_database"):
+        return getattr(import_module("ithaca.storage"), name.removesuffix("_database"))
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"ithaca.{_HOME[name]}"), name)

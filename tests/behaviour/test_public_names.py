@@ -122,6 +122,7 @@ NAMES = {
     "UserExists",
     "UserNotFound",
     "VersionNotFound",
+    "backup_database",
     "read_settings",
     "upgrade_database",
 }

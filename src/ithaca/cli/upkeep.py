@@ -1,5 +1,6 @@
 """`ithaca cleanup` and `ithaca db`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ from ithaca.cli.arguments import option
 from ithaca.cli.here import Here, command, group
 from ithaca.cli.text import counted, in_a_line
 
-database = group("The database itself: what it is, bring it up to date, check it.")
+database = group("The database itself: what it is, bring it up to date, back it up, check it.")
 
 
 def cleanup(
@@ -62,6 +63,18 @@ def upgrade(here: Here) -> None:
         if before == after
         else f"Brought the schema from version {before} to {after}.",
     )
+
+
+@command(database, "backup")
+def backup(
+    here: Here,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, which must not be there yet.")],
+) -> None:
+    """Write a copy of a SQLite database, while others read and write it; PostgreSQL has pg_dump."""
+    from ithaca import backup_database, read_settings
+
+    size = backup_database(read_settings(here.database).database, file)
+    here.report({"file": str(file), "bytes": size}, f"Wrote {size:,} bytes to {in_a_line(str(file))}.")
 
 
 @command(database, "rotate-secret-keys")

@@ -1,6 +1,8 @@
 """Where conversations are kept, by URL. A database's driver is imported when it is first used."""
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ithaca.config import Settings
@@ -47,6 +49,22 @@ def upgrade(database: str) -> tuple[int, int]:
     from ithaca.storage.sqlite import upgrade as upgrade_sqlite
 
     return upgrade_sqlite(sqlite_path(database))
+
+
+def backup(database: str, into: str | os.PathLike[str]) -> int:
+    """Writes a copy of a SQLite database into a new file, while others read and write; returns its bytes.
+
+    The copy is a database like any other, as it was at one moment. It is on the disk when this returns, and not there
+    when it raises: `InvalidArgument` for a file that is there already, `ConfigurationError` for PostgreSQL, which has
+    `pg_dump`, and for one in memory, `NotAnIthacaDatabase`, `StorageError`.
+    """
+    if is_postgres(database):
+        raise ConfigurationError("database", "a copy of a PostgreSQL database is made by pg_dump")
+    if (path := sqlite_path(database)) == ":memory:":
+        raise ConfigurationError("database", "a database in memory is in no file")
+    from ithaca.storage.sqlite_backup import backup as backup_sqlite
+
+    return backup_sqlite(str(Path(path).expanduser()), Path(into).expanduser())
 
 
 def is_postgres(database: str) -> bool:
