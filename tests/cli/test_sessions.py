@@ -49,6 +49,27 @@ def test_changes_a_session(ithaca: Ithaca, command: list[str], field: str, value
         assert (value, value) == (changed[field], getattr(manager.get_session("a"), field))
 
 
+def test_writes_a_session_as_markdown(ithaca: Ithaca) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/sea.png"}}
+    with ithaca.manager() as manager:
+        manager.create_session("a", "The sea")
+        manager.add_messages("a", [
+            ChatMessage("user", [{"type": "text", "text": "How is *this*?\x1b"}, picture]),
+            ChatMessage("assistant", tool_calls=[call]),
+            ChatMessage("assistant", "Calm."),
+        ])  # fmt: skip
+    assert ithaca("sessions", "show", "a", "--markdown").out == (
+        "# The sea\n"
+        "\n## You\n\nHow is *this*?\\x1b\n\n*(image_url)*\n"
+        "\n## Assistant\n\n```json\n"
+        '{"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}\n```\n'
+        "\n## Assistant\n\nCalm.\n"
+    )
+    last = ithaca("sessions", "show", "a", "--markdown", "--last", "1").out
+    assert last == "# The sea\n\n## Assistant\n\nCalm.\n"
+
+
 @pytest.mark.parametrize(
     "command",
     [["show", "x"], ["rename", "x", "y"], ["archive", "x"], ["unarchive", "x"], ["star", "x"], ["delete", "x"]],

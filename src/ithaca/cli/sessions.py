@@ -76,6 +76,7 @@ def show(
     references: Annotated[
         bool, typer.Option("--references", help="With --json, put references in the places of images and files.")
     ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, to keep or to give away.")] = False,
 ) -> None:
     """Show a session and what was said in it."""
     reading: Reading = "inline" if here.json and not references else "reference"
@@ -85,6 +86,10 @@ def show(
     messages = chain(islice(messages, 1), messages)
     if here.json:
         here.write_json_list(shown.to_dict(), "messages", (message.to_dict() for message in messages))
+    elif markdown:
+        from ithaca.cli.exporting import markdown as written
+
+        here.console.file.writelines(written(shown, messages))
     else:
         from ithaca.cli.transcript import show_transcript
 

@@ -121,7 +121,7 @@ def search(talk: "Talk", text: str) -> None:
 
 def export(talk: "Talk", file: str) -> None:
     """[FILE]: write the conversation as Markdown; a file that there is stays as it is"""
-    from ithaca.cli.chat.exporting import markdown
+    from ithaca.cli.exporting import markdown
 
     path = Path(file).expanduser() if file else Path(f"{talk.session_id}.md")
     try:
