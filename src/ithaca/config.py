@@ -114,11 +114,18 @@ def read_settings(
     """
     given = Sources.read(environ)
     given.check_known(_KNOWN)
-    url = os.fspath(database) if database else _database(given)
+    url = _database(given) if database is None else _named(os.fspath(database))
     said = {setting: read(given, NAMES[setting]) for setting, read in _READERS.items() if NAMES[setting] in given}
     if durability is not None:
         said["durability"] = _checked(durability, _DURABILITIES, partial(ConfigurationError, "durability"))
     return Settings(url, limits=_limits(given), **said)
+
+
+def _named(database: str) -> str:
+    """The URL or path that somebody names: an empty one is most likely a variable that isn't set."""
+    if not database:
+        raise ConfigurationError("database", "its name is empty; leave it out for ITHACA_DATABASE_URL or your own file")
+    return database
 
 
 def _database(given: Sources) -> str:

@@ -73,7 +73,7 @@ def test_in_memory_nothing_is_written(opened: Opener, tmp_path: Path) -> None:
 
 def test_the_environment_names_the_database(opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITHACA_DATABASE_URL", f"sqlite:///{tmp_path}/env.db")
-    opened.url = ""
+    opened.url = None
     assert made(opened, None) == "found"
     assert (tmp_path / "env.db").exists()
 
@@ -82,9 +82,22 @@ def test_without_a_name_the_file_lies_in_the_users_data_folder(
     opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    opened.url = ""
+    opened.url = None
     assert made(opened, None) == "found"
     assert (tmp_path / "data/ithaca/ithaca.db").exists()
+
+
+def test_an_empty_name_is_refused_and_an_empty_variable_sets_nothing(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="database cannot be used: its name is empty"):
+        opened("")
+    assert not (tmp_path / "ithaca").exists()
+    monkeypatch.setenv("ITHACA_DATABASE_URL", "")
+    opened.url = None
+    assert made(opened, None) == "found"
+    assert (tmp_path / "ithaca/ithaca.db").exists()
 
 
 def test_an_unknown_scheme_is_refused(opened: Opener) -> None:

@@ -116,6 +116,7 @@ def test_wrong_usage_is_two_and_a_sentence(
         ("postgresql://localhost:1/chats?connect_timeout=1", "cannot be reached"),
         ("postgresql://me@[::1/chats", ""),
         ("/dev/null/chats.db", ""),
+        ("", "its name is empty"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_and_a_sentence(database: str, said: str) -> None:

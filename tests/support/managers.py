@@ -83,7 +83,9 @@ class Blocking:
 class Opener:
     """Opens managers of one kind, on one database unless told otherwise, and closes them all."""
 
-    def __init__(self, url: str, facade: Facade, loop: LoopThread, remote: Callable[[], Remote] | None = None) -> None:
+    def __init__(
+        self, url: str | None, facade: Facade, loop: LoopThread, remote: Callable[[], Remote] | None = None
+    ) -> None:
         self.url = url
         self.facade = facade
         self._loop = loop
@@ -95,7 +97,7 @@ class Opener:
     def __call__(self, database: str | None = None, **options: Any) -> SessionManager:
         """A manager that sees what another process would see; `options` as `SessionManager` takes them."""
         if "settings" not in options:
-            options["database"] = database or self.url
+            options["database"] = self.url if database is None else database
         manager = self._open(options)
         self._opened.append((manager, options))
         return manager

@@ -23,7 +23,7 @@ def demo(here: Here) -> None:
 
     They are kept in memory, unless --database is given. Doing it again there adds nothing twice.
     """
-    manager = here.open(here.database or "sqlite:///:memory:")
+    manager = here.open("sqlite:///:memory:" if here.database is None else here.database)
     fill(manager)
     page = manager.list_sessions(limit=20)
     if here.json:
