@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from ithaca import ChatMessage
 from tests.interchange import legacy
@@ -175,6 +175,47 @@ def test_a_change_that_was_begun_before_a_newer_version_is_not_saved_over_it_uns
     page.reload()
     expect(text).to_have_count(0)
     person.complaints = [words for words in person.complaints if "412" not in words]
+
+
+def test_what_gets_no_answer_is_given_up_and_nothing_typed_is_lost(person: Person) -> None:
+    id = talk(person.manager, "Talk", "x")
+    document = person.manager.create_document("Draft", "one", language="markdown", session_id=id)
+    person.manager.edit_document(document.id, "two")
+    page = person.open("archive")
+    page.clock.install()
+    page.goto(f"{person.address}/sessions/{id}")
+    held: list[Route] = []
+    page.route(
+        re.compile("/api/(attachments|documents)"),
+        lambda route: route.continue_() if route.request.method == "GET" else held.append(route),
+    )
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("Look at this")
+    page.locator("input[type=file]").set_input_files([{"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"}])
+    expect(page.locator(".file progress")).to_be_visible()
+    page.clock.fast_forward(50_000)
+    expect(page.locator(".file progress")).to_be_visible()
+    page.clock.fast_forward(20_000)
+    expect(toast(page, "a.txt could not be sent: nothing of it went on for a minute")).to_be_visible()
+    expect(page.locator(".file progress")).to_have_count(0)
+    expect(field).to_have_value("Look at this")
+
+    page.goto(f"{person.address}/documents/{document.id}")
+    page.get_by_label("Version", exact=True).select_option("1")
+    with page.expect_request(lambda request: request.url.endswith("/restore")):
+        page.get_by_role("button", name="Restore").click()
+    page.clock.fast_forward(610_000)
+    expect(toast(page, "did not answer within 10 minutes")).to_be_visible()
+    page.goto(f"{person.address}/sessions/{id}")
+    page.get_by_role("button", name="Documents", exact=True).click()
+    with page.expect_request(lambda request: request.method == "DELETE"):
+        page.get_by_role("button", name="Move Draft to the trash").click()
+    page.clock.fast_forward(130_000)
+    expect(toast(page, "did not answer within 2 minutes")).to_be_visible()
+    assert [(each.request.method, each.request.url.rpartition("/api/")[2].partition("/")[0]) for each in held] == [
+        ("POST", "attachments"), ("POST", "documents"), ("DELETE", "documents"),
+    ]  # fmt: skip
+    expect(field).to_have_value("Look at this")
 
 
 def test_all_documents_are_found_put_away_and_put_beside_a_conversation(person: Person) -> None:

@@ -1,9 +1,12 @@
-// Asking the server. Errors are `Problem`s, with the words of RFC 9457; no answer at all is `Offline`.
+// Asking the server. Errors are `Problem`s, with the words of RFC 9457; no answer at all is `Offline`, none in time `Late`.
 
 const BASE = new URL("api/", document.baseURI);
 
 /** Milliseconds after which what is answered at once is asked for again; over a connection that died in sleep, nothing would ever come. */
 const PATIENCE = 30_000;
+
+/** Milliseconds after which a change is given up that may take long; a model that sums up takes minutes. */
+const LONG = { POST: 600_000, PUT: 120_000, DELETE: 120_000 };
 
 /** What the server refused. */
 export class Problem extends Error {
@@ -19,6 +22,14 @@ export class Problem extends Error {
 export class Offline extends Error {
   constructor() {
     super("The server cannot be reached.");
+  }
+}
+
+/** The server did not answer in time, and nobody knows whether it has done what it was asked for. */
+export class Late extends Error {
+  /** @param {number} patience in milliseconds */
+  constructor(patience) {
+    super(`The server did not answer within ${patience / 60_000} minutes. It may have done it nevertheless: look before you try again.`);
   }
 }
 
@@ -55,16 +66,16 @@ export function address(path, query = {}) {
 
 /**
  * @param {string} method @param {string} path
- * @param {{query?: Record<string, any>, body?: any, headers?: Record<string, string>, signal?: AbortSignal, patience?: number}} [more]
+ * @param {{query?: Record<string, any>, body?: any, headers?: Record<string, string>, signal?: AbortSignal, patience: number}} more
  */
-async function ask(method, path, { query, body, headers = {}, signal, patience } = {}) {
+async function ask(method, path, { query, body, headers = {}, signal, patience }) {
   const sent = body instanceof Blob || body === undefined ? body : JSON.stringify(body);
   const all = { ...headers };
   if (body !== undefined && !(body instanceof Blob)) all["content-type"] = "application/json";
   if (method === "POST") all["idempotency-key"] = newKey();
   for (const wait of [300, 1500, null]) {
     const late = new AbortController();
-    const timer = patience && setTimeout(() => late.abort(new Error("It took too long.")), patience);
+    const timer = setTimeout(() => late.abort(new Error("It took too long.")), patience);
     try {
       const until = signal ? AbortSignal.any([late.signal, signal]) : late.signal;
       const response = await fetch(address(path, query), { method, body: sent, signal: until, headers: all });
@@ -72,6 +83,7 @@ async function ask(method, path, { query, body, headers = {}, signal, patience }
       return await read(response);
     } catch (error) {
       if (error instanceof Problem || signal?.aborted) throw error;
+      if (late.signal.aborted && patience > PATIENCE) throw new Late(patience);
       if (wait === null || method === "PATCH") break;
       await new Promise((go) => setTimeout(go, wait));
     } finally {
@@ -104,7 +116,7 @@ export async function every(path, query = {}) {
   return found;
 }
 /** Safe to be sent again: it carries a key. @param {string} path @param {any} [body] @param {number} [revision] the one that was seen */
-export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision) });
+export const post = (path, body = undefined, revision = undefined) => ask("POST", path, { body, headers: seen(revision), patience: LONG.POST });
 /** As `post`, of what is answered at once. @param {string} path @param {any} [body] */
 export const send = (path, body = undefined) => ask("POST", path, { body, patience: PATIENCE });
 /** A text as the server's HTML. @param {string} text */
@@ -112,9 +124,9 @@ export const render = (text) => send("markdown", { text });
 /** @param {string} path @param {any} body @param {number} [revision] the one that was seen */
 export const patch = (path, body, revision) => ask("PATCH", path, { body, headers: seen(revision), patience: PATIENCE });
 /** @param {string} path @param {any} [body] */
-export const put = (path, body = undefined) => ask("PUT", path, { body });
+export const put = (path, body = undefined) => ask("PUT", path, { body, patience: LONG.PUT });
 /** @param {string} path @param {Record<string, any>} [query] */
-export const remove = (path, query) => ask("DELETE", path, { query });
+export const remove = (path, query) => ask("DELETE", path, { query, patience: LONG.DELETE });
 
 /** @param {number | undefined} revision @returns {Record<string, string>} */
 function seen(revision) {

@@ -4,6 +4,9 @@ import { address, newKey, Problem } from "./api.js";
 
 /** @typedef {import("./drafts.js").Attached} Attached */
 
+/** Milliseconds without progress after which an upload is given up. */
+const STILL = 60_000;
+
 /** Stores a file, telling how far it is from 0 to 1. @param {File} file @param {(part: number) => void} told @returns {Promise<Attached>} */
 export function store(file, told) {
   // Of what is sent, only the old request tells how far it is.
@@ -13,13 +16,24 @@ export function store(file, told) {
     request.responseType = "json";
     request.setRequestHeader("content-type", file.type || "application/octet-stream");
     request.setRequestHeader("idempotency-key", newKey());
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && told(event.loaded / event.total));
+    let clock = 0;
+    const goOn = () => {
+      clearTimeout(clock);
+      clock = setTimeout(() => request.abort(), STILL);
+    };
+    request.upload.addEventListener("progress", (event) => {
+      goOn();
+      if (event.lengthComputable) told(event.loaded / event.total);
+    });
+    request.addEventListener("loadend", () => clearTimeout(clock));
+    request.addEventListener("abort", () => reject(new Error(`${file.name} could not be sent: nothing of it went on for a minute. Add it again.`)));
     request.addEventListener("error", () => reject(new Error(`${file.name} could not be sent: the server cannot be reached.`)));
     request.addEventListener("load", () => {
       if (request.status !== 201) return reject(new Problem(request.status, request.response));
       const { digest, media_type, size } = request.response;
       resolve({ digest, media_type, size, name: file.name });
     });
+    goOn();
     request.send(file);
   });
 }

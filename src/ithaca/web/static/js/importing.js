@@ -8,6 +8,11 @@ import { counted, number } from "./times.js";
 /** Conversations that go into one request. */
 const TOGETHER = 20;
 
+/** Milliseconds in which a server that is there says how far it is, or that it got no further. */
+const STILL = 120_000;
+
+const BROKEN_OFF = "The server did not come to the end. Take the file in again: what is here already is left alone.";
+
 export class Importing {
   constructor() {
     this.state = h("div", { class: "stack", role: "status" });
@@ -63,12 +68,14 @@ async function isDatabase(file) {
 /** The server reads the file, and tells line by line how far it is. @param {File} file @param {(done: number, of: number) => void} told */
 async function importDatabase(file, told) {
   const headers = { "content-type": "application/octet-stream", "idempotency-key": newKey() };
-  const response = await fetch(address("imports/odysseus"), { method: "POST", body: file, headers });
+  const late = new AbortController();
+  const response = await fetch(address("imports/odysseus"), { method: "POST", body: file, headers, signal: late.signal });
   if (!response.ok || !response.body) throw new Problem(response.status, await response.json().catch(() => null));
   let rest = "";
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
-    const { value, done } = await reader.read();
+    const clock = setTimeout(() => late.abort(new Error(BROKEN_OFF)), STILL);
+    const { value, done } = await reader.read().finally(() => clearTimeout(clock));
     rest += value ?? "";
     const lines = rest.split("\n");
     rest = lines.pop() ?? "";
@@ -77,7 +84,7 @@ async function importDatabase(file, told) {
       if (line.report) return line.report;
       told(line.done, line.of);
     }
-    if (done) throw new Error("The server did not come to the end. Take the file in again: what is here already is left alone.");
+    if (done) throw new Error(BROKEN_OFF);
   }
 }
 
