@@ -212,8 +212,8 @@ class Door:
         return self.scope.owner
 
     def age(self, field: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
-            raise InvalidArgument(field, value, "a number of 0 or more")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e6:
+            raise InvalidArgument(field, value, "a number from 0 to 1000000")
         return float(value)
 
     def inline(self, attachments: object) -> bool:

@@ -89,6 +89,12 @@ def test_purging_is_asked_for_wrongly(ithaca: Ithaca, arguments: list[str]) -> N
     assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize("days", ["-1", "nan", "1e99"])
+def test_an_age_is_refused_in_days(ithaca: Ithaca, days: str) -> None:
+    said = ithaca("trash", "purge", "--older-than", days).err
+    assert said == f"Error: older_than must be a number of days from 0 to 1000000, not {float(days)}.\n"
+
+
 def test_erases_an_owner(ithaca: Ithaca) -> None:
     ithaca("sessions", "create", "--id", "hers", owner="ann")
     ithaca("sessions", "create", "--id", "his", owner="bob")

@@ -86,10 +86,11 @@ def purge(
 
 
 def _days(number: float) -> timedelta:
-    try:
-        return timedelta(days=number)
-    except (OverflowError, ValueError):
-        raise InvalidArgument("older_than", number, "a number of days") from None
+    from ithaca.retention import LONGEST
+
+    if not 0 <= number <= LONGEST.days:
+        raise InvalidArgument("older_than", number, f"a number of days from 0 to {LONGEST.days}")
+    return timedelta(days=number)
 
 
 def undo(here: Here, session: SessionId, expected_revision: ExpectedRevision = None) -> None:
