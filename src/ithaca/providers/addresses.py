@@ -43,7 +43,7 @@ def _embedded(address: Address) -> Iterator[Address]:
 
 def _refusal(address: Address, reach: Reach) -> str | None:
     if address.is_loopback:
-        return None if reach == "private" else "it is this machine"
+        return None if reach == "private" else "it is this machine, where only shared endpoints may be"
     if address.is_unspecified or address in _THIS_NETWORK:
         return "it is no address of a machine"
     if address.is_link_local or address in _METADATA:
@@ -51,7 +51,7 @@ def _refusal(address: Address, reach: Reach) -> str | None:
     if address.is_multicast or (address.version == 4 and address.is_reserved):
         return "it is a multicast or reserved address"
     if reach == "public" and not _is_public(address):
-        return "it is an address of a private network"
+        return "it is an address of a private network, where only shared endpoints may be"
     return None
 
 
