@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 from ithaca.words import LONGEST, Word, pairs, pieces, words
 from ithaca.words import MOST_WORDS as WORDS_INDEXED
@@ -29,10 +29,11 @@ Span = tuple[int, int]
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))
 _CHUNK = re.compile(r'((?<!\S)-(?=[^\s-]))?(?:"([^"]*)"?(\*?)|([^\s"]+))')
+_SPACE, _UP_TO_SPACE = re.compile(r"\s"), re.compile(r".*\s", re.DOTALL)
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Phrase:
     """Words that stand together, the last one perhaps only begun."""
 
@@ -40,6 +41,14 @@ class Phrase:
     begun: bool = False
     #: The last word is a single character of a script without spaces.
     character: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What finds it in a text of ASCII. It begins with the plain word, which is looked for fastest."""
+        first = re.escape(self.words[0])
+        whole = [re.escape(word) + ("[a-z0-9]*" if len(word) == LONGEST else "") for word in self.words]
+        rest = "[^a-z0-9]+".join(whole)[len(first) :] + ("[a-z0-9]*" if self.begun else "")
+        return re.compile(f"{first}(?<![a-z0-9]{first})(?=({rest})(?![a-z0-9]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +111,16 @@ def _phrase(chunk: re.Match[str], most: int) -> Phrase | None:
 def matches(query: Query, text: str) -> list[list[Span]] | None:
     """Where in the text each wanted phrase stands; None if the text doesn't fit."""
     there = _Plain(text) if len(text) <= _PLAIN and text.isascii() else _Index(words(text))
-    if any(next(there.places(phrase), None) for phrase in query.excluded):
-        return None
-    found = [[list(there.places(phrase)) for phrase in alternatives] for alternatives in query.wanted]
-    if not found or not all(map(any, found)):
-        return None
-    return [spans for alternatives in found for spans in alternatives]
+    for phrase in query.excluded:
+        if there.places(phrase):
+            return None
+    found: list[list[Span]] = []
+    for alternatives in query.wanted:
+        spans = [there.places(phrase) for phrase in alternatives]
+        if not any(spans):
+            return None
+        found += spans
+    return found or None
 
 
 #: A text of so many characters has no more words than are indexed.
@@ -120,17 +133,8 @@ class _Plain:
     def __init__(self, text: str) -> None:
         self._text = text.lower()
 
-    def places(self, phrase: Phrase) -> Iterator[Span]:
-        return ((found.start(), found.end(1)) for found in _pattern(phrase).finditer(self._text))
-
-
-@lru_cache(maxsize=256)
-def _pattern(phrase: Phrase) -> re.Pattern[str]:
-    """What finds a phrase. It begins with the plain word, which is looked for faster than anything else."""
-    first = re.escape(phrase.words[0])
-    whole = [re.escape(word) + ("[a-z0-9]*" if len(word) == LONGEST else "") for word in phrase.words]
-    rest = "[^a-z0-9]+".join(whole)[len(first) :] + ("[a-z0-9]*" if phrase.begun else "")
-    return re.compile(f"{first}(?<![a-z0-9]{first})(?=({rest})(?![a-z0-9]))")
+    def places(self, phrase: Phrase) -> list[Span]:
+        return [(found.start(), found.end(1)) for found in phrase.pattern.finditer(self._text)]
 
 
 class _Index:
@@ -143,7 +147,10 @@ class _Index:
             self._at.setdefault(word, []).append(place)
         self._sorted: list[str] | None = None
 
-    def places(self, phrase: Phrase) -> Iterator[Span]:
+    def places(self, phrase: Phrase) -> list[Span]:
+        return list(self._places(phrase))
+
+    def _places(self, phrase: Phrase) -> Iterator[Span]:
         *before, last = phrase.words
         first = sorted(self._begun(last)) if not before and phrase.begun else self._at.get(phrase.words[0], ())
         for place in first:
@@ -175,7 +182,7 @@ class _Index:
 def snippet(text: str, found: Sequence[Sequence[Span]]) -> tuple[str, list[Span]]:
     """The part of a text where most of what was found stands together, and where in it that is."""
     start, end = _best(found)
-    spare = SNIPPET - min(end - start, SNIPPET)
+    spare = max(0, SNIPPET - (end - start))
     left = max(0, min(start - spare // 2, len(text) - SNIPPET))
     right = min(len(text), left + SNIPPET)
     left, right = _cut_left(text, left, start), _cut_right(text, right, min(end, right))
@@ -187,10 +194,10 @@ def snippet(text: str, found: Sequence[Sequence[Span]]) -> tuple[str, list[Span]
 
 def _best(found: Sequence[Sequence[Span]]) -> Span:
     """The stretch with the most different phrases, then the most of them, the first of equals."""
+    if len(found) == len(found[0]) == 1:
+        return found[0][0]
     spans = sorted((a, b, phrase) for phrase, there in enumerate(found) for a, b in there)
     best, stretch, first = (0, 0), spans[0][:2], 0
-    if len(spans) == 1:
-        return stretch
     inside: Counter[int] = Counter()
     for last, (a, b, phrase) in enumerate(spans):
         inside[phrase] += 1
@@ -216,9 +223,8 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 def _cut_left(text: str, cut: int, most: int) -> int:
     if cut == 0:
         return 0
-    for place in range(cut, min(most, cut + _GIVE) + 1):
-        if text[place - 1].isspace():
-            return place
+    if space := _SPACE.search(text, cut - 1, min(most, cut + _GIVE)):
+        return space.end()
     while cut < most and _is_inside(text, cut):
         cut += 1
     return cut
@@ -227,9 +233,8 @@ def _cut_left(text: str, cut: int, most: int) -> int:
 def _cut_right(text: str, cut: int, least: int) -> int:
     if cut == len(text):
         return cut
-    for place in range(cut, max(least, cut - _GIVE) - 1, -1):
-        if text[place].isspace():
-            return place
+    if part := _UP_TO_SPACE.match(text, max(least, cut - _GIVE), cut + 1):
+        return part.end() - 1
     whole = cut
     while whole > least and _is_inside(text, whole):
         whole -= 1

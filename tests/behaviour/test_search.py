@@ -174,6 +174,18 @@ def test_pages_of_any_size_give_the_whole_order(
         assert len(whole) == len(set(places(whole))) > 9
 
 
+def test_what_ranks_best_and_lies_in_the_trash_hides_nothing(manager: SessionManager) -> None:
+    fill(manager, *(f"ahoy {n} {'sea ' * 20}" for n in range(5)), owner="ann")
+    removed = fill(manager, *("ahoy " * 20 for _ in range(150)), owner="ann")
+    manager.search("settled")
+    manager.delete_session(removed)
+    assert [hit.message.content[:6] for hit in paged(manager, "ahoy", limit=2)] == [
+        f"ahoy {n}" for n in (4, 3, 2, 1, 0)
+    ]
+    assert len(manager.search("ahoy", role="user", limit=3)) == 3
+    assert said(manager.search("ahoy sea -3 -4 -2 -1", owner="ann")) == [f"ahoy 0 {'sea ' * 20}"]
+
+
 def of_eight(ahoys: int) -> str:
     """Words as many in each message, so that its rank depends on how often one of them is there."""
     return "ahoy " * ahoys + "sea " * (8 - ahoys)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from ithaca import ChatMessage, SessionManager
+from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.connection import Connection
 from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, StorageError
+from ithaca.operations import search
 from ithaca.storage import postgres
 from ithaca.storage.postgres import PostgresStorage
 from ithaca.storage.postgres_async import AsyncPostgresStorage
@@ -193,3 +196,20 @@ def test_behind_a_pooler_nothing_is_prepared_or_set(storage: PostgresStorage, po
         await pooled.close()
 
     asyncio.run(main())
+
+
+def test_a_search_is_planned_alike_whatever_is_asked(postgres_url: str) -> None:
+    """So the server keeps its plan: making one takes it longer than finding a rare word."""
+
+    async def plan(conn: Connection, word: str) -> list[Row]:
+        asked = {"query": f"'{word}'", "scoped": f"'{word}'", "skip": 0, "count": 41, "start": 0, "most": 21}
+        ranked = search._RANKED_ON_POSTGRES.format(filters="").replace("CAST(:query AS tsquery)", "tsquery 'a'")
+        return await conn.rows(f"EXPLAIN {ranked}", asked)
+
+    with SessionManager(postgres_url) as manager:
+        session = manager.create_session()
+        manager.add_messages(session.id, [ChatMessage("user", f"word{n % 100} again") for n in range(1_000)])
+        assert len(manager.search("word7")) == 10
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+        assert manager._storage.read(plan, "word7") == manager._storage.read(plan, "again")

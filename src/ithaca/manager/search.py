@@ -52,15 +52,17 @@ class Search(Base):
         query, wanted, most, around = self._door.search(
             text, owner, session_id, role, since, until, archived, limit, neighbours
         )
-        asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
+        asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most)
         hidden = flag("incognito", incognito)
         storage = self._incognito if hidden else self._storage if session_id is None else self._at(session_id, owner)
-        page = storage.read(search.find, *asked, False)
+        page = None if around else storage.read(search.find_at_once, *asked)
+        if page is None:
+            page = storage.read(search.find, *asked, around, False)
         if page is None:
             reached: search.Reached | None = search.START
             while reached is not None:
                 reached = storage.write(search.index, self._door.scope, wanted, reached)
-            page = storage.read(search.find, *asked, True)
+            page = storage.read(search.find, *asked, around, True)
         return page or Page([])
 
 
@@ -86,13 +88,15 @@ class AsyncSearch(AsyncBase):
         query, wanted, most, around = self._door.search(
             text, owner, session_id, role, since, until, archived, limit, neighbours
         )
-        asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most, around)
+        asked = (self._door.scope, query, wanted, self._door.cursor(cursor), most)
         hidden = flag("incognito", incognito)
         storage = self._incognito if hidden else self._storage if session_id is None else self._at(session_id, owner)
-        page = await storage.read(search.find, *asked, False)
+        page = None if around else await storage.read(search.find_at_once, *asked)
+        if page is None:
+            page = await storage.read(search.find, *asked, around, False)
         if page is None:
             reached: search.Reached | None = search.START
             while reached is not None:
                 reached = await storage.write(search.index, self._door.scope, wanted, reached)
-            page = await storage.read(search.find, *asked, True)
+            page = await storage.read(search.find, *asked, around, True)
         return page or Page([])

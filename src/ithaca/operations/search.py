@@ -14,19 +14,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from ithaca.columns import Row, from_json, from_text, to_json
-from ithaca.connection import Connection, repeatable
+from ithaca.columns import Row, from_json, from_text
+from ithaca.connection import Connection, one_statement, repeatable
 from ithaca.content import MOST, spoken
 from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import SessionNotFound
 from ithaca.models import ChatMessage, Erased, Page, Problem, SearchHit
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import MESSAGE_COLUMNS
-from ithaca.query import Phrase, Query, matches, snippet
+from ithaca.query import Phrase, Query, Span, matches, snippet
 from ithaca.words import MOST_CHARACTERS, VERSION, words_of
 
 #: What one transaction indexes at most: other writers wait so long.
@@ -47,6 +46,11 @@ class Wanted:
     since: int | None = None
     until: int | None = None
     archived: bool | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every message of the place is wanted."""
+        return all(each is None for each in (self.role, self.since, self.until, self.archived))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,20 @@ async def _place(conn: Connection, scope: Scope, wanted: Wanted) -> Place | None
 # Finding
 
 
+@one_statement
+async def find_at_once(
+    conn: Connection, scope: Scope, query: Query, wanted: Wanted, cursor: str | None, limit: int
+) -> Page[SearchHit] | None:
+    """As `find`, from one look at the index; None if that doesn't suffice, or something must be indexed before."""
+    search = await _search(conn, scope, query, wanted, cursor, limit, at_once=True)
+    if search is None:
+        return Page([])
+    if await is_behind(conn, search.place):
+        return None
+    found = await search.engine.find(conn, search)
+    return None if found is None else search.page(found)
+
+
 async def find(
     conn: Connection,
     scope: Scope,
@@ -104,40 +122,86 @@ async def find(
     fresh: bool,
 ) -> Page[SearchHit] | None:
     """A page, the best hits first; None if something must be indexed before, unless it was just done (`fresh`)."""
+    search = await _search(conn, scope, query, wanted, cursor, limit)
+    if search is None:
+        return Page([])
+    if not fresh and await is_behind(conn, search.place):
+        return None
+    page = search.page(await search.engine.find(conn, search) or [])
+    if not neighbours:
+        return page
+    return Page([await _with_neighbours(conn, hit, neighbours) for hit in page], page.cursor)
+
+
+async def _search(
+    conn: Connection,
+    scope: Scope,
+    query: Query,
+    wanted: Wanted,
+    cursor: str | None,
+    limit: int,
+    *,
+    at_once: bool = False,
+) -> "Search | None":
+    """What is to be done; None if nothing can be found. Raises `SessionNotFound` or `InvalidArgument`."""
     place = await _place(conn, scope, wanted)
     if place is None or not query.wanted:
-        return Page([])
-    if not fresh and await is_behind(conn, place):
         return None
-    question, kinds, finder = _ENGINES[conn.engine]
-    asked = question(query, place)
-    order = ["search", blake2b(asked.encode(), digest_size=8).hexdigest()]
-    after = {} if cursor is None else read_cursor(cursor, order, kinds)
-    found = await finder(conn, Search(place, query, asked, wanted, limit), after)
-    hits = [
-        each.hit if not neighbours else await _with_neighbours(conn, each.hit, neighbours) for each in found[:limit]
-    ]
-    return Page(hits, write_cursor(order, found[limit - 1].key) if len(found) > limit else None)
+    engine = _ENGINES[conn.engine]
+    question = engine.question(query, place)
+    order = ["search", blake2b(question.encode(), digest_size=8).hexdigest()]
+    after = {} if cursor is None else read_cursor(cursor, order, engine.kinds)
+    return Search(engine, place, query, question, wanted, limit, order, after, at_once)
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is searched for, and where."""
 
+    engine: "Engine"
     place: Place
     query: Query
     #: The question as the engine reads it.
-    asked: str
+    question: str
     wanted: Wanted
     #: Hits on a page. One more is looked for, which tells whether there is another page.
     limit: int
+    #: What its cursors belong to.
+    order: list[str]
+    #: The key of the hit after which the page begins.
+    after: Mapping[str, Any]
+    #: Whether to look at the index only once.
+    at_once: bool
+
+    def fitting(self, rows: Iterable[Row]) -> Iterator["Found"]:
+        """Those of the rows whose message fits, whatever the index says."""
+        for row in rows:
+            message = ChatMessage.from_row(row[_COLUMNS]).with_references()
+            text = row[_TEXT]
+            said = spoken(message.content) if text is None else from_text(text)
+            places = matches(self.query, said)
+            if places is not None:
+                yield Found(row, message, said, places)
+
+    def page(self, found: Sequence["Found"]) -> Page[SearchHit]:
+        hits = [each.hit for each in found[: self.limit]]
+        more = len(found) > self.limit
+        return Page(hits, write_cursor(self.order, self.engine.key(found[self.limit - 1].row)) if more else None)
 
 
 class Found(NamedTuple):
-    """A hit, and the key that asks for what is ranked after it."""
+    """A message that fits, and the row that it was read from."""
 
-    hit: SearchHit
-    key: tuple[Any, ...]
+    row: Row
+    message: ChatMessage
+    said: str
+    #: Where the words stand in it.
+    places: list[list[Span]]
+
+    @property
+    def hit(self) -> SearchHit:
+        owner, session_id, name, score = self.row[1:5]
+        return SearchHit(self.message, owner, session_id, name, score, *snippet(self.said, self.places))
 
 
 async def is_behind(conn: Connection, place: Place) -> bool:
@@ -167,16 +231,36 @@ _OF_ENTRY = """
       AND m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
 """
 
+# Where they are in a row, which ends with them.
+_COLUMNS = slice(-len(MESSAGE_COLUMNS.split(", ")), None)
+_TEXT = MESSAGE_COLUMNS.split(", ").index("text") + _COLUMNS.start
 
-def _hit(query: Query, owner: str, session_id: str, name: str, score: float, message: Row) -> SearchHit | None:
-    """What is found in a message; None if it isn't there."""
-    found = ChatMessage.from_row(message).with_references()
-    said = spoken(found.content)
-    where = matches(query, said)
-    if where is None:
-        return None
-    text, highlights = snippet(said, where)
-    return SearchHit(found, owner, session_id, name, score, text, highlights)
+
+async def _look_through(
+    conn: Connection, search: Search, sql: str, asked: Mapping[str, Any], found: list[Found]
+) -> bool:
+    """Adds what stands and fits, of the few that rank best, then of all; False if a single look didn't suffice.
+
+    The statement ranks `count` after the first `skip`, tells how many those are, and gives `most` of those that stand.
+    """
+    # What lies in the trash falls out after the ranking, which most often is nothing; and what the filters leave out.
+    few = search.limit + 21 if search.wanted.is_all else 4 * search.limit + 100
+    for skip, count in ((0, few), (few, MOST)):
+        start = 0
+        while True:
+            most = search.limit + 1 - len(found)
+            rows = await conn.rows(sql, {**asked, "skip": skip, "count": count, "start": start, "most": most})
+            standing = [row for row in rows if row[1] is not None]
+            found += search.fitting(standing)
+            are_all = len(standing) < most
+            if len(found) > search.limit or (are_all and rows and rows[0][0] < count):
+                return True
+            if search.at_once:
+                return False
+            if are_all:
+                break
+            start += most
+    return True
 
 
 async def _with_neighbours(conn: Connection, hit: SearchHit, count: int) -> SearchHit:
@@ -206,38 +290,53 @@ def _fts5(query: Query, place: Place) -> str:
     return f"{wanted} NOT (words : {any_of(query.excluded)})" if query.excluded else wanted
 
 
-async def _find_on_sqlite(conn: Connection, search: Search, after: Mapping[str, Any]) -> list[Found]:
+async def _find_on_sqlite(conn: Connection, search: Search) -> list[Found] | None:
     """Ranked by BM25. The numbers of an owner's entries lie together, so those of others aren't even looked at."""
-    owner, most = search.place.owner, search.limit + 1
+    owner, after = search.place.owner, search.after
     lowest, high = (-(2**63), 2**63 - 1) if owner is None else _numbers(owner)
-    found: list[Found] = []
+    filters, params = _filters(search.place, search.wanted)
     if after:
         high = min(high, after["key0"])
+    found: list[Found] = []
     while True:
-        tier: dict[str, Any] = {"query": search.asked, "low": lowest, "high": high}
+        tier = {**params, **after, "query": search.question, "low": lowest, "high": high}
         if after:  # a tier keeps its edges, whatever comes and goes
             tier["low"] = max(lowest, after["key1"])
-        elif edge := await conn.row(_EDGE, {**tier, "most": RANKED_AT_ONCE}):
-            tier["low"] = edge[0] + 1
-        for skip, count in ((0, 4 * most + 100), (4 * most + 100, MOST)):
-            window = {**tier, **after, "skip": skip, "count": count}
-            ranked = await conn.rows(_RANKED_AFTER if after else _RANKED, window)
-            for start in range(0, len(ranked), most):
-                standing = _standing(conn, search, tier, dict(ranked[start : start + most]))
-                found += islice(await standing, most - len(found))
-                if len(found) == most:
-                    return found
-            if len(ranked) < count:
-                break
-        if tier["low"] == lowest:
+        else:
+            count, edge = await conn.row(_COUNTED, {**tier, "most": RANKED_AT_ONCE}) or (0, None)
+            if not count:
+                return found
+            tier["low"] = edge if count == RANKED_AT_ONCE else lowest
+        if not await _look_through(conn, search, _on_sqlite(bool(after), filters), tier, found):
+            return None
+        if len(found) > search.limit or tier["low"] == lowest:
             return found
+        if search.at_once:
+            return None
         high, after = min(high, tier["low"] - 1), {}
 
 
+@lru_cache(maxsize=64)
+def _on_sqlite(after: bool, filters: str) -> str:
+    return (_RANKED_AFTER if after else _RANKED).format(filters=filters)
+
+
 _FITTING = "search_index MATCH :query AND rowid BETWEEN :low AND :high"
-_EDGE = f"SELECT rowid FROM search_index WHERE {_FITTING} ORDER BY rowid DESC LIMIT 1 OFFSET :most"
+_COUNTED = f"""
+    SELECT count(*), min(rowid) FROM (
+        SELECT rowid FROM search_index WHERE {_FITTING} ORDER BY rowid DESC LIMIT :most
+    )
+"""
 _SCORED = f"SELECT rowid AS number, bm25(search_index, 0.0, 1.0) AS score FROM search_index WHERE {_FITTING}"
-_RANKED = f"{_SCORED} ORDER BY score, number DESC LIMIT :count OFFSET :skip"
+_BEST = "ORDER BY score, number DESC LIMIT :count OFFSET :skip"
+_STANDING = f"""
+    SELECT (SELECT count(*) FROM ranked), e.owner, e.session_id, s.name, -r.score, :high, :low, e.number, e.fingerprint,
+           {_MESSAGE}
+    FROM ranked r CROSS JOIN search_entries e{_OF_ENTRY} AND e.number = r.number{{filters}}
+    ORDER BY r.score, r.number DESC LIMIT :most OFFSET :start
+"""
+
+_RANKED = f"WITH ranked AS MATERIALIZED ({_SCORED} {_BEST}){_STANDING}"
 
 # Each message that is stored moves every score a little. So it goes on after the last hit as that is ranked now; where
 # it says something else by now, or is gone, after the score that it had.
@@ -248,28 +347,19 @@ _RANKED_AFTER = f"""
             SELECT l.score FROM scored l JOIN search_entries e ON e.number = l.number
             WHERE l.number = :key3 AND e.fingerprint = :key4
         ), :key2) AS score
+    ),
+    ranked AS MATERIALIZED (
+        SELECT number, score FROM scored
+        WHERE score > (SELECT score FROM last) OR (score = (SELECT score FROM last) AND number < :key3)
+        {_BEST}
     )
-    SELECT number, score FROM scored
-    WHERE score > (SELECT score FROM last) OR (score = (SELECT score FROM last) AND number < :key3)
-    ORDER BY score, number DESC LIMIT :count OFFSET :skip
+    {_STANDING}
 """
 
 
-async def _standing(
-    conn: Connection, search: Search, tier: Mapping[str, Any], scores: Mapping[int, float]
-) -> Iterator[Found]:
-    """Those of the entries whose message stands in a session and fits, in their order."""
-    filters, params = _filters(search.place, search.wanted)
-    rows = await conn.rows(
-        f"SELECT e.number, e.fingerprint, e.owner, e.session_id, s.name, {_MESSAGE} FROM json_each(:numbers) j"
-        f" CROSS JOIN search_entries e{_OF_ENTRY} AND e.number = j.value{filters} ORDER BY j.key",
-        {**params, "numbers": to_json(list(scores))},
-    )
-    return (
-        Found(hit, (tier["high"], tier["low"], scores[row[0]], row[0], row[1]))
-        for row in rows
-        if (hit := _hit(search.query, row[2], row[3], row[4], -scores[row[0]], row[5:])) is not None
-    )
+def _key_on_sqlite(row: Row) -> tuple[Any, ...]:
+    _, _, _, _, score, high, low, number, fingerprint, *_ = row
+    return high, low, -score, number, fingerprint
 
 
 def _tsquery(query: Query) -> str:
@@ -284,34 +374,20 @@ def _tsquery(query: Query) -> str:
 
 
 def _scoped(query: Query, place: Place) -> str:
-    tokens = [] if place.owner is None else _scope_tokens(place.owner, place.session_id)
+    """The same in one place, by the token of the narrowest: each takes the index time of its own."""
+    tokens = [] if place.owner is None else _scope_tokens(place.owner, place.session_id)[-1:]
     return " & ".join([*(f"'{token}'" for token in tokens), _tsquery(query)])
 
 
-async def _find_on_postgres(conn: Connection, search: Search, after: Mapping[str, Any]) -> list[Found]:
+async def _find_on_postgres(conn: Connection, search: Search) -> list[Found] | None:
     """Ranked by how often and how near to one another the words stand, long messages somewhat lower."""
     filters, params = _filters(search.place, search.wanted)
-    of_place, _ = _filters(search.place, Wanted())
-    asked = {**params, "query": _tsquery(search.query), "scoped": search.asked}
-    if after:
+    asked = {**params, "query": _tsquery(search.query), "scoped": search.question}
+    if after := search.after:
         asked |= {"score": after["key0"], "row": _row_of(after["key1"], after["key2"])}
-    sql = (_RANKED_AFTER_ON_POSTGRES if after else _RANKED_ON_POSTGRES).format(filters=filters, place=of_place)
-    wanted = search.limit + 1
-    # What lies in the trash falls out after the ranking, which most often is nothing; and what the filters leave out.
-    few = wanted + 20 if filters == of_place else 4 * wanted + 100
+    sql = (_RANKED_AFTER_ON_POSTGRES if after else _RANKED_ON_POSTGRES).format(filters=filters)
     found: list[Found] = []
-    for skip, count in ((0, few), (few, MOST)):
-        start = 0
-        while True:
-            most = wanted - len(found)
-            rows = await conn.rows(sql, {**asked, "skip": skip, "count": count, "start": start, "most": most})
-            found += _found_on_postgres(search.query, rows)
-            if len(found) == wanted or (rows and rows[0][0] < count and len(rows) < most):
-                return found
-            if len(rows) < most:
-                break
-            start += most
-    return found
+    return found if await _look_through(conn, search, sql, asked, found) else None
 
 
 def _row_of(page: int, line: int) -> str:
@@ -319,29 +395,39 @@ def _row_of(page: int, line: int) -> str:
     return f"({min(max(page, 0), 2**32 - 1)},{min(max(line, 0), 2**16 - 1)})"
 
 
-def _found_on_postgres(query: Query, rows: Sequence[Row]) -> Iterator[Found]:
-    for _, owner, session_id, name, score, place, *message in rows:
-        hit = _hit(query, owner, session_id, name, score, tuple(message))
-        if hit is not None:
-            yield Found(hit, (score, *map(int, place.strip("()").split(","))))
+def _key_on_postgres(row: Row) -> tuple[Any, ...]:
+    _, _, _, _, score, place, *_ = row
+    return score, *map(int, place.strip("()").split(","))
+
+
+def _unseen(name: str, type: str) -> str:
+    """A parameter that the planner doesn't see. Else it would make a plan for each question, as one whose words it
+    knows seems cheaper to it: that takes it longer than the search for a rare word.
+    """
+    return f"(SELECT CAST(:{name} AS {type}))"
 
 
 # Long messages hold a word more often than short ones: one of 20 different words counts half as much.
 # Ranked before anything else is read, as everything that fits is. Of equals, the rows that were written last; a row
 # keeps its place, unless its message says something else or the table is written anew.
-_SCORED_ON_POSTGRES = """
+_SCORED_ON_POSTGRES = f"""
     SELECT owner, session_id, seq, ctid AS row,
            ts_rank_cd(words, CAST(:query AS tsquery)) / (1 + CAST(length(words) AS float8) / 20) AS score
-    FROM search_entries e WHERE e.words @@ CAST(:scoped AS tsquery){place}
+    FROM search_entries WHERE words @@ {_unseen("scoped", "tsquery")}
 """
 
-_BEST_ON_POSTGRES = "ORDER BY score DESC, row DESC LIMIT :count OFFSET :skip"
+_BEST_ON_POSTGRES = (
+    f"ORDER BY score DESC, row DESC LIMIT {_unseen('count', 'BIGINT')} OFFSET {_unseen('skip', 'BIGINT')}"
+)
 
+# Where none of them stands, there is a row of nothing beside their number.
 _STANDING_ON_POSTGRES = f"""
-    SELECT (SELECT count(*) FROM ranked), e.owner, e.session_id, s.name, e.score, e.row, {_MESSAGE}
-    FROM ranked e JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
-    JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id{{filters}}
-    ORDER BY e.score DESC, e.row DESC LIMIT :most OFFSET :start
+    SELECT * FROM (SELECT count(*) FROM ranked) AS counted LEFT JOIN (
+        SELECT e.owner, e.session_id, s.name AS session_name, e.score, e.row, {_MESSAGE}
+        FROM ranked e JOIN messages m ON m.owner = e.owner AND m.session_id = e.session_id AND m.seq = e.seq
+        JOIN sessions s ON s.owner = m.owner AND s.id = m.session_id{{filters}}
+        ORDER BY e.score DESC, e.row DESC LIMIT {_unseen("most", "BIGINT")} OFFSET {_unseen("start", "BIGINT")}
+    ) AS standing ON TRUE ORDER BY score DESC, row DESC
 """
 
 _RANKED_ON_POSTGRES = f"""
@@ -361,14 +447,16 @@ class Engine(NamedTuple):
     """How a database is asked."""
 
     question: Callable[[Query, Place], str]
-    #: What the key of a cursor is made of.
+    #: What is found, in order, up to one more than a page; None if it can't be found at once.
+    find: Callable[[Connection, Search], Awaitable[list[Found] | None]]
+    #: The key of a row, and what it is made of.
+    key: Callable[[Row], tuple[Any, ...]]
     kinds: list[type]
-    find: Callable[[Connection, Search, Mapping[str, Any]], Awaitable[list[Found]]]
 
 
 _ENGINES = {
-    "sqlite": Engine(_fts5, [int, int, float, int, int], _find_on_sqlite),
-    "postgres": Engine(_scoped, [float, int, int], _find_on_postgres),
+    "sqlite": Engine(_fts5, _find_on_sqlite, _key_on_sqlite, [int, int, float, int, int]),
+    "postgres": Engine(_scoped, _find_on_postgres, _key_on_postgres, [float, int, int]),
 }
 
 
