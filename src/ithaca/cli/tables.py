@@ -113,7 +113,10 @@ PROBLEMS = [
 
 
 def show_sessions(here: Here, page: "Page[Session]") -> None:
-    show(here, SESSIONS, page.items, "No sessions.", faint=lambda session: session.archived)
+    nothing = "No sessions."
+    if not page.items and not here.incognito:  # a database that isn't there is made: its name may have been mistyped
+        nothing = f"No sessions in {in_a_line(here.manager.info().database)}."
+    show(here, SESSIONS, page.items, nothing, faint=lambda session: session.archived)
     show_way_on(here, page.cursor)
 
 
