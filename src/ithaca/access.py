@@ -4,7 +4,6 @@ A key, a cookie, a link is a long random text, its holder's secret. It is shown 
 is enough for what nobody can guess, and unlike a password it need not be slow to check.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from ithaca.columns import Row, from_text, from_time, iso, to_text
 from ithaca.config import Limits
 from ithaca.content import label, moment, new_id
+from ithaca.digests import sha256
 from ithaca.errors import Described, InvalidArgument
 
 #: What somebody may do: read, change, or also what concerns all owners.
@@ -152,7 +152,7 @@ def digest_of(token: object, field: str = "token") -> str:
     """What is stored of a secret."""
     if not isinstance(token, str):
         raise InvalidArgument(field, Described("something else"), "a text")
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def key_columns(

@@ -14,12 +14,12 @@ in the URL-safe alphabet, without padding) stays where it is. What is under the 
 looks like.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ithaca.attached import Attached, AttachmentReference, Form, Place, base64_of
 from ithaca.config import Limits
+from ithaca.digests import sha256
 from ithaca.errors import Described, InvalidMessage
 from ithaca.media_types import HEAD, UNKNOWN, contradiction, plain_media_type, recognized
 
@@ -117,7 +117,7 @@ class _Taking:
         if media_type and self._checked and (actual := contradiction(media_type, head)):
             allowed = f"what it says it is, {media_type}"
             raise InvalidMessage("content", Described(f"{actual} at {_shown(path)}"), allowed)
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256(data).hexdigest()
         self.data[digest] = data
         self.places.append(Place(path, digest, size, media_type or recognized(head) or UNKNOWN, form, prefix))
         return ""

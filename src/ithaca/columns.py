@@ -12,6 +12,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from ithaca.digests import blake2b
+
 #: A row as both drivers give it.
 Row = tuple[Any, ...]
 
@@ -82,8 +84,6 @@ def from_text(stored: str) -> str:
 
 def fingerprint(owner: str) -> int:
     """64 bits that stand for an owner's name, of which it cannot be read."""
-    from hashlib import blake2b  # OpenSSL takes its time to be loaded
-
     return int.from_bytes(blake2b(owner.encode(), digest_size=8).digest(), signed=True)
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ithaca.words import LONGEST, Word, pairs, pieces, words
 from ithaca.words import MOST_WORDS as WORDS_INDEXED
@@ -51,8 +52,7 @@ class Phrase:
         return re.compile(f"{first}(?<![a-z0-9]{first})(?=({rest})(?![a-z0-9]))")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One of each of the alternatives, and none of the excluded."""
 
     wanted: tuple[tuple[Phrase, ...], ...]

@@ -8,7 +8,6 @@ open.
 
 import base64
 import binascii
-import hashlib
 import os
 import stat
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 
 from ithaca.columns import from_json, to_json
 from ithaca.config import Settings, default_key_file
+from ithaca.digests import sha256
 from ithaca.errors import HeadersUnreadable, KeyUnreadable, SecretKeyInvalid
 
 _FORMAT = b"\x01"
@@ -104,7 +104,7 @@ class Vault:
         with self._lock:
             look = self._look()
             if not self._keys or look != self._seen:
-                keys = {hashlib.sha256(key).digest()[:8]: key for key in self._read(make=make)}
+                keys = {sha256(key).digest()[:8]: key for key in self._read(make=make)}
                 self._first = next(iter(keys), b"")
                 self._keys, self._seen = keys | self._keys, self._look()
             if make and not self._first:

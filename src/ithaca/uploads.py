@@ -1,12 +1,12 @@
 """Bytes on their way in, piece by piece: regrouped into chunks, counted, hashed, and checked, in constant memory."""
 
-import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from ithaca.attached import Attached, Place
 from ithaca.config import Limits
 from ithaca.content import new_id
+from ithaca.digests import sha256
 from ithaca.errors import Described, InvalidArgument
 from ithaca.media_types import HEAD, contradiction, plain_media_type
 
@@ -31,7 +31,7 @@ class Upload:
         self.stored = 0
         self._limit = limits.max_attachment_bytes
         self._chunk_size = chunk_size
-        self._hash = hashlib.sha256()
+        self._hash = sha256()
         self._pending = bytearray()
 
     @property
@@ -48,7 +48,7 @@ class Upload:
             return None
         self._check_size(len(data))
         self._check_media_type(data[:HEAD])
-        return hashlib.sha256(data).hexdigest()
+        return sha256(data).hexdigest()
 
     def take(self, piece: object) -> list[bytes]:
         """The chunks to store now; none until there are enough for a transaction.

@@ -165,4 +165,12 @@ def test_help_waits_for_nothing_heavy() -> None:
 def test_what_runs_in_a_thread_waits_for_no_event_loop() -> None:
     script = "import sys; from ithaca import SessionManager; SessionManager(':memory:').close(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert {"asyncio", "psycopg", "logging", "rich", "typer"} & set(done.stdout.split()) == set()
+    heavy = {"asyncio", "psycopg", "logging", "rich", "typer", "hashlib", "cryptography", "httpx", "pydantic"}
+    assert heavy & set(done.stdout.split()) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs knows the folders")
+def test_who_names_the_database_waits_for_no_search_for_it() -> None:
+    script = "import sys; from ithaca import SessionManager; SessionManager(':memory:').close(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert {"platformdirs", "tomllib", "tempfile", "importlib.resources"} & set(done.stdout.split()) == set()

@@ -9,12 +9,12 @@ parts other than text; a name has letters, digits, `_` and `-`; an id has at mos
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
 from typing import Any, TypeAlias
 
 from ithaca.attached import without_bytes
 from ithaca.columns import to_json
 from ithaca.context.calls import says, type_of
+from ithaca.digests import sha256
 from ithaca.models import ChatMessage
 
 Part: TypeAlias = dict[str, Any]

@@ -1,8 +1,8 @@
 """The calls that ask a model."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ithaca.connection import drive
 from ithaca.errors import ConfigurationError
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from ithaca.storage.protocol import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A reply that somebody asks for, checked."""
 
     session_id: str
@@ -36,7 +35,7 @@ class Asked:
     ask: Callable[["Target"], Ask]
 
     def of(self, target: "Target") -> NewReply:
-        return replace(self.new, model=target.model, endpoint=target.endpoint, ask=self.ask(target))
+        return self.new._replace(model=target.model, endpoint=target.endpoint, ask=self.ask(target))
 
 
 class Asking(Common):
@@ -290,7 +289,7 @@ class Replies(Asking, Base):
         ask = door.window(id, self._window(context_tokens, target))
         upto = storage.read(answered.cut, door.scope, id, *cut, expected)
         engine = self._engine(storage)
-        summary = engine.ask(lambda _: _summary(engine.store, door.scope, id, target, replace(ask, upto=upto)))
+        summary = engine.ask(lambda _: _summary(engine.store, door.scope, id, target, ask._replace(upto=upto)))
         new = door.compaction(id, summary, None, upto, expected)
         return storage.write(answered.compact, *new)
 
@@ -432,7 +431,7 @@ class AsyncReplies(Asking, AsyncBase):
         target = await self._target(storage, id, door.model(model))
         ask = door.window(id, self._window(context_tokens, target))
         upto = await storage.read(answered.cut, door.scope, id, *cut, expected)
-        summary = await _summary(innermost(storage), door.scope, id, target, replace(ask, upto=upto))
+        summary = await _summary(innermost(storage), door.scope, id, target, ask._replace(upto=upto))
         new = door.compaction(id, summary, None, upto, expected)
         return await storage.write(answered.compact, *new)
 

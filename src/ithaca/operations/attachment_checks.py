@@ -1,12 +1,12 @@
 """Whether attachments are what they are named after, and whether everything that is referred to is there."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from ithaca.attached import Place, places_of
 from ithaca.columns import Row, from_json
 from ithaca.connection import Connection
+from ithaca.digests import sha256
 from ithaca.models import Problem
 from ithaca.operations.attachments import ANY, CHUNK, NAMED
 from ithaca.operations.scope import Scope

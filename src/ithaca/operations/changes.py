@@ -8,8 +8,7 @@ only when every transaction that began before its own has ended, and rows are in
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.columns import Row, fingerprint, from_time
 from ithaca.connection import Connection, Engine
@@ -32,8 +31,7 @@ PAGE = 500
 STEP = 250
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place among the rows: a transaction (0 on SQLite) and a number."""
 
     transaction: int
@@ -54,8 +52,7 @@ class Position:
         return place
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """What somebody watches: everything, what an owner has, or one session."""
 
     #: The owner that the manager is confined to, and the one that was asked for.
@@ -81,7 +78,7 @@ class Watched:
 
     def whose(self, owners: Iterable[str]) -> "Watched":
         """The same, with more known of whose it is."""
-        return self if self.owners.issuperset(owners) else replace(self, owners=self.owners.union(owners))
+        return self if self.owners.issuperset(owners) else self._replace(owners=self.owners.union(owners))
 
     def told(self, row: Row) -> Change | None:
         """The change that a row tells of; None if it is somebody else's."""
@@ -96,8 +93,7 @@ class Watched:
         return None if self.owners else Change(cursor, "", self.session_id, "missed", 0, at)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """What came after a position, the position after it, and whether more will be visible at once."""
 
     changes: list[Change]

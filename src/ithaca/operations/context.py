@@ -1,8 +1,7 @@
 """The context of a model: read from the newest message backward, only as far as it reaches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.columns import Row
 from ithaca.connection import Connection
@@ -34,8 +33,7 @@ _COUNTED = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """How large the context may be, and for whom."""
 
     max_tokens: int
@@ -49,8 +47,7 @@ class Ask:
         return self.max_tokens - self.reserve
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What is sent: the messages that always are, the newest summary, and the window."""
 
     owner: str

@@ -6,9 +6,8 @@ else what one person brings would be given to the other.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from ithaca.columns import Row
 from ithaca.connection import Connection, repeatable
@@ -40,8 +39,7 @@ _INSERT_VERSION = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A session's columns, its headers, and its messages' columns; checked."""
 
     session: dict[str, Any]
@@ -53,14 +51,15 @@ class Incoming:
         return sum(draft.attachments.size for draft in self.drafts if draft.attachments)
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingDocument:
+class IncomingDocument(NamedTuple):
     """A document's columns and those of its versions; checked."""
 
     document: dict[str, Any]
     versions: list[dict[str, Any]]
 
-    attached_bytes: ClassVar = 0
+    @property
+    def attached_bytes(self) -> int:
+        return 0
 
 
 @repeatable

@@ -2,11 +2,10 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.columns import Row, to_time
 from ithaca.connection import Connection, Engine, one_statement
@@ -38,8 +37,7 @@ _ROWS = {by: [*_SESSION, *(name for name in names if name not in _SESSION)] for 
 _KEY_OF = {by: itemgetter(*map(row.index, ["is_important", *_KEYS[by]])) for by, row in _ROWS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFilter:
+class SessionFilter(NamedTuple):
     """Which sessions; None leaves a question open. An owner or a folder of "" means: of none."""
 
     owner: str | None = None
@@ -53,8 +51,7 @@ class SessionFilter:
     active_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """Which first."""
 
     by: str = "activity"
@@ -72,11 +69,10 @@ def name_key(name: str) -> str:
     return fold(name).encode()[:MOST_INDEXED].decode(errors="ignore")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A part of a list that an index has in the list's order, or that is small enough to be sorted."""
 
-    index: str
+    indexed_by: str
     condition: str
     #: Whether it goes on where the page before ended, rather than beginning.
     goes_on: bool
@@ -210,7 +206,7 @@ def _select(run: Run, conditions: Sequence[str], order: Order) -> str:
     columns, down = _keys(order)
     after = [_after(columns, down)] if run.goes_on else []
     where = " AND ".join([run.condition, *conditions, *after])
-    return f"SELECT {', '.join(_ROWS[order.by])} FROM sessions INDEXED BY {run.index} WHERE {where}"
+    return f"SELECT {', '.join(_ROWS[order.by])} FROM sessions INDEXED BY {run.indexed_by} WHERE {where}"
 
 
 def _after(columns: Sequence[str], down: bool) -> str:

@@ -5,12 +5,12 @@ from one address, those on an account from anywhere, and those from one address.
 begins with its first attempt and ends after a quarter of an hour.
 """
 
-import hashlib
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ithaca.access import Login, NewLogin
 from ithaca.connection import Connection, one_statement
+from ithaca.digests import sha256
 from ithaca.errors import LoginRefused, NotSignedIn, TooManyAttempts
 from ithaca.operations.scope import Scope
 from ithaca.operations.users import log_out_all, mine
@@ -73,7 +73,7 @@ class Stored(NamedTuple):
 
 def hashed(text: str) -> str:
     """A name, or an address, as attempts are counted by it."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def attempt(conn: Connection, scope: Scope, tried: Attempt) -> Stored | None:

@@ -4,9 +4,8 @@ A session is governed by the policy of its folder, or by its owner's policy with
 changed, read, or gets a message: its last use is the later one of `last_accessed` and `active_at`.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ithaca.connection import Connection, one_statement
 from ithaca.errors import InvalidArgument, LegalHold, RetentionNotFound
@@ -95,8 +94,7 @@ _NEWEST = f"""
 _DUE = {"delete": _DELETE_DUE, "archive": _ARCHIVE_DUE}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Where a batch ended: the next one goes on from there. Those that are not archived come first."""
 
     archived: bool
@@ -107,8 +105,7 @@ class Mark:
 START = Mark(False, _NEVER, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Governed:
+class Governed(NamedTuple):
     """The sessions of a policy: what governs them, and what spares some of them."""
 
     which: str

@@ -1,8 +1,7 @@
 """The way back out of the trash: in order, and in place, also after later messages came."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ithaca.columns import Row, from_json
 from ithaca.connection import Connection, one_statement
@@ -60,8 +59,7 @@ _LAST = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry of the trash that is about to be emptied back."""
 
     owner: str

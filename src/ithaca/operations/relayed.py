@@ -6,8 +6,7 @@ removed for that.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.connection import Connection, repeatable
 from ithaca.context.window import set_aside
@@ -23,8 +22,7 @@ from ithaca.reply import Reply
 COMPARED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Aligned:
+class Aligned(NamedTuple):
     """What is to be stored, or the answer that is to be made anew."""
 
     new: Sequence[ChatMessage] = ()

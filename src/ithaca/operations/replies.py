@@ -8,8 +8,7 @@ A reply becomes a message, and a record of what it used, in the transaction that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.columns import to_json, to_text
 from ithaca.connection import Connection, Engine, one_statement, repeatable
@@ -60,8 +59,7 @@ CLOCK: dict[Engine, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NewReply:
+class NewReply(NamedTuple):
     """What is asked for."""
 
     id: str
@@ -79,8 +77,7 @@ class NewReply:
     input_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """A reply that runs, and what its generator has to know."""
 
     reply: Reply
@@ -92,11 +89,10 @@ class Begun:
     def of(cls, reply: Reply, ask: Ask) -> "Begun":
         """The reply that `begin` returned."""
         read = reply.columns(_BEGUN)
-        return cls(reply, read["fence"], replace(ask, upto=read["through"]))
+        return cls(reply, read["fence"], ask._replace(upto=read["through"]))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a reply ended, with what of it isn't saved yet."""
 
     state: ReplyState
@@ -149,7 +145,7 @@ async def _needed(conn: Connection, scope: Scope, session_id: str, new: NewReply
     """The tokens that the model is shown. Raises `ContextTooSmall` if that is too many."""
     if new.ask is None:
         return new.input_tokens
-    ask = replace(new.ask, upto=upto)
+    ask = new.ask._replace(upto=upto)
     needed = await context.context_info(conn, scope, session_id, ask)
     if not needed.used:
         raise InvalidArgument("content", Described("nothing"), "given: the session says nothing that could be answered")

@@ -1,7 +1,6 @@
 """Replies as they stand: read by those who watch, and by those who look for the ones whose process has died."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ithaca.columns import from_text
@@ -24,8 +23,7 @@ class Key(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How a reply stands, and what it has said after a number of characters."""
 
     reply: Reply

@@ -5,8 +5,7 @@ Nothing about a session changes by that, its revision neither.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ithaca.columns import Row
 from ithaca.connection import Connection
@@ -18,8 +17,7 @@ from ithaca.secrets import Vault
 Reseal: TypeAlias = Callable[[Vault, bytes, Row], bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A column of sealed values: where it is, and how one is sealed anew."""
 
     table: str

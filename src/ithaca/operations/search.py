@@ -11,9 +11,7 @@ proposes; that a message is its reader's, and that it fits, is decided by the me
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -21,6 +19,7 @@ from ithaca.columns import Row, from_json, from_text
 from ithaca.connection import Connection, one_statement, repeatable
 from ithaca.content import MOST, spoken
 from ithaca.cursors import read_cursor, write_cursor
+from ithaca.digests import blake2b
 from ithaca.errors import SessionNotFound
 from ithaca.models import ChatMessage, Erased, Page, Problem, SearchHit
 from ithaca.operations.scope import Scope
@@ -36,8 +35,7 @@ MOST_SESSIONS, MOST_MESSAGES, MOST_BYTES = 32, 256, 256 * 1024
 RANKED_AT_ONCE = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Which messages are searched; None leaves a question open. Times in microseconds."""
 
     owner: str | None = None
@@ -53,8 +51,7 @@ class Wanted:
         return all(each is None for each in (self.role, self.since, self.until, self.archived))
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """The session that a batch ended in, and up to which number it was to be indexed when the work began."""
 
     owner: str
@@ -65,8 +62,7 @@ class Reached:
 START = Reached("", "", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """The part that is searched: everything, what an owner has, or a session."""
 
     owner: str | None
@@ -154,8 +150,7 @@ async def _search(
     return Search(engine, place, query, question, wanted, limit, order, after, at_once)
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """What is searched for, and where."""
 
     engine: "Engine"
@@ -463,8 +458,7 @@ _ENGINES = {
 # Indexing
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the index is to say of a message."""
 
     owner: str

@@ -1,12 +1,11 @@
 """Sessions: made, read, listed, changed, and moved to the trash."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from random import getrandbits
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.columns import Row
 from ithaca.connection import Connection, one_statement
@@ -41,8 +40,7 @@ _INSERT = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """How a locked session stands."""
 
     owner: str
@@ -203,7 +201,7 @@ async def advance(
             "now": now,
             "at": at,
             "again": again,
-            "lineage": getrandbits(62),
+            "lineage": int.from_bytes(os.urandom(8)) >> 2,
         },
     )
 

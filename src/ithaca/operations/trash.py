@@ -5,8 +5,7 @@ needs to know beyond them. Entries of a session that is itself in the trash hang
 (`parent_id`): they are of that session, not of one that may be made under its id later.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.columns import to_json
 from ithaca.connection import Connection
@@ -18,8 +17,7 @@ VERSION_COLUMNS = "document_id, version, title, language, content, size, summary
 COMPACTION_COLUMNS = "session_id, id, through, summary, tokens, created_at"
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(NamedTuple):
     """One operation's place in the trash of an owner."""
 
     owner: str

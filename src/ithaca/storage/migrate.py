@@ -1,16 +1,15 @@
 """Numbered migrations: `NNNN_name.sql`, each applied with its record in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
 
 from ithaca.connection import Engine
 from ithaca.errors import SchemaOutOfDate, SchemaTooNew
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One step: brings a database from `version - 1` to `version`."""
 
     version: int
@@ -21,8 +20,7 @@ class Migration:
 @cache
 def migrations(engine: Engine) -> Sequence[Migration]:
     """Every step that this release knows, in order, numbered from 1 without a gap."""
-    folder = files("ithaca.storage").joinpath("migrations", engine)
-    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
+    scripts = sorted(Path(__file__).with_name("migrations").joinpath(engine).glob("*.sql"))
     return tuple(_migration(script.name, script.read_text(encoding="utf-8")) for script in scripts)
 
 
