@@ -215,6 +215,11 @@ def test_a_key_that_is_there_twice_is_refused_and_named(alice: httpx.Client, pat
             },
         ),
         ("HEAD", "/api/sessions/s?last=3&lst=3", None),
+        (
+            "GET",
+            "/api/sessions/s/messages?order=desc",
+            {"order": "There is no such parameter here, but after, attachments, before, limit, rendered"},
+        ),
         ("POST", "/api/sessions?name=x", {"name": "There is no parameter here"}),
         ("DELETE", "/api/admin/retention?foldr=f", {"foldr": "There is no such parameter; did you mean folder"}),
     ],
@@ -234,6 +239,23 @@ def test_every_route_of_the_api_looks_at_all_that_it_is_given() -> None:
     routes = [each for each in every if each.path.startswith(("/api/", "/v1/"))]
     assert len(routes) > 100
     assert {each.path for each in routes if not isinstance(each, Route)} == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ('{"messages": [{"role": "user", "content": 42}]}', "messages.0.content", "Input should be a valid string"),
+        ('{"messages": [{"role": "user", "contnt": "x"}]}', "messages.0.contnt", "There is no such field"),
+        ('{"messages": ["x"]}', "messages.0", "It should be a JSON object"),
+        ("[]", "body", "It should be a JSON object"),
+        ('{"messages": []', "body", "It is no JSON: Expecting ',' delimiter, at character 15"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(alice: httpx.Client, body: str, field: str, reason: str) -> None:
+    make(alice, id="s")
+    headers = {"content-type": "application/json"}
+    refused = alice.post("/api/sessions/s/messages", content=body, headers=headers).json()
+    assert (refused["field"], refused["detail"]) == (field, f"{field}: {reason}.")
 
 
 def test_half_a_character_is_refused_and_named(alice: httpx.Client) -> None:

@@ -160,15 +160,35 @@ def invalid(problems: Sequence[Any]) -> Answer:
     The first problem names the field, as one of the library does; `errors` has them all. What was given is not
     repeated: it may be a secret.
     """
-    found = [{"field": field_of(each), "reason": each["msg"]} for each in problems]
+    found = [{"field": field_of(each), "reason": _reason_of(each)} for each in problems]
     first = found[0]
     detail = f"{first['field']}: {first['reason']}."
     return problem(422, "InvalidInput", detail, {"field": first["field"], "errors": found})
 
 
+def _reason_of(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "json_invalid":
+        return f"It is no JSON: {problem['ctx']['error'].removesuffix(' at')}, at character {problem['loc'][-1]}"
+    return _REASONS.get(problem["type"], str(problem["msg"]))
+
+
+#: What the words of the schema's library are not for who has never heard of it.
+_REASONS = {
+    "extra_forbidden": "There is no such field",
+    "model_attributes_type": "It should be a JSON object",
+    "model_type": "It should be a JSON object",
+    "dict_type": "It should be a JSON object",
+}
+
+#: What ends the place of something that may be of several types: the one that was tried.
+_TRIED = re.compile(r"str|list\[.*\]|dict\[.*\]")
+
+
 def field_of(problem: Mapping[str, Any]) -> str:
     """Where in the request something is: `messages.0.role`; what it stands in (the body, the query) is left out."""
     where, *inner = problem["loc"]
+    if len(inner) > 1 and _TRIED.fullmatch(str(inner[-1])):
+        inner.pop()
     return ".".join(map(str, inner)) if inner and problem["type"] != "json_invalid" else str(where)
 
 

@@ -42,7 +42,7 @@ def _refuse_unknown(given: Collection[str], known: Collection[str]) -> None:
 
 
 def _not_known(name: str, known: Collection[str]) -> str:
-    if nearest := get_close_matches(name, known, 1):
+    if nearest := get_close_matches(name, known, 1, cutoff=0.7):
         return f"There is no such parameter; did you mean {nearest[0]}"
     return f"There is no such parameter here, but {', '.join(known)}" if known else "There is no parameter here"
 
