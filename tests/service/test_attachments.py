@@ -175,3 +175,9 @@ def test_a_key_of_an_upload_that_failed_may_be_used_again(alice: httpx.Client) -
     refused = alice.post("/api/attachments", content=b"no image", headers={**key, "content-type": "image/png"})
     assert refused.status_code == 422
     assert alice.post("/api/attachments", content=b"no image", headers=key).status_code == 201
+
+
+def test_a_form_is_refused(alice: httpx.Client) -> None:
+    refused = alice.post("/api/attachments", files={"file": ("a.txt", b"a")})
+    assert (refused.status_code, refused.json()["field"]) == (415, "Content-Type")
+    assert alice.get("/api/attachments").json()["items"] == []

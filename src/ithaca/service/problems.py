@@ -169,7 +169,7 @@ def invalid(problems: Sequence[Any]) -> Answer:
 def _reason_of(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "json_invalid":
         return f"It is no JSON: {problem['ctx']['error'].removesuffix(' at')}, at character {problem['loc'][-1]}"
-    return _REASONS.get(problem["type"], str(problem["msg"]))
+    return _REASONS.get(problem["type"], str(problem["msg"]).removeprefix("Value error, "))
 
 
 #: What the words of the schema's library are not for who has never heard of it.

@@ -227,6 +227,15 @@ def test_queries_that_are_none(client: openai.OpenAI, query: Any, param: str, co
     assert (refused.value.param, refused.value.code) == (param, code)
 
 
+def test_a_body_says_that_it_is_json(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.post(
+            "/conversations", content=b"{}", cast_to=object, options={"headers": {"content-type": "text/plain"}}
+        )
+    error = refused.value
+    assert (error.status_code, error.param, error.code) == (415, "Content-Type", "unsupported_content_type")
+
+
 def test_a_parameter_of_tomorrow_is_passed_over(client: openai.OpenAI) -> None:
     conversation = client.conversations.create(extra_query={"tomorrow": 1})
     assert client.conversations.items.list(conversation.id, extra_query={"tomorrow": 1}).data == []

@@ -132,6 +132,9 @@ def refused(message: str, param: str | None, code: str | None, status: int = 400
     return Refused(status, "InvalidRequest", message, field=param, code=code)
 
 
+_NO_JSON = "Unsupported content type: the body of a request is JSON here, 'application/json'."
+
+
 class OpenAIRoute(Route):
     """A route that says in OpenAI's words what does not fit its parameters."""
 
@@ -144,6 +147,8 @@ class OpenAIRoute(Route):
             try:
                 return await handle(request)
             except RequestValidationError as error:
+                if isinstance(error.body, bytes) and error.body:  # what says that it is JSON has been read
+                    raise refused(_NO_JSON, "Content-Type", "unsupported_content_type", 415) from None
                 raise _unfit(error.errors()[0]) from None
 
         return handled

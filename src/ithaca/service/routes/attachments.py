@@ -13,7 +13,7 @@ from ithaca.service.answers import Answer
 from ithaca.service.pages import Cursor, Limit, page_answer
 from ithaca.service.parameters import named
 from ithaca.service.paths import Id
-from ithaca.service.problems import problem
+from ithaca.service.problems import Refused, problem
 from ithaca.service.ranges import Span, Unsatisfiable, asked_span
 from ithaca.service.repeats import RepeatableUpload
 from ithaca.service.revisions import is_known
@@ -64,6 +64,9 @@ async def put_attachment(manager: Owned, request: Request, once: RepeatableUploa
     The same bytes are stored once, so that this may be sent again without a key as well.
     """
     media_type = request.headers.get("content-type", "application/octet-stream")
+    if plain_media_type(media_type) == "multipart/form-data":
+        detail = "Content-Type: the body is the bytes themselves here, not a form with them."
+        raise Refused(415, "UnsupportedMediaType", detail, field="Content-Type")
     once = once.known_by(once.fingerprint, media_type)
     with named("media_type", "Content-Type"):
         return await once.of_upload(
