@@ -9,6 +9,7 @@ import pytest
 
 from ithaca import SessionManager
 from ithaca.cli import main
+from ithaca.cli.app import app
 from tests.cli.running import Ithaca, run
 
 EVERY_COMMAND = [
@@ -28,11 +29,26 @@ def test_every_command_takes_the_shared_options(command: str, capsys: pytest.Cap
     assert {"--database", "--owner", "--json"} <= set(re.findall(r"--[a-z]+", help))
 
 
-@pytest.mark.parametrize("group", ["", "sessions", "messages", "documents", "import", "db"])
+#: Every group of commands; "" is that of all.
+GROUPS = ["", *(group.name for group in app.registered_groups)]
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_a_group_without_a_command_shows_its_help(group: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(group.split()) == 2
     out, err = capsys.readouterr()
     assert (out, err.startswith(f"Usage: {f'ithaca {group}'.strip()} ")) == ("", True)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_summary_is_cut_at_80_columns(
+    group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    main([*group.split(), "--help"])
+    summaries = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert summaries
+    assert [line for line in summaries if line.endswith(("...", "…")) or len(line) > 80] == []
 
 
 def test_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from ithaca.cli.text import counted, in_a_line
 if TYPE_CHECKING:
     from ithaca import Attachment
 
-app = group("Images, sounds and files of messages: list, fetch, store and collect them.")
+app = group("Images and files of messages: list, fetch, store them.")
 
 Digest = Annotated[
     str, typer.Argument(metavar="DIGEST", help="Its SHA-256 digest, or the reference that stands in a message.")
@@ -77,7 +77,7 @@ def put(
         str | None, option("--media-type", "What it is, as image/png; told by its name or its bytes otherwise.", "TYPE")
     ] = None,
 ) -> None:
-    """Store a file, once however often; prints its digest, by which a message may refer to it."""
+    """Store a file, once however often. Prints its digest, by which a message may refer to it."""
     if str(file) == "-":
         stored = here.manager.put_attachment(standard_input(), media_type or _UNKNOWN)
     else:
@@ -105,7 +105,7 @@ def collect(
     ] = 24,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
 ) -> None:
-    """Remove attachments that no message refers to any more, in the trash neither."""
+    """Remove attachments that no message refers to. Those of messages in the trash stay."""
     done = here.manager.collect_attachments(min_age_hours=min_age_hours, dry_run=dry_run)
     would = "Would remove" if dry_run else "Removed"
     here.report(

@@ -21,7 +21,7 @@ class Setting:
 
 
 def config(here: Here) -> None:
-    """Show every setting that is in effect, and where it comes from; secrets are not shown."""
+    """Show every setting, and where it comes from. Secrets are not shown."""
     from ithaca.sources import Sources, default_config_file
 
     sources = Sources.read()

@@ -24,7 +24,7 @@ def context(
         typer.Option("--provider", help="Whose rules the messages have to keep; openai unless told."),
     ] = "openai",
 ) -> None:
-    """Tell what a model gets to see of a session, and what is left out; with --json, the request itself."""
+    """Tell what a model sees of a session, and what is left out. With --json, it prints the request itself."""
     found = here.manager.context(session, max_tokens=max_tokens, reserve=reserve, provider=provider)
     here.report({**found.to_dict(), **_request(found, provider)}, _sentences(found))
 
@@ -56,7 +56,7 @@ def compact(
     ] = None,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Let a summary stand for the first messages of a session in what a model gets to see.
+    """Let a summary stand for a session's first messages. A model sees it in their place.
 
     The session itself stays as it is, and the compaction can be undone.
     """

@@ -14,7 +14,7 @@ from ithaca.cli.text import as_json, in_a_line, in_lines
 if TYPE_CHECKING:
     from ithaca import Document
 
-app = group("Texts with versions: list, show, make, change and delete them.")
+app = group("Texts with versions: list, show, make and change them.")
 
 Content = Annotated[
     str | None, typer.Argument(metavar="[TEXT]", help="What it says; - takes it from standard input, as it is.")
@@ -92,7 +92,7 @@ def edit(
     summary: Annotated[str | None, option("--summary", "What was changed, in words.")] = None,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Change a document; it gets a new version, and the old one is kept."""
+    """Change a document. It gets a new version, and the old one is kept."""
     given = {"content": _content(text, file), "title": title, "language": language}
     edited = here.manager.edit_document(
         document,

@@ -16,7 +16,7 @@ from ithaca.cli.text import counted, in_a_line, in_lines
 if TYPE_CHECKING:
     from ithaca import Endpoint
 
-app = group("Models' servers: register them by a name, with their keys, and see what they have.")
+app = group("Models' servers, registered by a name, with their keys.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint's name.")]
 Url = Annotated[str, typer.Argument(metavar="URL", help="Its address, as http://localhost:11434/v1.")]
@@ -60,7 +60,7 @@ def add(
     max_tokens: MostTokens = None,
     shared: Annotated[bool, typer.Option("--shared", help="Everybody may use it.")] = False,
 ) -> None:
-    """Register a model's server by a name, which sessions may have as their endpoint."""
+    """Register a model's server by a name. Sessions may have it as their endpoint."""
     added = here.manager.create_endpoint(
         name, url, key=_key(key, key_env, name), model=model or "", context_window=context_window,
         max_tokens=max_tokens, shared=shared,
@@ -98,7 +98,7 @@ def remove(here: Here, name: Name) -> None:
 
 @command(app, "test")
 def test(here: Here, name: Name) -> None:
-    """Ask an endpoint for its models: whether it can be reached, takes the key, and has its default model."""
+    """Ask an endpoint for its models. It tells whether that answers, takes the key, and has its default model."""
     tested = here.manager.test_endpoint(name)
     answered = f"{tested.name} answered in {tested.seconds:.2f} s, with {counted(len(tested.models), 'model')}"
     missing = ", of which its default is none" if tested.has_model is False else ""
@@ -119,7 +119,7 @@ def models(here: Here, name: Name) -> None:
 def discover(
     here: Here, seconds: Annotated[float, option("--seconds", "How long to wait; 1 unless told.", "N")] = 1.0
 ) -> None:
-    """Look for models' servers on this machine, on the ports that they usually have. Nothing is registered."""
+    """Look for models' servers on this machine. It tries the ports that they usually have, and registers nothing."""
     found = here.manager.discover_endpoints(seconds=seconds)
     if here.json:
         here.write_json({"items": [server.to_dict() for server in found]})

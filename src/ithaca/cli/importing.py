@@ -23,7 +23,7 @@ def odysseus(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Its database, such as app.db.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what a first import would bring in.")] = False,
 ) -> None:
-    """Take over the sessions, messages and documents of an Odysseus database.
+    """Take over the sessions and messages of an Odysseus database. Documents come with them.
 
     The file is only read. Doing it again adds what is new there, and nothing twice.
     """

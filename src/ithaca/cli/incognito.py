@@ -35,7 +35,7 @@ READING = (
 
 
 def incognito(here: Here) -> None:
-    """Run commands on sessions that are never written to disk: one a line, without the word ithaca.
+    """Run commands on sessions that are never written to disk. They are given one a line, without the word ithaca.
 
     The sessions that are made here are gone at the end: exit, Ctrl-D, or the end of what is piped in. What is stored
     can be read, and not changed. In a pipe, the first line that fails ends it, with that line's exit status.

@@ -31,7 +31,7 @@ def create(
         typer.Option(metavar="N", min=0, max=100_000, help="It ends after so many days; never unless told."),
     ] = None,
 ) -> None:
-    """Make a key to the data of --owner, and print what it says: that is shown now and never again."""
+    """Make a key to the data of --owner, and print what it says. That is shown now and never again."""
     from ithaca.access import USUAL
 
     ends = None if days is None else datetime.now(UTC) + timedelta(days=days)

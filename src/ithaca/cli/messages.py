@@ -32,7 +32,7 @@ def add(
     metadata: Annotated[str | None, option("--metadata", "A JSON object to keep with it.", "JSON")] = None,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Add a message at the end of a session; prints its number and its id."""
+    """Add a message at the end of a session. Prints its number and its id."""
     from ithaca import ChatMessage
 
     message = ChatMessage(role, read_text(text), _json_object(metadata), id=id, name=name, tool_call_id=tool_call_id)
@@ -50,7 +50,7 @@ def edit(
     ] = False,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Change what a message says; what it said before goes to the trash."""
+    """Change what a message says. What it said before goes to the trash."""
     edited = here.manager.edit_message(
         session, message, read_text(text), branch=branch, expected_revision=expected_revision
     )
@@ -67,7 +67,7 @@ def regenerate(
     id: Annotated[str | None, option("--id", "An id of your own.", "ID")] = None,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Put another answer in the place of a message; the old one, and all that followed it, is kept as a version."""
+    """Put another answer in the place of a message. The old one, and all that followed it, is kept as a version."""
     from ithaca import ChatMessage
 
     new = ChatMessage(role, read_text(text), id=id)
@@ -89,7 +89,7 @@ def versions(here: Here, session: SessionId, message: MessageId) -> None:
 
 @command(app, "switch")
 def switch(here: Here, session: SessionId, message: MessageId, expected_revision: ExpectedRevision = None) -> None:
-    """Show another version of a message, with the conversation that followed it."""
+    """Show another version of a message, and what followed it."""
     shown = here.manager.switch_version(session, message, expected_revision=expected_revision)
     here.report(
         {"messages": [it.to_dict() for it in shown]},
@@ -111,7 +111,7 @@ def truncate(
     keep: Annotated[int, typer.Argument(metavar="KEEP", help="How many messages stay, from the first on.", min=0)],
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Keep the first messages of a session and move the others to the trash."""
+    """Keep a session's first messages. The others go to the trash."""
     report_moved(here, here.manager.truncate_messages(session, keep, expected_revision=expected_revision))
 
 

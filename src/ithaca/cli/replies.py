@@ -35,7 +35,7 @@ Window = Annotated[int | None, option("--context-tokens", "The model's window, i
 
 @command(app, "ask")
 def ask(here: Here, session: SessionId, text: Said = None, model: Model = None, context_tokens: Window = None) -> None:
-    """Say something to a session's model, and print its answer as it comes; Ctrl-C ends it and keeps what it said."""
+    """Say something to a session's model, and print its answer. Ctrl-C ends it and keeps what it said."""
     said = None if text is None else read_text(text)
     _tell(here, here.manager.reply(session, said, model=model, context_tokens=context_tokens))
 
@@ -44,13 +44,13 @@ def ask(here: Here, session: SessionId, text: Said = None, model: Model = None, 
 def regenerate(
     here: Here, session: SessionId, message: AnyMessage = None, model: Model = None, context_tokens: Window = None
 ) -> None:
-    """Put another answer in a message's place; the former one is kept as a version."""
+    """Put another answer in a message's place. The former one is kept as a version."""
     _tell(here, here.manager.regenerate(session, message, model=model, context_tokens=context_tokens))
 
 
 @command(app, "continue")
 def continue_(here: Here, session: SessionId, model: Model = None, context_tokens: Window = None) -> None:
-    """Go on with the last message, which ended before the model had finished."""
+    """Go on with the last message, which ended too early."""
     _tell(here, here.manager.continue_reply(session, model=model, context_tokens=context_tokens))
 
 
@@ -60,7 +60,7 @@ def show(
     reply: ReplyId,
     after: Annotated[int, option("--after", "Begin after so many characters.", "N")] = 0,
 ) -> None:
-    """Print what a reply says, from whichever process it comes, until it ends; Ctrl-C leaves it alone."""
+    """Print what a reply says, until it ends. It may come from any process; Ctrl-C leaves it alone."""
     _print(here, here.manager.reply_events(reply, after=after))
 
 
@@ -87,7 +87,7 @@ def list_(here: Here, session: SessionId, limit: Limit = 50, cursor: Cursor = No
 
 @command(app, "stop")
 def stop(here: Here, reply: ReplyId) -> None:
-    """End a reply, whichever process it comes from; what it has said is kept."""
+    """End a reply, and keep what it has said. It may come from any process."""
     ended = here.manager.stop_reply(reply)
     here.report(ended.to_dict(), f"The reply is {_how_it_stands(ended)}: {in_a_line(ended.id)}")
 
@@ -111,7 +111,7 @@ def summarize(
     context_tokens: Window = None,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Have a session's model make a summary that stands for its first messages in what a model gets to see.
+    """Have a session's model make a summary of its beginning. A model sees it in the place of that.
 
     The session itself stays as it is, and the compaction can be undone.
     """

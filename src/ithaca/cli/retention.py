@@ -12,7 +12,7 @@ from ithaca.cli.text import counted, in_a_line
 if TYPE_CHECKING:
     from ithaca import RetentionPolicy, RetentionReport
 
-app = group("How long sessions are kept without use: policies by owner and folder, and legal holds.")
+app = group("How long sessions are kept without use, and legal holds.")
 
 Folder = Annotated[
     str | None, option("--folder", "The policy of this folder; otherwise of all that have none of their own.", "FOLDER")
@@ -58,7 +58,7 @@ def set_(
         typer.Option("--hold/--lift-hold", help="Put a legal hold, or lift it; otherwise it stays as it is."),
     ] = None,
 ) -> None:
-    """Set the policy of an owner's folder; what is not given is not asked for any more, but for a hold.
+    """Set the policy of an owner's folder. What is not given is not asked for any more, but for a hold.
 
     Nothing happens until `ithaca retention apply`.
     """
@@ -90,7 +90,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
     batch: Annotated[int, option("--batch", "Sessions in one transaction; 200 unless told.", "N")] = 200,
 ) -> None:
-    """Do what all policies say now, and purge the trash of what it has kept for its time."""
+    """Do what all policies say now. The trash is purged, too, of what it has kept for its time."""
     report = here.manager.apply_retention(dry_run=dry_run, batch=batch)
     here.report(report.to_dict(), _told(report, dry_run))
 

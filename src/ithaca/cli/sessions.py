@@ -122,7 +122,7 @@ def fork(
     name: Annotated[str | None, option("--name", "What the copy is called; the same unless told.")] = None,
     id: Annotated[str | None, option("--id", "An id of your own; otherwise one is made.", "ID")] = None,
 ) -> None:
-    """Copy a session, or its beginning up to a message, into a new one."""
+    """Copy a session, or its beginning, into a new one."""
     _report(here, here.manager.fork_session(session, at=at, name=name, new_id=id), "Forked")
 
 
@@ -156,7 +156,7 @@ def star(
     off: Annotated[bool, typer.Option("--off", help="Take the star away.")] = False,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Star a session: neither clean-up nor deletion of several takes it then."""
+    """Star a session. Neither clean-up nor deletion of several takes it then."""
     starred = here.manager.mark_important(session, not off, expected_revision=expected_revision)
     _report(here, starred, "Unstarred" if off else "Starred")
 
@@ -168,7 +168,7 @@ def delete(
     starred: Annotated[bool, typer.Option("--starred", help="Of several sessions, the starred ones too.")] = False,
     expected_revision: ExpectedRevision = None,
 ) -> None:
-    """Move sessions to the trash, with their messages; their documents stay.
+    """Move sessions to the trash, with their messages. Their documents stay.
 
     Of several sessions the starred ones are kept, unless --starred is given.
     """

@@ -14,7 +14,7 @@ from ithaca.errors import InvalidArgument
 if TYPE_CHECKING:
     from ithaca import ChatMessage, Erased, Restored
 
-app = group("What was removed: list it, bring it back, or erase it for good.")
+app = group("What was removed: list it, bring it back, or erase it.")
 
 #: Messages that are read from an entry at a time.
 _PAGE = 500
@@ -79,7 +79,7 @@ def purge(
         float | None, option("--older-than", "All that was removed so many days ago, or before.", "DAYS")
     ] = None,
 ) -> None:
-    """Erase for good what was removed: one entry, or all whose retention time is up (ITHACA_TRASH_DAYS; 30 days)."""
+    """Erase for good what was removed. One entry, or all whose retention time is up (ITHACA_TRASH_DAYS; 30 days)."""
     if entry is not None and older_than is not None:
         raise typer.BadParameter("it is for all entries, not for one.", param_hint="--older-than")
     report_erased(here, here.manager.purge(entry, older_than=None if older_than is None else _days(older_than)))
@@ -94,7 +94,7 @@ def _days(number: float) -> timedelta:
 
 
 def undo(here: Here, session: SessionId, expected_revision: ExpectedRevision = None) -> None:
-    """Take back the last operation that removed or replaced something of a session, or its deletion."""
+    """Take back what was removed from a session last. What was replaced comes back, too, or a deleted session."""
     _report_restored(here, here.manager.undo(session, expected_revision=expected_revision))
 
 

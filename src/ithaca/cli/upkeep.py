@@ -9,7 +9,7 @@ from ithaca.cli.arguments import option
 from ithaca.cli.here import Here, command, group
 from ithaca.cli.text import counted, in_a_line
 
-database = group("The database itself: what it is, bring it up to date, back it up, check it.")
+database = group("The database itself: upgrade it, back it up, check it.")
 
 
 def cleanup(
@@ -39,7 +39,7 @@ def cleanup(
 
 @command(database, "info")
 def info(here: Here) -> None:
-    """Tell which database this is, how large, and what it holds."""
+    """Tell which database this is, and what it holds."""
     found = here.manager.info()
     facts = {
         "Database": in_a_line(found.database),
@@ -53,7 +53,7 @@ def info(here: Here) -> None:
 
 @command(database, "upgrade")
 def upgrade(here: Here) -> None:
-    """Bring the database to the schema of this release; a new one is made."""
+    """Bring the database to this release's schema. A new one is made."""
     from ithaca import read_settings, upgrade_database
 
     before, after = upgrade_database(read_settings(here.database).database)
@@ -70,7 +70,7 @@ def backup(
     here: Here,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, which must not be there yet.")],
 ) -> None:
-    """Write a copy of a SQLite database, while others read and write it; PostgreSQL has pg_dump."""
+    """Write a copy of a SQLite database. Others may read and write it meanwhile; PostgreSQL has pg_dump."""
     from ithaca import backup_database, read_settings
 
     size = backup_database(read_settings(here.database).database, file)
@@ -85,7 +85,7 @@ def rotate_secret_keys(
         bool, typer.Option("--drop-old", help="In the end take the other keys away, unless something still needs one.")
     ] = False,
 ) -> None:
-    """Encrypt headers and endpoints' keys anew, under the first secret key.
+    """Encrypt headers and endpoints' keys anew. The first secret key does it.
 
     Other databases may use the same key file: rotate them as well before old keys are dropped.
     """
@@ -106,7 +106,7 @@ def rotate_secret_keys(
 
 @command(database, "verify")
 def verify(here: Here) -> None:
-    """Derive again whatever can be derived from what is stored, and name what is broken; reads everything."""
+    """Check what is stored, and name what is broken. It derives again what can be derived, so it reads everything."""
     problems = here.manager.verify()
     if here.json:
         here.write_json({"problems": [problem.to_dict() for problem in problems]})

@@ -23,7 +23,7 @@ def create(
     name: Name,
     admin: Annotated[bool, typer.Option("--admin", help="He may do what concerns all owners.")] = False,
 ) -> None:
-    """Make a user, who works on what --owner has; unless told, on what is under his own name.
+    """Make a user, who works on what --owner has. Unless told, that is what is under his own name.
 
     The password is asked for, or read from standard input: 8 characters or more.
     """
@@ -65,7 +65,7 @@ def admin(
     name: Name,
     grant: Annotated[bool, typer.Option("--grant/--withdraw", help="Whether he may; he may unless told.")] = True,
 ) -> None:
-    """Let a user do what concerns all owners, or no more; it logs him out everywhere."""
+    """Let a user do what concerns all owners, or no more. It logs him out everywhere."""
     user = here.open_for_all(here.database).update_user(name, is_admin=grant)
     here.report(user.to_dict(), f"User {in_a_line(name)} is {'an' if grant else 'no'} administrator.")
 
@@ -79,7 +79,7 @@ def logout(here: Here, name: Name) -> None:
 
 @command(app, "remove")
 def remove(here: Here, names: Names) -> None:
-    """Remove users; the data stays its owner's (`ithaca erase` erases it)."""
+    """Remove users. The data stays its owner's (`ithaca erase` erases it)."""
     for name in names:
         here.manager.remove_user(name)
     here.report({"removed": names}, f"Removed {counted(len(names), 'user')}.")
