@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ithaca.errors import ManagerClosed
-from ithaca.storage.forks import ends_at_fork
+from ithaca.storage.forked_processes import ends_at_fork
 from ithaca.storage.protocol import Storage
 
 if TYPE_CHECKING:

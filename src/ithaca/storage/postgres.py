@@ -38,7 +38,7 @@ from ithaca.errors import (
 from ithaca.operations.statements import ALL_OF_MESSAGE, TAKE_NUMBERS_AND_PLACE, of_anybody
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
-from ithaca.storage.forks import closed_by_fork, ends_at_fork
+from ithaca.storage.forked_processes import closed_by_fork, ends_at_fork
 from ithaca.storage.migrate import Migration, check_version, migrations
 from ithaca.storage.postgres_losses import Losses
 

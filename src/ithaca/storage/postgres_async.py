@@ -14,7 +14,7 @@ from ithaca.connection import NOTHING, Engine, Operation, P, Params, is_one_stat
 from ithaca.content import Draft, numbered
 from ithaca.storage.bell import Bell
 from ithaca.storage.doorbell import Doorbell
-from ithaca.storage.forks import closed_by_fork, ends_at_fork
+from ithaca.storage.forked_processes import closed_by_fork, ends_at_fork
 from ithaca.storage.postgres import (
     ANALYZE,
     ATTEMPTS,

@@ -21,7 +21,7 @@ from ithaca.errors import (
 )
 from ithaca.storage.bell import Bell
 from ithaca.storage.checkpoints import Checkpoints
-from ithaca.storage.forks import closed_by_fork, ends_at_fork
+from ithaca.storage.forked_processes import closed_by_fork, ends_at_fork
 from ithaca.storage.migrate import check_version, migrations
 from ithaca.storage.sqlite_connection import SQLiteConnection, translated
 from ithaca.storage.sqlite_files import FileLock, Place, make_private

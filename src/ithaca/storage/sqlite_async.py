@@ -15,7 +15,7 @@ from ithaca.config import Settings
 from ithaca.connection import Operation, P, drive
 from ithaca.errors import IthacaError
 from ithaca.storage.bell import Bell
-from ithaca.storage.forks import ends_at_fork
+from ithaca.storage.forked_processes import ends_at_fork
 from ithaca.storage.sqlite import SQLiteStorage
 from ithaca.storage.sqlite_connection import SQLiteConnection
 from ithaca.storage.sqlite_writer import Job, Writer
