@@ -58,6 +58,11 @@ CLOCK: dict[Engine, str] = {
     "postgres": "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
 }
 
+#: Whether a lease is over. One that ends later than any is given was given before the clock was put back.
+LAPSED: dict[Engine, str] = {
+    engine: f"lease_until NOT BETWEEN {clock} AND {clock} + {2 * LEASE}" for engine, clock in CLOCK.items()
+}
+
 
 class NewReply(NamedTuple):
     """What is asked for."""
@@ -182,7 +187,7 @@ async def make_room(conn: Connection, scope: Scope, head: Head) -> None:
 async def refuse_running(conn: Connection, owner: str, session_id: str) -> str | None:
     """Raises `ReplyRunning` if a session is being answered; else the reply whose process has died, if there is one."""
     row = await conn.row(
-        f"SELECT id, lease_until <= {CLOCK[conn.engine]} FROM replies"
+        f"SELECT id, {LAPSED[conn.engine]} FROM replies"
         " WHERE owner = :owner AND session_id = :session_id AND state = 'running'",
         {"owner": owner, "session_id": session_id},
     )
@@ -294,7 +299,7 @@ async def end(
         head = None if found is None else await lock(conn, scope, found[0], None)
     except SessionNotFound:  # deleted meanwhile, with its replies
         head = None
-    row = None if head is None else await conn.row(_LOCKED.format(clock=CLOCK[conn.engine]), place)
+    row = None if head is None else await conn.row(_LOCKED.format(lapsed=LAPSED[conn.engine]), place)
     if head is None or row is None:
         raise LeaseLost(reply_id) if fence is not None else ReplyNotFound(reply_id)
     *stored, found_fence, is_lapsed = row
@@ -307,7 +312,7 @@ async def end(
 
 
 _LOCKED = f"""
-    SELECT {REPLY}, fence, lease_until <= {{clock}} FROM replies WHERE owner = :owner AND id = :id FOR UPDATE
+    SELECT {REPLY}, fence, {{lapsed}} FROM replies WHERE owner = :owner AND id = :id FOR UPDATE
 """
 
 _END = f"""

@@ -8,7 +8,7 @@ from ithaca.connection import Connection, one_statement
 from ithaca.cursors import read_cursor, write_cursor
 from ithaca.errors import AmbiguousId, ReplyNotFound, SessionNotFound
 from ithaca.models import Page
-from ithaca.operations.replies import CLOCK, REPLY
+from ithaca.operations.replies import LAPSED, REPLY
 from ithaca.operations.scope import Scope
 from ithaca.reply import Reply, Run
 
@@ -50,7 +50,7 @@ async def look(conn: Connection, scope: Scope, reply_id: str, after: int | None)
     """A reply, with what it has said after a number of characters; None: without."""
     mine = "" if scope.owner is None else "owner = :owner AND "
     rows = await conn.rows(
-        f"SELECT {REPLY}, kept, lease_until <= {CLOCK[conn.engine]} FROM replies WHERE {mine}id = :id LIMIT 2",
+        f"SELECT {REPLY}, kept, {LAPSED[conn.engine]} FROM replies WHERE {mine}id = :id LIMIT 2",
         {"owner": scope.owner, "id": reply_id},
     )
     if not rows:
@@ -81,7 +81,7 @@ async def standings(conn: Connection, scope: Scope, keys: Iterable[Key]) -> dict
     """How several replies stand; those that are not there any more are left out."""
     wanted = set(keys)
     rows = await conn.rows(
-        f"SELECT owner, id, size, state, lease_until <= {CLOCK[conn.engine]} FROM replies WHERE id IN (EACH(:ids))",
+        f"SELECT owner, id, size, state, {LAPSED[conn.engine]} FROM replies WHERE id IN (EACH(:ids))",
         {"ids": [key.id for key in wanted]},
     )
     found = {
@@ -104,7 +104,7 @@ async def of_session(conn: Connection, scope: Scope, session_id: str, cursor: st
     owner = await scope.owner_of_session(conn, session_id)
     place = {"owner": owner, "session_id": session_id, **after, "limit": limit + 1}
     rows = await conn.rows(
-        f"SELECT {REPLY}, state = 'running' AND lease_until <= {CLOCK[conn.engine]} FROM replies"
+        f"SELECT {REPLY}, state = 'running' AND {LAPSED[conn.engine]} FROM replies"
         f" WHERE owner = :owner AND session_id = :session_id{' AND id < :key0' if after else ''}"
         " ORDER BY id DESC LIMIT :limit",
         place,
@@ -121,7 +121,7 @@ async def lapsed(conn: Connection, scope: Scope, limit: int) -> list[Key]:
     """Replies that run by what is stored, though nobody has renewed their lease."""
     mine = "" if scope.owner is None else "owner = :owner AND "
     rows = await conn.rows(
-        f"SELECT owner, id FROM replies WHERE {mine}state = 'running' AND lease_until <= {CLOCK[conn.engine]}"
+        f"SELECT owner, id FROM replies WHERE {mine}state = 'running' AND {LAPSED[conn.engine]}"
         " ORDER BY owner, id LIMIT :limit",
         {"owner": scope.owner, "limit": limit},
     )

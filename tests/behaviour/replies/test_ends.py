@@ -147,14 +147,16 @@ def test_closing_the_manager_interrupts(open_manager: Opener, model: ModelServer
     assert history(other, session.id) == ["Sing!", sent]
 
 
-def lose(url: str, reply: Reply) -> None:
+def lose(url: str, reply: Reply, lease_until: int = 1) -> None:
     """As if its process had died long ago."""
-    execute(url, f"UPDATE replies SET lease_until = 1 WHERE id = '{reply.id}'")
+    execute(url, f"UPDATE replies SET lease_until = {lease_until} WHERE id = '{reply.id}'")
 
 
+#: A time that is over, and one that is over, too, as it was given before the clock was put back.
+@pytest.mark.parametrize("lease_until", [1, 2**61])
 @pytest.mark.parametrize("finder", ["get", "list", "events", "sweep", "ask", "stop"])
 def test_a_lost_reply_is_found_by_whoever_looks(
-    finder: str, alone: SessionManager, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+    finder: str, lease_until: int, alone: SessionManager, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And who generated it after all, writes nothing any more."""
     session, sent = make_asked(alone, model), "".join(WORDS[:3])
@@ -163,7 +165,7 @@ def test_a_lost_reply_is_found_by_whoever_looks(
     reply = alone.start_reply(session.id, "Sing!")
     wait_for_size(alone, reply, len(sent))
     with SessionManager(alone.info().database) as other:
-        lose(f"sqlite:///{alone.info().database}", reply)
+        lose(f"sqlite:///{alone.info().database}", reply, lease_until)
         if finder == "get":
             other.get_reply(reply.id)
         elif finder == "list":
