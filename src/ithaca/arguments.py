@@ -7,6 +7,7 @@ value is refused in the caller's own thread and before anything is written.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
 from ithaca.access import key_columns
@@ -142,20 +143,13 @@ class Door:
             raise missing(value) from None
 
     def message_id(self, session_id: str, value: object, field: str = "message_id") -> str:
-        if not isinstance(value, str):
-            raise InvalidArgument(field, value, "a text")
-        try:
-            return identifier(field, value, self._limits)
-        except InvalidInput:
-            raise MessageNotFound(session_id, value) from None
+        return self._known(field, value, partial(MessageNotFound, session_id))
 
     def trash_id(self, value: object) -> str:
-        if not isinstance(value, str):
-            raise InvalidArgument("trash_id", value, "a text")
-        try:
-            return identifier("trash_id", value, self._limits)
-        except InvalidInput:
-            raise TrashNotFound(value) from None
+        return self._known("trash_id", value, TrashNotFound)
+
+    def reply_id(self, value: object) -> str:
+        return self._known("reply_id", value, ReplyNotFound)
 
     def purged_entry(self, trash_id: object, older_than: object) -> str:
         if older_than is not None:
@@ -400,14 +394,6 @@ class Door:
         return self.scope, self.session_id(session_id), new, last, through, self.expected(expected)
 
     # Replies
-
-    def reply_id(self, value: object) -> str:
-        if not isinstance(value, str):
-            raise InvalidArgument("reply_id", value, "a text")
-        try:
-            return identifier("reply_id", value, self._limits)
-        except InvalidInput:
-            raise ReplyNotFound(value) from None
 
     def reply(
         self,

@@ -11,8 +11,6 @@
      │    ├── RetentionNotFound
      │    ├── EndpointNotFound
      │    ├── ReplyNotFound
-
-
      │    ├── AccessKeyNotFound
      │    ├── UserNotFound
      │    └── NothingToUndo
