@@ -178,6 +178,18 @@ def test_a_clean_up_takes_the_same_few_statements_for_any_number_of_sessions(
     assert counts[0] == counts[1]
 
 
+def test_what_goes_to_the_trash_takes_few_statements(metered: SessionManager, meter: SQLiteMeter) -> None:
+    session = make_session(metered, 20)
+    for remove in (
+        lambda: metered.truncate_messages(session.id, 15),
+        lambda: metered.delete_messages(session.id, [session.history[3].id]),
+        lambda: metered.edit_message(session.id, session.history[4].id, "edited"),
+    ):
+        meter.reset()
+        remove()
+        assert meter.statements.total() <= 10, meter.statements
+
+
 def test_a_clean_up_takes_little_memory_whatever_it_finds(metered: SessionManager) -> None:
     make_sessions(metered, [Conversation(f"s-{n}", f"Empty {n}") for n in range(6_000)])
     apsw.memory_high_water(reset=True)

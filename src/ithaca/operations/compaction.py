@@ -94,8 +94,8 @@ async def cut(conn: Connection, scope: Scope, session_id: str, keep_last: int | 
 
 async def record_for_undo(conn: Connection, owner: str, session_id: str, id: str, revision: int, now: int) -> None:
     """Leaves the entry of the trash with which a compaction is taken back."""
-    bin = await trash.open_bin(conn, owner, "compact", now, session_id=session_id, revision=revision, id=id)
-    await trash.close_bin(conn, bin, detail={"compaction": id})
+    detail = {"compaction": id}
+    await trash.open_bin(conn, owner, "compact", now, session_id=session_id, revision=revision, id=id, detail=detail)
 
 
 async def _seq(conn: Connection, head: Head, message: int | str) -> int:

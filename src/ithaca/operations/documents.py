@@ -246,7 +246,6 @@ async def _set(conn: Connection, scope: Scope, owner: str, document_id: str, col
 async def delete(conn: Connection, scope: Scope, document_id: str, expected: int | None) -> Removed:
     """Moves a document with its versions to the trash."""
     owner, _ = await _lock(conn, scope, document_id, expected)
-    bin = await trash.open_bin(conn, owner, "delete document", scope.clock(), document_id=document_id)
+    bin = await trash.open_bin(conn, owner, "delete document", scope.clock(), document_id=document_id, documents=1)
     await trash.remove_document(conn, bin, document_id)
-    await trash.close_bin(conn, bin, documents=1)
     return Removed(bin.id, documents=1)

@@ -1,7 +1,6 @@
 """Messages: appended under numbers that are never used twice, read by number, changed by id."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ithaca.attached import Attached, places_of
 from ithaca.columns import Row, to_json
@@ -238,11 +237,10 @@ async def edit(
     if not found:
         raise MessageNotFound(session_id, message_id)
     now = scope.clock()
-    bin = await _open_bin(conn, head, "edit message", now)
-    this = {"message_id": message_id}
-    await trash.copy_messages(conn, bin, session_id, "id = :message_id", this)
-    seq = found[message_id].seq
-    await trash.close_bin(conn, bin, messages=1, detail={"first": seq, "last": seq})
+    this, seq = {"message_id": message_id}, found[message_id].seq
+    chosen = trash.Chosen(head.owner, session_id, "id = :message_id", this, trash.BY_ID)
+    place = {"first": seq, "last": seq}
+    await trash.remove_messages(conn, chosen, "edit message", now, head.revision + 1, detail=place, stay=True)
     if "tokens" in changes and "tool_calls" not in changes and (calls := found[message_id].tool_calls):
         changes = {**changes, "tokens": changes["tokens"] + scope.count_tokens(to_json(calls))}
     await attachments.keep(conn, head.owner, [changes.get("attachments")], now)
@@ -259,37 +257,11 @@ async def edit(
     return (await attachments.filled(conn, head.owner, [edited]))[0]
 
 
-async def _open_bin(conn: Connection, head: Head, kind: str, now: int) -> trash.Bin:
-    return await trash.open_bin(conn, head.owner, kind, now, session_id=head.id, revision=head.revision + 1)
-
-
 async def delete(conn: Connection, scope: Scope, session_id: str, ids: Sequence[str], expected: int | None) -> Removed:
     """Moves those of the messages that are there to the trash."""
-    which, params = "id IN (EACH(:ids))", {"ids": list(ids)}
-    return await _remove(conn, scope, session_id, "delete messages", which, params, expected, trash.BY_ID)
-
-
-async def _remove(
-    conn: Connection,
-    scope: Scope,
-    session_id: str,
-    kind: str,
-    which: str,
-    params: dict[str, Any],
-    expected: int | None,
-    using: str = "",
-) -> Removed:
     head = await lock(conn, scope, session_id, expected)
-    there = {"owner": head.owner, "session_id": session_id, **params}
-    found = f"SELECT 1 FROM messages{using} WHERE owner = :owner AND session_id = :session_id AND {which} LIMIT 1"
-    if await conn.row(found, there) is None:
-        return Removed()
-    now = scope.clock()
-    bin = await _open_bin(conn, head, kind, now)
-    removed = await trash.remove_messages(conn, bin, session_id, which, params, using)
-    await trash.close_bin(conn, bin, messages=removed)
-    await advance(conn, scope, head, now, count=head.message_count - removed)
-    return Removed(bin.id, messages=removed)
+    chosen = trash.Chosen(head.owner, session_id, "id IN (EACH(:ids))", {"ids": list(ids)}, trash.BY_ID)
+    return await _remove(conn, scope, head, "delete messages", chosen)
 
 
 async def truncate(conn: Connection, scope: Scope, session_id: str, keep_count: int, expected: int | None) -> Removed:
@@ -305,8 +277,16 @@ async def truncate(conn: Connection, scope: Scope, session_id: str, keep_count: 
         f" ORDER BY seq{'' if upward else ' DESC'} LIMIT 1 OFFSET :offset",
         {"owner": head.owner, "session_id": session_id, "offset": keep_count if upward else from_end},
     )
-    cut = row[0] if row else 0
-    return await _remove(conn, scope, session_id, "truncate messages", "seq >= :cut", {"cut": cut}, None)
+    chosen = trash.Chosen(head.owner, session_id, "seq >= :cut", {"cut": row[0] if row else 0})
+    return await _remove(conn, scope, head, "truncate messages", chosen)
+
+
+async def _remove(conn: Connection, scope: Scope, head: Head, kind: str, chosen: trash.Chosen) -> Removed:
+    now = scope.clock()
+    removed = await trash.remove_messages(conn, chosen, kind, now, head.revision + 1)
+    if removed.messages:
+        await advance(conn, scope, head, now, count=head.message_count - removed.messages)
+    return removed
 
 
 async def replace(
@@ -327,10 +307,9 @@ async def replace(
         return await attachments.filled(conn, head.owner, said)
     now = scope.clock()
     if kept < len(stored):
-        bin = await _open_bin(conn, head, "replace messages", now)
-        removed = await trash.remove_messages(conn, bin, session_id, "seq >= :cut", {"cut": stored[kept].seq})
         put = {"first": head.next_seq, "last": head.next_seq + len(drafts) - kept - 1}
-        await trash.close_bin(conn, bin, messages=removed, detail=put)
+        chosen = trash.Chosen(head.owner, session_id, "seq >= :cut", {"cut": stored[kept].seq})
+        await trash.remove_messages(conn, chosen, "replace messages", now, head.revision + 1, detail=put)
     new = _with_stored_times(drafts[kept:], rows)
     added = await insert_known(conn, head, new, now)
     unknown = {draft.id for draft in new} - {message.id for message in stored}

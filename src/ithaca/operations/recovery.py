@@ -223,20 +223,13 @@ async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
 
 async def _displace(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:
     """Moves what stands in the place of removed messages to an entry that would bring it back again."""
-    put = entry.detail
-    if "first" not in put or not await conn.row(
-        "SELECT 1 FROM messages WHERE owner = :owner AND session_id = :session_id"
-        " AND seq BETWEEN :first AND :last LIMIT 1",
-        {**stage.place, **put},
-    ):
+    if "first" not in entry.detail:
         return
-    first, last = await _bounds(conn, entry)
-    bin = await trash.open_bin(
-        conn, entry.owner, "undo", scope.clock(), session_id=stage.head.id, revision=stage.head.revision + 1
-    )
-    displaced = await trash.remove_messages(conn, bin, stage.head.id, "seq BETWEEN :first AND :last", put)
-    await trash.close_bin(conn, bin, messages=displaced, detail={"first": first, "last": last})
-    stage.count -= displaced
+    head, (first, last) = stage.head, await _bounds(conn, entry)
+    chosen = trash.Chosen(entry.owner, head.id, "seq BETWEEN :first AND :last", entry.detail)
+    place = {"first": first, "last": last}
+    displaced = await trash.remove_messages(conn, chosen, "undo", scope.clock(), head.revision + 1, detail=place)
+    stage.count -= displaced.messages
 
 
 async def _bounds(conn: Connection, entry: Entry) -> tuple[int, int]:

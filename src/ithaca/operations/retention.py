@@ -4,8 +4,7 @@ Sessions are looked through once. What is found is told at once, as news: what i
 transaction has told. The policies (`operations.policies`) do the same to a batch of sessions at a time.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ithaca.connection import Connection
 from ithaca.content import new_id
@@ -62,8 +61,7 @@ _MOVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """Some of what this transaction has told that it does to sessions. Nobody else changes them until it ends."""
 
     rows: str

@@ -144,15 +144,17 @@ async def _history(conn: Connection, owner: str, session_id: str, last: int | No
 
 async def lock(conn: Connection, scope: Scope, session_id: str, expected: int | None) -> Head:
     """Keeps others from changing the session until the transaction ends."""
-    owner = await scope.owner_of_session(conn, session_id)
-    row = await conn.row(
+    owned = "" if scope.owner is None else "owner = :owner AND "
+    rows = await conn.rows(
         "SELECT owner, id, revision, next_seq, message_count FROM sessions"
-        " WHERE owner = :owner AND id = :id AND in_turn(:owner, :id) FOR UPDATE",
-        {"owner": owner, "id": session_id},
+        f" WHERE {owned}id = :id AND in_turn(owner, :id) LIMIT 2 FOR UPDATE",
+        {"owner": scope.owner, "id": session_id},
     )
-    if row is None:
+    if not rows:
         raise SessionNotFound(session_id)
-    head = Head(*row)
+    if len(rows) > 1:
+        raise AmbiguousId(session_id)
+    head = Head(*rows[0])
     if expected is not None and head.revision != expected:
         raise RevisionConflict(session_id, head.revision, expected)
     scope.leaves(session_id, head.revision)

@@ -8,8 +8,9 @@ needs to know beyond them. Entries of a session that is itself in the trash hang
 from typing import Any, NamedTuple
 
 from ithaca.columns import to_json
-from ithaca.connection import Connection
+from ithaca.connection import NOTHING, Connection, Params
 from ithaca.content import new_id
+from ithaca.models import Removed
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 
 DOCUMENT_COLUMNS = "id, session_id, title, language, version, archived, revision, created_at, updated_at"
@@ -39,56 +40,35 @@ async def open_bin(
     version_group: str | None = None,
     revision: int = 0,
     id: str | None = None,
+    messages: int = 0,
+    documents: int = 0,
+    detail: dict[str, Any] | None = None,
 ) -> Bin:
     """A new entry in the trash, for what an operation is about to remove; of several owners, under one id.
 
-    `revision` is the session's after the operation: it tells which operation was the last.
+    `revision` is the session's after the operation: it tells which operation was the last. `detail` is what the way
+    back needs to know beyond the rows.
     """
     bin = Bin(owner, id or new_id())
     await conn.run(
-        "INSERT INTO trash (owner, id, kind, session_id, document_id, version_group, revision, created_at)"
-        " VALUES (:owner, :trash_id, :kind, :session, :document, :group, :revision, :now)",
+        "INSERT INTO trash (owner, id, kind, session_id, document_id, version_group, revision, created_at, messages,"
+        " documents, detail) VALUES (:owner, :trash_id, :kind, :session, :document, :group, :revision, :now,"
+        " :messages, :documents, :detail)",
         {
             **bin.params, "kind": kind, "now": now, "session": session_id, "document": document_id,
-            "group": version_group, "revision": revision,
+            "group": version_group, "revision": revision, "messages": messages, "documents": documents,
+            "detail": None if detail is None else to_json(detail),
         },
     )  # fmt: skip
     return bin
 
 
-async def close_bin(
-    conn: Connection,
-    bin: Bin,
-    *,
-    sessions: int = 0,
-    messages: int = 0,
-    documents: int = 0,
-    detail: dict[str, Any] | None = None,
-) -> None:
-    """Records what went into the entry, and what the way back needs to know."""
-    if messages and not sessions and (version := await _version_before(conn, bin)):
-        detail = {**(detail or {}), "version": version}
+async def close_bin(conn: Connection, bin: Bin, *, sessions: int, messages: int) -> None:
+    """Records how much went into the entry, where that is known afterwards only."""
     await conn.run(
-        "UPDATE trash SET sessions = :sessions, messages = :messages, documents = :documents, detail = :detail"
-        " WHERE owner = :owner AND id = :trash_id",
-        {
-            **bin.params, "sessions": sessions, "messages": messages, "documents": documents,
-            "detail": None if detail is None else to_json(detail),
-        },
-    )  # fmt: skip
-
-
-async def _version_before(conn: Connection, bin: Bin) -> str | None:
-    """The message on which it depends, of several versions, that what was removed was a part of the conversation."""
-    row = await conn.row(
-        "SELECT m.id FROM trash t JOIN messages m INDEXED BY messages_versions"
-        " ON m.owner = t.owner AND m.session_id = t.session_id"
-        " WHERE t.owner = :owner AND t.id = :trash_id AND t.kind <> 'version' AND m.version_group IS NOT NULL"
-        " AND m.seq <= (SELECT min(f.seq) FROM trashed_messages f WHERE f.owner = t.owner AND f.trash_id = t.id)"
-        " ORDER BY m.seq DESC LIMIT 1",
-        bin.params,
+        "UPDATE trash SET sessions = :sessions, messages = :messages WHERE owner = :owner AND id = :trash_id",
+        {**bin.params, "sessions": sessions, "messages": messages},
     )
-    return None if row is None else str(row[0])
 
 
 async def remove_entry(conn: Connection, bin: Bin) -> None:
@@ -100,27 +80,75 @@ async def remove_entry(conn: Connection, bin: Bin) -> None:
 BY_ID = " INDEXED BY messages_by_id"
 
 
-async def copy_messages(
-    conn: Connection, bin: Bin, session_id: str, which: str, params: dict[str, Any], using: str = ""
-) -> int:
-    """Puts a session's messages that fit a condition into the trash; returns how many."""
-    return await conn.run(
-        f"INSERT INTO trashed_messages (owner, trash_id, session_id, {MESSAGE_COLUMNS})"
-        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM messages{using}"
-        f" WHERE owner = :owner AND session_id = :session_id AND {which}",
-        {**bin.params, "session_id": session_id, **params},
-    )
+class Chosen(NamedTuple):
+    """Those messages of a locked session that fit a condition."""
+
+    owner: str
+    session_id: str
+    which: str = "TRUE"
+    params: Params = NOTHING
+    #: `BY_ID`, or nothing.
+    using: str = ""
+
+    @property
+    def rows(self) -> str:
+        """What stands behind `FROM`."""
+        return f"messages{self.using} WHERE owner = :owner AND session_id = :session_id AND {self.which}"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"owner": self.owner, "session_id": self.session_id, **self.params}
+
+
+# How many they are, and the message that stays on which it depends, of several versions, that they are a part of the
+# conversation.
+_FIND = """
+    SELECT chosen.messages, (
+        SELECT m.id FROM messages m INDEXED BY messages_versions
+        WHERE m.owner = :owner AND m.session_id = :session_id AND m.version_group IS NOT NULL
+            AND m.seq {before} chosen.first ORDER BY m.seq DESC LIMIT 1)
+    FROM (SELECT count(*) AS messages, min(seq) AS first FROM {rows}) AS chosen
+"""
 
 
 async def remove_messages(
-    conn: Connection, bin: Bin, session_id: str, which: str, params: dict[str, Any], using: str = ""
-) -> int:
-    """Moves a session's messages that fit a condition into the trash; returns how many."""
-    await copy_messages(conn, bin, session_id, which, params, using)
+    conn: Connection,
+    chosen: Chosen,
+    kind: str,
+    now: int,
+    revision: int,
+    *,
+    version_group: str | None = None,
+    detail: dict[str, Any] | None = None,
+    stay: bool = False,
+) -> Removed:
+    """Moves messages into an entry of their own; makes none if there are none of them. Those that `stay` are copied."""
+    find = _FIND.format(rows=chosen.rows, before="<=" if stay else "<")
+    messages, version = await conn.row(find, chosen.place) or (0, None)
+    if not messages:
+        return Removed()
+    if version is not None and version_group is None:
+        detail = {**(detail or {}), "version": version}
+    bin = await open_bin(
+        conn, chosen.owner, kind, now, session_id=chosen.session_id, version_group=version_group, revision=revision,
+        messages=messages, detail=detail,
+    )  # fmt: skip
+    await _copy(conn, bin, chosen)
+    if not stay:
+        await _delete(conn, chosen)
+    return Removed(bin.id, messages=messages)
+
+
+async def _copy(conn: Connection, bin: Bin, chosen: Chosen) -> int:
     return await conn.run(
-        f"DELETE FROM messages{using} WHERE owner = :owner AND session_id = :session_id AND {which}",
-        {"owner": bin.owner, "session_id": session_id, **params},
+        f"INSERT INTO trashed_messages (owner, trash_id, session_id, {MESSAGE_COLUMNS})"
+        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM {chosen.rows}",
+        {**chosen.place, "trash_id": bin.id},
     )
+
+
+async def _delete(conn: Connection, chosen: Chosen) -> None:
+    await conn.run(f"DELETE FROM {chosen.rows}", chosen.place)
 
 
 # The unique index itself tells whose id is in use. A join would be left to the planner; and of an owner of whom it has
@@ -151,7 +179,9 @@ HANGS = "parent_id IS NULL AND id <> :trash_id AND kind <> 'delete session'"
 async def remove_session(conn: Connection, bin: Bin, session_id: str) -> int:
     """Moves a locked session with all that hangs on it into the trash; returns how many messages it had."""
     place = {**bin.params, "session_id": session_id}
-    removed = await remove_messages(conn, bin, session_id, "TRUE", {})
+    messages = Chosen(bin.owner, session_id)
+    removed = await _copy(conn, bin, messages)
+    await _delete(conn, messages)
     for statement in _REMOVE_SESSION:
         await conn.run(statement, place)
     return removed

@@ -154,12 +154,9 @@ async def _put_version(conn: Connection, scope: Scope, head: Head, message: Chat
 async def set_aside(conn: Connection, scope: Scope, stage: Stage, group: str, first: int) -> None:
     """Keeps the shown message of a group, which has this number, and all that follows it as a version."""
     head, now = stage.head, scope.clock()
-    bin = await trash.open_bin(
-        conn, head.owner, "version", now, session_id=head.id, version_group=group, revision=head.revision + 1
-    )
-    removed = await trash.remove_messages(conn, bin, head.id, "seq >= :first", {"first": first})
-    await trash.close_bin(conn, bin, messages=removed)
-    stage.count -= removed
+    chosen = trash.Chosen(head.owner, head.id, "seq >= :first", {"first": first})
+    removed = await trash.remove_messages(conn, chosen, "version", now, head.revision + 1, version_group=group)
+    stage.count -= removed.messages
 
 
 async def list_versions(conn: Connection, scope: Scope, session_id: str, message_id: str) -> list[MessageVersion]:
