@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from ithaca.digests import blake2b
@@ -57,9 +58,10 @@ def from_time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+@lru_cache(maxsize=4096)  # of a session's four times, some are often the same; and lists are asked for again and again
 def iso_time(microseconds: int) -> str:
     """`iso` of `from_time`, at once."""
-    return (_NAIVE_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds") + "Z"
+    return (_NAIVE_EPOCH + timedelta(0, 0, microseconds)).isoformat("T", "microseconds") + "Z"
 
 
 def iso(moment: datetime) -> str:
