@@ -41,6 +41,7 @@ class SQLiteConnection:
     def __init__(self, db: apsw.Connection, settle: Callable[[], None] | None = None) -> None:
         """`settle` flushes what was committed; it is None for the connection that writes, which does afterwards."""
         self.db = db
+        self._cursor = db.cursor()  # `db.execute` makes one at each call, which takes as long as running SELECT 1
         self._settle = settle
 
     async def row(self, sql: str, params: Params = NOTHING) -> Row | None:
@@ -69,7 +70,7 @@ class SQLiteConnection:
     async def append(self, session: Params, drafts: Sequence[Draft]) -> tuple[int, int] | None:
         if session["ids"] is not None and self._holds_any(session):
             return None
-        execute, session_id = self.db.execute, session["session_id"]
+        execute, session_id = self._cursor.execute, session["session_id"]
         take = _TAKE_OF_ANYBODY if session["owner"] is None else _TAKE
         taken: list[Any] = execute(take.text, take.values(session)).fetchall()
         if not taken:
@@ -107,7 +108,7 @@ class SQLiteConnection:
         statement = _SQL.get(sql) or _translate(sql)
         if statement.lists:
             params = {**params, **{name: to_json(params[name]) for name in statement.lists}}
-        return self.db.execute(statement.text, statement.values(params))
+        return self._cursor.execute(statement.text, statement.values(params))
 
 
 class Statement(NamedTuple):

@@ -282,7 +282,7 @@ class Writer:
         if not self._is_open:
             self._db = self._open()
             self._connection = SQLiteConnection(self._db)
-            self._execute = self._db.execute
+            self._execute = self._db.cursor().execute
             self._version = None
             self._look_for_others()
             self._is_open = True
@@ -302,7 +302,7 @@ class Writer:
             before = self._log.commits
             try:
                 self._between_processes.acquire()
-                self._db.execute("BEGIN IMMEDIATE")
+                self._execute("BEGIN IMMEDIATE")
                 try:
                     self._run_all(batch, jobs)
                 except Harmed:
@@ -311,7 +311,7 @@ class Writer:
                 self._place.check_to_write()
                 batch.committing = True
                 if self._db.in_transaction:
-                    self._db.execute("COMMIT")
+                    self._execute("COMMIT")
                 if self._log.commits == before:
                     self._look_for_others()
                 batch.commit = self._log.commits
