@@ -43,6 +43,14 @@ def test_each_kind_of_change_is_told(manager: Any) -> None:
     ]
 
 
+def test_a_task_session_is_told_though_it_is_the_first_that_a_manager_writes(database_url: str) -> None:
+    with SessionManager(database_url) as manager:
+        manager.ensure_task_session("t", "task", "", "")
+        assert heard(manager.watch(session_id="t", after=0, timeout=TOLD), 1) == [("created", 1)]
+        manager.ensure_task_session("t", "task", "", "")
+        assert list(manager.watch(session_id="t", after=1, timeout=0.1)) == []
+
+
 def test_a_watcher_that_comes_back_hears_the_rest_once(manager: Any) -> None:
     start = _here(manager)
     manager.create_session("s")

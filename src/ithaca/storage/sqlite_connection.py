@@ -51,7 +51,8 @@ class SQLiteConnection:
         return self._execute(sql, params).fetchall()
 
     async def run(self, sql: str, params: Params = NOTHING) -> int:
-        self._execute(sql, params)
+        for _ in self._execute(sql, params):
+            pass  # SQLite counts what a statement with RETURNING changes when its last row is read
         return self.db.changes()
 
     async def run_many(self, sql: str, params: Iterable[Params]) -> None:
