@@ -256,23 +256,6 @@ def test_never_11_a_write_to_a_vanished_file_succeeds(
     opener.close()
 
 
-@pytest.mark.parametrize("vanish", [Path.unlink, lambda log: log.rename(log.with_name("elsewhere"))])
-def test_never_11_a_write_to_a_vanished_log_succeeds(
-    tmp_path: Path, facade: Facade, loop_thread: LoopThread, vanish: Callable[[Path], object]
-) -> None:
-    """What was said before is kept, where the manager that has the log open is closed."""
-    opener = Opener(f"{tmp_path}/vanishing.db", facade, loop_thread)
-    manager = opener()
-    id = store_session(manager, 1)
-    vanish(tmp_path / "vanishing.db-wal")
-    for write in (lambda: manager.add_message(id, ChatMessage("user", "lost")), lambda: manager.create_session()):
-        with pytest.raises(DatabaseUnavailable, match="-wal was deleted or replaced"):
-            write()
-    manager.close()
-    assert history(opener(), id) == ["1"]
-    opener.close()
-
-
 def test_never_11_a_write_to_a_vanished_server_succeeds(
     postgres_url: str, facade: Facade, loop_thread: LoopThread
 ) -> None:

@@ -122,35 +122,22 @@ class Turn:
 
 
 class Place:
-    """The file that was opened, and its log, so that writing to one that was deleted or replaced is noticed."""
+    """The file that was opened, so that writing to one that was deleted or replaced is noticed."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._file = None if path is None else _number_of(path)
-        self._log = f"{path}-wal"
-        #: Of the log that the writing connection has open.
-        self._log_file: int | None = None
+        self._file = None if path is None else os.stat(path).st_ino  # noqa: PTH116, as below
 
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if the file isn't there any more."""
-        if self._path is not None and _number_of(self._path) != self._file:
+        if self._path is None:
+            return
+        try:
+            moved = os.stat(self._path).st_ino != self._file  # noqa: PTH116, asked at each call
+        except FileNotFoundError:
+            moved = True
+        if moved:
             raise DatabaseUnavailable(f"{self._path} was deleted or replaced while it was open")
-
-    def check_to_write(self) -> None:
-        """As `check`, and of the log, too. It is for the writing connection, within its transactions."""
-        self.check()
-        if self._path is not None and _number_of(self._log) != self._log_file:
-            if self._log_file is not None:
-                raise DatabaseUnavailable(f"{self._log} was deleted or replaced while it was open")
-            self._log_file = _number_of(self._log)  # the first time: now it is open
-
-
-def _number_of(path: str) -> int | None:
-    """By which number the system knows a file; None if it isn't there."""
-    try:
-        return os.stat(path).st_ino  # noqa: PTH116, asked at each call
-    except FileNotFoundError:
-        return None
 
 
 def make_private(path: str) -> None:

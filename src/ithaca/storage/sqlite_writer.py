@@ -197,7 +197,7 @@ class Writer:
                 raise DatabaseBusy("another process is writing")
             execute("BEGIN IMMEDIATE")
             result = run(self._connection)
-            self._place.check_to_write()
+            self._place.check()
             execute("COMMIT")
             if self._log.commits == before:
                 self._look_for_others()
@@ -308,7 +308,7 @@ class Writer:
                 except Harmed:
                     self._db.execute("ROLLBACK; BEGIN IMMEDIATE")
                     self._run_again(jobs)
-                self._place.check_to_write()
+                self._place.check()
                 batch.committing = True
                 if self._db.in_transaction:
                     self._execute("COMMIT")
