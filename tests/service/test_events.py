@@ -73,6 +73,11 @@ def all_of(client: httpx.Client, count: int = 0, **options: Any) -> list[Event]:
             return heard
 
 
+def told_of(client: httpx.Client, count: int) -> None:
+    """Wait until so many changes have been told, so that who listens from now on hears none of them."""
+    assert len(changes(all_of(client, count, params={"after": "0-0"}))) == count
+
+
 def changes(heard: list[Event]) -> list[tuple[str, str, int]]:
     return [event.what for event in heard if event.name == "change"]
 
@@ -126,6 +131,7 @@ def test_who_comes_back_hears_what_he_missed(alice: httpx.Client) -> None:
 def test_one_session_alone(alice: httpx.Client) -> None:
     make(alice, id="s")
     make(alice, id="other")
+    told_of(alice, 2)
     with listening(alice, params={"session_id": "s"}) as stream:
         next(stream)
         say(alice, "other", "x")
@@ -170,6 +176,7 @@ def test_an_erasure_is_told_to_whom_it_concerns(
     alice: httpx.Client, bob: httpx.Client, root: httpx.Client, names: tuple[str, str]
 ) -> None:
     make(alice, id="s")
+    told_of(alice, 1)
     with listening(alice) as hers, listening(bob) as his, listening(root, "/api/admin/events") as all_there_is:
         start = next(hers).id
         next(his), next(all_there_is)
@@ -241,6 +248,7 @@ def test_who_leaves_is_forgotten(alice: httpx.Client, server: Served, monkeypatc
     hub = server.app.state.ithaca.live
     wait_until(lambda: not hub.listeners and not hub._tasks)
     make(alice, id="s")
+    told_of(alice, 1)
     with listening(alice) as stream:
         next(stream)
         say(alice, "s", "x")
