@@ -1,7 +1,9 @@
 """SQLite's writer: one commit for all who wait, and each is told the truth about its own operation."""
 
+import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from ithaca.errors import DatabaseUnavailable, StorageError
+from ithaca.storage import sqlite_writer
 from tests.storage.notes import count_commits, in_one_batch, note, note_and_fail, note_storage, notes
 from tests.support.processes import Worker, run
 
@@ -48,6 +51,39 @@ def test_many_threads_make_fewer_commits_than_operations(tmp_path: Path) -> None
             thread.join()
         assert len(storage.read(notes)) == 400
         assert len(commits) < 400
+
+
+def test_those_who_come_again_share_their_next_flush_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is so quick that the others have to wait for a flush of its own."""
+    flush, flushes = os.fdatasync, list[int]()
+
+    def slowly(descriptor: int) -> None:
+        flushes.append(descriptor)
+        time.sleep(0.03)
+        flush(descriptor)
+
+    monkeypatch.setattr(sqlite_writer, "MOST_TO_WAIT", 1)
+    monkeypatch.setattr(os, "fdatasync", slowly)
+    with note_storage(tmp_path) as storage:
+
+        def write(name: int) -> None:
+            for number in range(20):
+                storage.write(note, f"{name} {number}")
+
+        threads = [threading.Thread(target=write, args=[name]) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(storage.read(notes)) == 160
+    assert len(flushes) < 32  # of 20 that are needed, and 40 where the first of each round is ahead of the others
+
+
+def test_who_was_told_and_never_returned_holds_up_nobody(tmp_path: Path) -> None:
+    with note_storage(tmp_path) as storage:
+        storage.writer._leaving = 3
+        assert [storage.write(note, str(number)) for number in range(2)] == ["0", "1"]
+        assert storage.writer._leaving == 0
 
 
 def test_alone_each_operation_is_committed_before_it_returns(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ that depends on one which a power cut could still take away (https://sqlite.org/
 
 import os
 import threading
+import time
 
 from ithaca.errors import DatabaseUnavailable
 
@@ -22,6 +23,8 @@ class Log:
         """`path` is None where nothing is to be flushed."""
         #: The number of the last commit that wrote something; those of others count when they were read.
         self.commits = 0
+        #: Seconds that the last flush took.
+        self.took = 0.0
         self._flushed = 0
         self._descriptor: int | None = None
         self._path = path
@@ -65,7 +68,9 @@ class Log:
             try:
                 if self._descriptor is None:
                     self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                begun = time.perf_counter()
                 os.fdatasync(self._descriptor)
+                self.took = time.perf_counter() - begun
             except OSError as error:
                 self._failed = error
             else:

@@ -4,11 +4,13 @@ A thread that finds nobody writing runs its operation as a transaction of its ow
 a queue. Whose operation stands first there leads: it opens a transaction, runs what is queued, and commits once; then
 the first of those that came meanwhile leads, while the one before flushes the log to the disk and tells the others. So
 one flush serves all who waited for it, the next transaction doesn't wait for it, nobody is told "done" before it, and
-who is alone switches no thread. Where an operation fails half-way, all of the transaction are run again, each in a
+who is alone switches no thread. Those who are told most often come again at once; so whoever comes while they are being
+told leads when they have returned. Where an operation fails half-way, all of the transaction are run again, each in a
 savepoint: so a failure costs something, and success doesn't.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -29,6 +31,9 @@ MOST_IN_ONE_COMMIT = 256
 
 #: Seconds after which a waiting thread looks whether it is first in the queue, though nobody woke it.
 LOOK_AGAIN = 0.5
+
+#: Seconds that a leader waits at most for those who are being told.
+MOST_TO_WAIT = 0.01
 
 #: Seconds that work which nobody waits for waits for another process, which most often is done at once.
 A_MOMENT = 0.25
@@ -139,10 +144,14 @@ class Writer:
         self.queue: deque[Job] = deque()
         self.mutex = threading.Lock()
         self._leading = threading.Lock()
+        #: How many of those who are being told haven't returned; if one was interrupted, too many until the next are.
+        self._leaving = 0
+        #: Released when the last of them has.
+        self._left = threading.Lock()
 
     def submit(self, run: Callable[[SQLiteConnection], T]) -> T:
         """What the operation returns, once it is committed and on the disk."""
-        if not self.queue and not self._leading.locked():
+        if not self.queue and not self._leaving and not self._leading.locked():
             try:
                 with self._leading:
                     done = None if self.queue else (self._run_alone(run, wait=True), self._log.commits)
@@ -160,6 +169,7 @@ class Writer:
                 self.queue.append(job)
             while not job.ended:
                 if self.head() is job:
+                    self._let_them_leave()
                     self.lead()
                 elif not job.turn.acquire(timeout=LOOK_AGAIN) and (batch := job.batch) and batch.committed:
                     self.settle(batch, [])  # whoever committed it was interrupted
@@ -167,8 +177,25 @@ class Writer:
             job.abandoned = True
             self._wake_head()
             raise
+        self._leave()
         result: T = job.outcome()
         return result
+
+    def _let_them_leave(self) -> None:
+        """Waits until those who are being told have returned, though no longer than two flushes take.
+
+        Most of them come again at once. The first of them would commit for itself alone, and all others would wait for
+        that flush before their own.
+        """
+        self._left.acquire(blocking=False)
+        if self._leaving:
+            self._left.acquire(timeout=min(2 * self._log.took, MOST_TO_WAIT))
+
+    def _leave(self) -> None:
+        with self.mutex:
+            self._leaving = max(0, self._leaving - 1)
+            if not self._leaving and self._left.locked():
+                self._left.release()
 
     def run_if_free(self, run: Callable[[SQLiteConnection], T]) -> T:
         """As `submit`, but raises `DatabaseBusy` if another process goes on writing."""
@@ -258,11 +285,14 @@ class Writer:
     def lead(self) -> None:
         """Runs and commits what is queued, lets the next one lead, and tells those who wait."""
         batch, jobs = Batch(), list[Job]()
+        begun = time.perf_counter()
         try:
             with self._leading:
                 self._transact(batch, jobs)
         finally:
             if batch.committed or batch.ended:  # else it was interrupted, and the next leader takes the others' again
+                if self._log.took > time.perf_counter() - begun:  # else the next transaction is better run meanwhile
+                    self._leaving = len(jobs)
                 self._wake_head()
                 self.settle(batch, jobs)
 
@@ -289,6 +319,7 @@ class Writer:
 
     def tell(self, jobs: list[Job]) -> None:
         """Wakes those whose operations have ended."""
+        self._leaving = len(jobs)
         for job in jobs:
             job.wake()
 
