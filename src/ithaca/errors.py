@@ -46,6 +46,7 @@
      ├── StorageError
      │    ├── DatabaseBusy
      │    ├── DatabaseUnavailable
+     │    │    └── DiskFull
      │    ├── DatabaseDamaged
      │    ├── ManagerClosed
      │    ├── ServerUnavailable
@@ -81,6 +82,7 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseDamaged",
     "DatabaseUnavailable",
+    "DiskFull",
     "DocumentExists",
     "DocumentNotFound",
     "EndpointExists",
@@ -569,6 +571,10 @@ class DatabaseBusy(StorageError):
 
 class DatabaseUnavailable(StorageError):
     """The database cannot be reached, or not be used: {reason}."""
+
+
+class DiskFull(DatabaseUnavailable):
+    """There is no room for what was to be written, and nothing of it is stored: {reason}."""
 
 
 class DatabaseDamaged(StorageError):

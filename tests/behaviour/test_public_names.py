@@ -37,6 +37,7 @@ NAMES = {
     "DatabaseDamaged",
     "DatabaseInfo",
     "DatabaseUnavailable",
+    "DiskFull",
     "Document",
     "DocumentExists",
     "DocumentNotFound",

@@ -29,7 +29,7 @@ EXPECTED = {
     "SessionNotFound": 404, "NothingToUndo": 404, "SessionExists": 409, "MessageConflict": 409, "LegalHold": 409,
     "AmbiguousId": 409, "AlreadyDone": 409, "StillRunning": 409, "RevisionConflict": 412, "KeyReused": 422,
     "InvalidMessage": 422, "ContextTooSmall": 422, "ImportFailed": 422, "NotSignedIn": 401, "NotAllowed": 403,
-    "DatabaseBusy": 503, "DatabaseUnavailable": 503, "SchemaOutOfDate": 503, "StorageError": 500,
+    "DatabaseBusy": 503, "DatabaseUnavailable": 503, "DiskFull": 507, "SchemaOutOfDate": 503, "StorageError": 500,
     "HeadersUnreadable": 500, "ConfigurationError": 500,
 }  # fmt: skip
 
@@ -97,6 +97,21 @@ def test_problems_from_the_framework(alice: httpx.Client) -> None:
         assert answer.json().get("field") == field, (path, answer.text)
         described = alice.get(answer.json()["type"]).json()
         assert (described["error"], described["status"]) == (name, status)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """What found no room is refused, whatever else is asked is answered, and when there is room all goes on."""
+    with served(f"sqlite:///{tmp_path}/full.db") as server:
+        client = server.client()
+        make(client, id="s")
+        db = server.app.state.ithaca.manager._storage._storage.storage.db
+        db.pragma("max_page_count", db.pragma("page_count"))
+        long = {"messages": [{"role": "user", "content": "x" * 100_000}]}
+        refused = client.post("/api/sessions/s/messages", json=long)
+        assert (refused.status_code, refused.json()["error"]) == (507, "DiskFull")
+        assert client.get("/api/sessions/s/messages").json()["items"] == []
+        db.pragma("max_page_count", 2**30)
+        assert client.post("/api/sessions/s/messages", json=long).status_code == 201
 
 
 def test_head_says_what_get_says(alice: httpx.Client) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ithaca.errors import DatabaseUnavailable, StorageError
+from ithaca.errors import DiskFull, StorageError
 from ithaca.storage import sqlite_writer
 from tests.storage.notes import count_commits, in_one_batch, note, note_and_fail, note_storage, notes
 from tests.support.processes import Worker, run
@@ -143,7 +143,7 @@ def test_a_full_disk_while_operations_run(tmp_path: Path) -> None:
         outcomes = in_one_batch(storage, [partial(storage.write, note, text) for text in texts])
         acknowledged = [outcome for outcome in outcomes if isinstance(outcome, str)]
         failures = [outcome for outcome in outcomes if not isinstance(outcome, str)]
-        assert {type(failure) for failure in failures} == {DatabaseUnavailable}
+        assert {type(failure) for failure in failures} == {DiskFull}
         assert storage.read(notes) == sorted(acknowledged)
         storage.db.pragma("max_page_count", pages + 500)
         assert [storage.write(note, text) for text in texts if text not in acknowledged]

@@ -11,7 +11,7 @@ from ithaca import ChatMessage, SessionManager
 from ithaca.columns import Row
 from ithaca.config import Settings
 from ithaca.connection import Connection
-from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, StorageError
+from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, DiskFull, StorageError
 from ithaca.operations import search
 from ithaca.storage import postgres
 from ithaca.storage.postgres import PostgresStorage
@@ -96,6 +96,11 @@ def test_pauses_grow_and_add_up_to_what_a_caller_waits() -> None:
     lengths = [postgres.pause(attempt) for attempt in range(postgres.ATTEMPTS - 1)]
     assert lengths == sorted(lengths)
     assert 1 < sum(lengths) < 4
+
+
+def test_a_disk_of_the_servers_that_is_full_is_told_as_that(storage: PostgresStorage) -> None:
+    with pytest.raises(DiskFull, match=r"nothing of it is stored: too bad\.$"):
+        storage.write(lambda conn: fail(conn, "53100"))
 
 
 @pytest.mark.parametrize("sqlstate", ["XX001", "XX002"])

@@ -49,6 +49,7 @@ STATUSES: Mapping[type[IthacaError], int] = {
     errors.NotAllowed: 403,
     errors.SchemaError: 503,
     errors.DatabaseBusy: 503,
+    errors.DiskFull: 507,
     errors.DatabaseUnavailable: 503,
     errors.ManagerClosed: 503,
     errors.StorageError: 500,

@@ -30,6 +30,7 @@ from ithaca.errors import (
     DatabaseBusy,
     DatabaseDamaged,
     DatabaseUnavailable,
+    DiskFull,
     ManagerClosed,
     NotAnIthacaDatabase,
     SchemaOutOfDate,
@@ -320,6 +321,8 @@ def translated(error: Exception) -> Exception:
         return ManagerClosed()
     if isinstance(error, (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)):
         return DatabaseBusy(reason)
+    if isinstance(error, pg.DiskFull):
+        return DiskFull(reason)
     if isinstance(error, psycopg.OperationalError):
         return DatabaseUnavailable(reason)
     if isinstance(error, (pg.DataCorrupted, pg.IndexCorrupted)):

@@ -11,7 +11,7 @@ import apsw
 from ithaca.columns import Row, to_json
 from ithaca.connection import NOTHING, Engine, Params
 from ithaca.content import Draft, numbered
-from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, StorageError
+from ithaca.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, DiskFull, StorageError
 from ithaca.operations.statements import (
     ALL_OF_MESSAGE,
     CHANGES_KEPT,
@@ -160,7 +160,9 @@ def translated(error: BaseException) -> BaseException:
     """A driver's error as one of ours, most specific first; anything else as it is."""
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return DatabaseBusy(str(error))
-    if isinstance(error, (apsw.CantOpenError, apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.PermissionsError)):
+    if isinstance(error, apsw.FullError):
+        return DiskFull(str(error))
+    if isinstance(error, (apsw.CantOpenError, apsw.IOError, apsw.ReadOnlyError, apsw.PermissionsError)):
         return DatabaseUnavailable(f"{type(error).__name__}: {error}")
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return DatabaseDamaged(str(error))
