@@ -5,7 +5,9 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
@@ -224,7 +226,7 @@ def test_many_windows_leave_one_another_connections(person: Person, model: Model
         "document.hide = (hidden) => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })"
     )
     page.evaluate(turn, True)
-    with page.expect_event("requestfailed"), page.expect_event("requestfailed"):  # the news, and the answer
+    with left(page, "/api/events"), left(page, "/api/replies"):
         page.clock.fast_forward(70_000)
     model.go_on.set()
     person.manager.rename_session(id, "Seen again")
@@ -237,6 +239,11 @@ def test_many_windows_leave_one_another_connections(person: Person, model: Model
     expect(live).to_have_count(0)
     expect(page.locator(".message").last).to_contain_text("at dawn.")
     expect(page.locator(".message")).to_have_count(3)
+
+
+def left(page: Page, path: str) -> AbstractContextManager[Any]:
+    """Waits until the page has ended a request of that path, which the server had not."""
+    return page.expect_event("requestfailed", lambda request: path in request.url)
 
 
 def stored(person: Person, id: str, count: int) -> None:
