@@ -128,6 +128,10 @@ class Door:
     def session_id(self, value: object) -> str:
         return self._known("session_id", value, SessionNotFound)
 
+    def made_or_found(self, session_id: object) -> str:
+        """The id of a session that is made if it isn't there, so it has to be one that can be stored."""
+        return identifier("session_id", session_id, self._limits, InvalidSession)
+
     def document_id(self, value: object) -> str:
         return self._known("document_id", value, DocumentNotFound)
 

@@ -98,7 +98,7 @@ class Passing(Asking):
             raise InvalidArgument("body", body, "bytes")
         request = RelayRequest.of(body)
         named = request.session_id if session_id is None else session_id
-        return request, None if named is None else self._door.session_id(named)
+        return request, None if named is None else self._door.made_or_found(named)
 
 
 class Relaying(Passing, Replies):
@@ -113,8 +113,8 @@ class Relaying(Passing, Replies):
         said anew and what is answered are recorded there; where the client asks once more for an answer that is there,
         another one becomes a version. `endpoint` names a registered endpoint; so does the model, as `ENDPOINT/MODEL`;
         otherwise it is the session's, or the only one. Nothing is tried again. `accept` is the client's header. Raises
-        `ReplyRunning`, `EndpointNotFound`, `EndpointRefused`, `InvalidArgument`, `InvalidMessage`, and `ProviderError`
-        if there was no response.
+        `ReplyRunning`, `EndpointNotFound`, `EndpointRefused`, `InvalidArgument`, `InvalidSession`, `InvalidMessage`, and
+        `ProviderError` if there was no response.
         """
         request, id = self._request(body, session_id)
         engine = self._engine(self._storage if id is None else self._at(id))

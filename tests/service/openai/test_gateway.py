@@ -397,6 +397,15 @@ def message(role: str, content: Any, **more: Any) -> ChatMessage:
     return ChatMessage(role, content, id=f"{role}-{content}", **more)
 
 
+def test_a_session_that_nobody_could_make_is_refused(
+    post: Callable[..., httpx.Response], model: ModelServer, stored: SessionManager
+) -> None:
+    for refused in (post(user("x"), session="s" * 300), post(user("x"), session=None, metadata={"session_id": ""})):
+        assert refused.status_code == 400
+        assert "session_id" in refused.json()["error"]["message"]
+    assert (model.requests, stored.count_sessions()) == ([], 0)
+
+
 def test_what_is_new_comes_after_what_is_stored() -> None:
     ask, tell, more = message("user", "a"), message("assistant", "b"), message("user", "c")
     for stored, given, expected in (
