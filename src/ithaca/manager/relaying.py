@@ -113,8 +113,8 @@ class Relaying(Passing, Replies):
         said anew and what is answered are recorded there; where the client asks once more for an answer that is there,
         another one becomes a version. `endpoint` names a registered endpoint; so does the model, as `ENDPOINT/MODEL`;
         otherwise it is the session's, or the only one. Nothing is tried again. `accept` is the client's header. Raises
-        `ReplyRunning`, `EndpointNotFound`, `EndpointRefused`, `InvalidArgument`, `InvalidSession`, `InvalidMessage`, and
-        `ProviderError` if there was no response.
+        `ReplyRunning`, `EndpointNotFound`, `EndpointRefused`, `InvalidArgument`, `InvalidSession`, `InvalidMessage`,
+        and `ProviderError` if there was no response.
         """
         request, id = self._request(body, session_id)
         engine = self._engine(self._storage if id is None else self._at(id))
