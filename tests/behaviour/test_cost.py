@@ -190,6 +190,47 @@ def test_what_goes_to_the_trash_takes_few_statements(metered: SessionManager, me
         assert meter.statements.total() <= 10, meter.statements
 
 
+def test_undoing_looks_at_the_last_operation_only(metered: SessionManager, meter: SQLiteMeter) -> None:
+    session = make_session(metered, 20)
+    steps = []
+    for edits in (2, 200):
+        for number in range(edits):
+            metered.edit_message(session.id, session.history[4].id, f"edited {number}")
+        steps.append(meter.steps_of(lambda: metered.undo(session.id)))
+    assert steps[1] <= steps[0] * 1.2
+
+
+def test_the_trash_of_a_session_is_found_among_an_owners(metered: SessionManager, meter: SQLiteMeter) -> None:
+    session, other = make_session(metered, 20, owner="ann"), make_session(metered, 20, owner="ann")
+    metered.truncate_messages(session.id, 15)
+    kept = Conversation(session.id, "as before", [*session.history[:15], ChatMessage("user", "x", id="x")], owner="ann")
+    ways: dict[str, Callable[[], object]] = {
+        "listed": lambda: metered.for_owner("ann").trash(session_id=session.id),
+        "imported": lambda: metered.import_conversations([kept]),
+        "purged": lambda: metered.purge(metered.for_owner("ann").trash(session_id=session.id)[0].id),
+    }
+    steps = []
+    for edits in (2, 200):
+        for number in range(edits):
+            metered.edit_message(other.id, other.history[4].id, f"edited {number}")
+        metered.compact(session.id, "so far", keep_last=2)
+        metered.truncate_messages(session.id, 13)
+        steps.append({name: meter.steps_of(way) for name, way in ways.items()})
+    assert {name: (steps[0][name], steps[1][name]) for name in ways if steps[1][name] > steps[0][name] * 1.2 + 50} == {}
+
+
+def test_the_trash_is_listed_past_no_versions(metered: SessionManager, meter: SQLiteMeter) -> None:
+    session = make_session(metered, 20)
+    metered.truncate_messages(session.id, 15)
+    steps = []
+    for versions in (2, 200):
+        for number in range(versions):
+            metered.switch_version(session.id, session.history[14].id)
+            metered.add_version(session.id, session.history[14].id, ChatMessage("user", f"version {number}"))
+        steps.append(meter.steps_of(lambda: metered.trash(limit=1)))
+    assert steps[1] <= steps[0] * 1.2
+
+
 def test_a_clean_up_takes_little_memory_whatever_it_finds(metered: SessionManager) -> None:
     make_sessions(metered, [Conversation(f"s-{n}", f"Empty {n}") for n in range(6_000)])
     apsw.memory_high_water(reset=True)

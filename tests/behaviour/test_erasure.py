@@ -142,6 +142,22 @@ def test_a_summary_of_what_is_still_there_stays(manager: SessionManager) -> None
     assert [compaction.summary for compaction in manager.list_compactions("s-1")] == ["What was said"]
 
 
+@pytest.mark.parametrize("kept", ["truncated", "a version", "of a session before"])
+def test_a_summary_of_what_can_come_back_stays(manager: SessionManager, kept: str) -> None:
+    ids = [str(message.id) for message in make_session(manager, 4, "s-1").history]
+    if kept == "of a session before":
+        manager.delete_sessions(["s-1"])
+        make_session(manager, 4, "s-1")
+    manager.compact("s-1", "What was said", keep_last=1)
+    if kept == "a version":
+        manager.edit_message("s-1", ids[2], "edited", branch=True)
+        manager.truncate_messages("s-1", 2)
+    else:
+        manager.truncate_messages("s-1", 2)
+    manager.purge(str(manager.delete_messages("s-1", [str(manager.get_session("s-1").history[0].id)]).trash_id))
+    assert [compaction.summary for compaction in manager.list_compactions("s-1")] == ["What was said"]
+
+
 def test_an_attachment_that_something_else_refers_to_stays(manager: SessionManager) -> None:
     data = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"x" * 100_000).decode()
     picture = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}]

@@ -20,7 +20,7 @@ from ithaca import (
 )
 from tests.behaviour.meters import sqlite_meter
 from tests.support.factories import history, make_session, numbers, said, store_session, texts
-from tests.support.managers import FakeClock
+from tests.support.managers import FakeClock, execute
 
 
 def named(*ids: str) -> list[ChatMessage]:
@@ -132,6 +132,13 @@ def test_a_message_that_was_never_changed_is_its_only_version(manager: SessionMa
 
 def test_a_message_behind_a_version_that_is_not_shown(answered: SessionManager) -> None:
     assert versions(answered, "d") == [("d", False, 1)]
+
+
+def test_a_version_that_is_not_found_by_its_messages_is_told_of(answered: SessionManager, database_url: str) -> None:
+    execute(database_url, "UPDATE trashed_messages SET aside = FALSE WHERE id = 'c'")
+    assert [problem.name for problem in answered.verify()] == ["trashed_aside"]
+    execute(database_url, "UPDATE trashed_messages SET aside = TRUE WHERE id = 'c'")
+    assert answered.verify() == []
 
 
 def test_many_versions_in_their_order(manager: SessionManager) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ithaca import Limits, SessionManager, Settings
 from ithaca.interchange.odysseus import import_database, inspect, sniffed
 from tests.interchange.legacy import OLD_TABLES, message, session
+from tests.support.factories import history, said
 
 Legacy = Callable[..., Path]
 
@@ -462,6 +463,27 @@ def test_what_was_deleted_here_stays_deleted(manager: SessionManager, legacy: Le
     manager.delete_document("d1")
     report = import_database(manager, path)
     assert (report.sessions, report.messages, report.documents, report.unchanged) == (0, 0, 0, 2)
+
+
+def test_messages_that_were_removed_here_stay_removed(manager: SessionManager, legacy: Legacy) -> None:
+    path = legacy(sessions=[session()], messages=[message(f"m{n}") for n in range(5)])
+    import_database(manager, path)
+    manager.truncate_messages("s1", 4)
+    manager.edit_message("s1", "m2", "two", branch=True)  # m2 and m3 are set aside
+    manager.delete_messages("s1", ["m0"])
+    report = import_database(manager, path)
+    assert (report.messages, report.unchanged, said(manager.get_session("s1").history)[1:]) == (0, 1, ["two"])
+    for entry in manager.trash():
+        manager.purge(entry.id)
+    assert import_database(manager, path).messages == 2
+
+
+def test_messages_of_a_session_that_was_removed_before_stay_removed(manager: SessionManager, legacy: Legacy) -> None:
+    path = legacy(sessions=[session()], messages=[message("m1")])
+    import_database(manager, path)
+    manager.delete_sessions(["s1"])
+    manager.create_session("s1")
+    assert (import_database(manager, path).messages, history(manager, "s1")) == (0, [])
 
 
 def test_inspecting_brings_nothing_and_says_the_same(manager: SessionManager, legacy: Legacy) -> None:

@@ -192,6 +192,36 @@ def test_postgres_is_refused_until_it_is_upgraded(old_postgres: str) -> None:
         assert_filled(manager)
 
 
+SET_ASIDE = """
+    INSERT INTO trash (owner, id, kind, session_id, created_at, messages, revision, version_group) VALUES
+        ('ann', 't-1', 'version', 'old', 1, 2, 2, 'g'), ('ann', 't-2', 'delete messages', 'old', 1, 1, 3, NULL);
+    INSERT INTO trashed_messages (owner, trash_id, session_id, seq, id, role, text, tokens, created_at, version_group)
+    VALUES ('ann', 't-1', 'old', 1, 'v', 'user', 'hi', 1, 1, 'g'),
+        ('ann', 't-1', 'old', 2, 'w', 'user', 'behind', 1, 1, NULL),
+        ('ann', 't-2', 'old', 3, 'x', 'user', 'removed', 1, 1, NULL);
+    UPDATE messages SET version_group = 'g', seq = 4;
+    UPDATE sessions SET next_seq = 5, revision = 3;
+"""
+
+
+def test_versions_are_found_after_the_trash_was_brought_up(empty_database_url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sqlite, postgres):
+            patch.setattr(module, "migrations", lambda engine: migrations(engine)[:8])
+        upgrade(empty_database_url)
+    for sql in (SESSION, MESSAGE, SET_ASIDE):
+        execute(empty_database_url, sql)
+    assert upgrade(empty_database_url) == (8, NEWEST)
+    with SessionManager(empty_database_url) as manager:
+        assert manager.verify() == []
+        assert [message.id for message in manager.switch_version("old", "w")] == ["w"]
+        assert [version.message.id for version in manager.list_versions("old", "v")] == ["v", "m"]
+        assert [entry.id for entry in manager.trash()] == ["t-2"]
+        manager.undo("old")
+        assert [message.id for message in manager.get_session("old").history] == ["v", "w", "x"]
+        assert manager.verify() == []
+
+
 WAITING = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 

@@ -12,7 +12,7 @@ from ithaca.columns import Row
 from ithaca.connection import Connection
 from ithaca.errors import TrashNotFound
 from ithaca.models import Erased
-from ithaca.operations import attachments, holds, logins, repeats, search
+from ithaca.operations import attachments, holds, logins, repeats, search, trash
 from ithaca.operations.changes import ERASED, record_erasure
 from ithaca.operations.scope import Scope
 
@@ -58,11 +58,12 @@ _IN_AN_ENTRY = (
 
 
 #: Summaries that tell of messages which are nowhere any more.
-_STALE_SUMMARIES = """
+_STALE_SUMMARIES = f"""
     DELETE FROM compactions WHERE owner = :owner AND session_id IN (EACH(:sessions))
         AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.owner = compactions.owner
             AND m.session_id = compactions.session_id AND m.seq = compactions.through)
         AND NOT EXISTS (SELECT 1 FROM trashed_messages m WHERE m.owner = compactions.owner
+            AND m.trash_id IN ({trash.ENTRIES_OF.format(owner="compactions.owner", session="compactions.session_id")})
             AND m.session_id = compactions.session_id AND m.seq = compactions.through)
 """
 

@@ -13,7 +13,7 @@ from ithaca.columns import Row
 from ithaca.connection import Connection, repeatable
 from ithaca.content import Draft, numbered
 from ithaca.models import ImportReport
-from ithaca.operations import attachments
+from ithaca.operations import attachments, trash
 from ithaca.operations.messages import appending
 from ithaca.operations.scope import Scope
 from ithaca.operations.statements import RECORD_CHANGE
@@ -119,18 +119,25 @@ def _rows(batch: Iterable[Incoming]) -> Iterable[Row]:
     return chain.from_iterable(numbered(*_key(incoming.session), incoming.drafts, 1) for incoming in batch)
 
 
+_HERE = """
+    SELECT id FROM messages INDEXED BY messages_by_id
+    WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))
+"""
+
+_REMOVED = f"""
+    SELECT id FROM trashed_messages
+    WHERE owner = :owner AND trash_id IN ({trash.ENTRIES_OF.format(owner=":owner", session=":session_id")})
+        AND session_id = :session_id AND id IN (EACH(:ids))
+"""
+
+
 async def _add_missing(conn: Connection, scope: Scope, incoming: Incoming) -> int:
     place = {"owner": incoming.session["owner"], "session_id": incoming.session["id"]}
-    ids = [draft.id for draft in incoming.drafts]
-    rows = await conn.rows(
-        "SELECT id FROM messages INDEXED BY messages_by_id"
-        " WHERE owner = :owner AND session_id = :session_id AND id IN (EACH(:ids))"
-        " UNION SELECT id FROM trashed_messages WHERE owner = :owner AND session_id = :session_id"
-        " AND id IN (EACH(:ids))",
-        {**place, "ids": ids},
-    )
-    known = {row[0] for row in rows}
-    missing = [draft for draft in incoming.drafts if draft.id not in known]
+    missing = incoming.drafts
+    for known in (_HERE, _REMOVED):
+        rows = await conn.rows(known, {**place, "ids": [draft.id for draft in missing]}) if missing else []
+        ids = {row[0] for row in rows}
+        missing = [draft for draft in missing if draft.id not in ids]
     if missing:
         its_owner = scope.of(incoming.session["owner"])
         add = appending(missing)

@@ -135,6 +135,10 @@ _CHECKS = {
         WHERE t.kind = 'version' AND NOT EXISTS (SELECT 1 FROM trashed_messages m
             WHERE m.owner = t.owner AND m.trash_id = t.id AND m.version_group = t.version_group AND m.seq = (
                 SELECT min(f.seq) FROM trashed_messages f WHERE f.owner = t.owner AND f.trash_id = t.id))""",
+    "trashed_aside": """
+        SELECT m.owner, m.trash_id, 'message ' || m.id || ' is not found among the versions as its entry would have it'
+        FROM trash t JOIN trashed_messages m ON m.owner = t.owner AND m.trash_id = t.id
+        WHERE m.aside <> (t.kind = 'version')""",
 }
 
 _PAGE = 1_000

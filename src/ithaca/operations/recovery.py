@@ -45,7 +45,7 @@ _LISTED = "kind <> 'version' AND parent_id IS NULL"
 
 # The entries of a session, and of several with it among them; these first, as they are few.
 _OF_SESSION = """
-    (SELECT owner, id FROM trash WHERE {mine}session_id = :session_id
+    (SELECT owner, id FROM trash{using} WHERE {mine}session_id = :session_id
      UNION SELECT owner, trash_id FROM trashed_sessions WHERE {mine}id = :session_id) o CROSS JOIN
 """
 
@@ -79,7 +79,8 @@ async def list_trash(
 ) -> Page[TrashEntry]:
     """One page of the trash, the last removed first."""
     asked = {"owner": scope.owner, "of_owner": owner, "session_id": session_id}
-    of_session = _OF_SESSION.format(mine="" if scope.owner is None else "owner = :owner AND ")
+    confined = {"using": trash.BY_SESSION, "mine": "owner = :owner AND "}
+    of_session = _OF_SESSION.format(**confined if scope.owner is not None else dict.fromkeys(confined, ""))
     columns = {
         "owner": "t.owner = :owner",
         "of_owner": "t.owner = :of_owner",
@@ -170,9 +171,10 @@ async def is_there(conn: Connection, scope: Scope, trash_id: str) -> bool:
 @one_statement
 async def sessions_in(conn: Connection, scope: Scope, trash_id: str) -> list[Row]:
     """The owners and the ids of the sessions in an entry."""
+    mine = "" if scope.owner is None else "t.owner = :owner AND "
     return await conn.rows(
         "SELECT s.owner, s.id FROM trash t JOIN trashed_sessions s ON s.owner = t.owner AND s.trash_id = t.id"
-        f" WHERE t.id = :id{'' if scope.owner is None else ' AND t.owner = :owner'} ORDER BY s.owner, s.id",
+        f" WHERE {mine}t.id = :id AND {_LISTED} ORDER BY s.owner, s.id",
         {"owner": scope.owner, "id": trash_id},
     )
 
@@ -208,17 +210,25 @@ async def _messages_back(conn: Connection, scope: Scope, entry: Entry, _: str | 
     await _displace(conn, scope, stage, entry)
     await _set_siblings_aside(conn, scope, stage, entry)
     await search.look_again(conn, {**entry.bin.params, "session_id": head.id})
-    restored, ids = await trash.put_back(conn, entry.bin, head.id)
+    restored, left = await trash.put_back(conn, entry.bin, head.id)
+    if left:
+        await _keep(conn, entry, left)
+    else:
+        await trash.remove_entry(conn, entry.bin)
+    stage.count += restored
+    await stage.end(conn, scope, scope.clock())
+    return Restored(messages=restored)
+
+
+async def _keep(conn: Connection, entry: Entry, ids: list[str]) -> None:
+    """Leaves only these messages in an entry: those that could not come back."""
     left = {**entry.bin.params, "left": ids}
     await conn.run(
         "DELETE FROM trashed_messages WHERE owner = :owner AND trash_id = :trash_id AND id NOT IN (EACH(:left))", left
     )
-    # What could not come back is nothing that undoing would have to try again.
+    # It is nothing that undoing would have to try again.
     await conn.run("UPDATE trash SET kind = 'undo', detail = NULL WHERE owner = :owner AND id = :trash_id", left)
     await _count_what_is_left(conn, entry)
-    stage.count += restored
-    await stage.end(conn, scope, scope.clock())
-    return Restored(messages=restored)
 
 
 async def _displace(conn: Connection, scope: Scope, stage: versions.Stage, entry: Entry) -> None:

@@ -13,6 +13,16 @@ from ithaca.content import new_id
 from ithaca.models import Removed
 from ithaca.operations.statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 
+#: Behind the table's name: those of a session. For a union, whose rows go by their ids, SQLite would take the primary
+#: key, and read all of the owner's.
+BY_SESSION = " INDEXED BY trash_by_session"
+
+#: The entries with what was removed of a session: its own, and those of several sessions with it among them.
+ENTRIES_OF = f"""
+    SELECT t.id FROM trash t{BY_SESSION} WHERE t.owner = {{owner}} AND t.session_id = {{session}}
+    UNION SELECT s.trash_id FROM trashed_sessions s WHERE s.owner = {{owner}} AND s.id = {{session}}
+"""
+
 DOCUMENT_COLUMNS = "id, session_id, title, language, version, archived, revision, created_at, updated_at"
 VERSION_COLUMNS = "document_id, version, title, language, content, size, summary, source, created_at"
 COMPACTION_COLUMNS = "session_id, id, through, summary, tokens, created_at"
@@ -133,17 +143,17 @@ async def remove_messages(
         conn, chosen.owner, kind, now, session_id=chosen.session_id, version_group=version_group, revision=revision,
         messages=messages, detail=detail,
     )  # fmt: skip
-    await _copy(conn, bin, chosen)
+    await _copy(conn, bin, chosen, aside=kind == "version")
     if not stay:
         await _delete(conn, chosen)
     return Removed(bin.id, messages=messages)
 
 
-async def _copy(conn: Connection, bin: Bin, chosen: Chosen) -> int:
+async def _copy(conn: Connection, bin: Bin, chosen: Chosen, *, aside: bool = False) -> int:
     return await conn.run(
-        f"INSERT INTO trashed_messages (owner, trash_id, session_id, {MESSAGE_COLUMNS})"
-        f" SELECT owner, :trash_id, session_id, {MESSAGE_COLUMNS} FROM {chosen.rows}",
-        {**chosen.place, "trash_id": bin.id},
+        f"INSERT INTO trashed_messages (owner, trash_id, session_id, aside, {MESSAGE_COLUMNS})"
+        f" SELECT owner, :trash_id, session_id, :aside, {MESSAGE_COLUMNS} FROM {chosen.rows}",
+        {**chosen.place, "trash_id": bin.id, "aside": aside},
     )
 
 

@@ -28,10 +28,9 @@ _OF_M = ", ".join(f"m.{column}" for column in MESSAGE_COLUMNS.split(", "))
 # A message of a session that is set aside as a version, or behind one: by its id, or those of a group.
 _ASIDE = """
     FROM trashed_messages m INDEXED BY {index} JOIN trash t ON t.owner = m.owner AND t.id = m.trash_id
-    WHERE m.owner = :owner AND m.session_id = :session_id AND t.kind = 'version' AND t.parent_id IS NULL
-        AND m.{column} = :{param}
+    WHERE m.owner = :owner AND m.session_id = :session_id AND m.aside AND t.parent_id IS NULL AND m.{column} = :{param}
 """
-_BY_ID = _ASIDE.format(index="trashed_messages_by_session", column="id", param="id")
+_BY_ID = _ASIDE.format(index="trashed_messages_aside", column="id", param="id")
 _BY_GROUP = _ASIDE.format(index="trashed_messages_versions", column="version_group", param="group")
 
 # Of several entries, the one that was set aside last.
