@@ -1,16 +1,23 @@
-"""What would be overlooked is refused: a key that a body has twice, and a parameter that a route doesn't know."""
+"""What would be overlooked is refused: a parameter that a route doesn't know, a condition it doesn't look at."""
 
-import json
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute
 
+from ithaca.service.calling import Call
 from ithaca.service.problems import unfit
+from ithaca.service.revisions import no_other_condition
+from ithaca.service.wire.shapes import ProblemShape
+
+#: What the OpenAPI document says of answers that are problems.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ProblemShape, "description": "What went wrong (RFC 9457)."}
+}
 
 
 class Route(APIRoute):
@@ -19,15 +26,33 @@ class Route(APIRoute):
     #: Whether it passes over what it doesn't know in the query.
     tolerant = False
 
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        dependencies: Sequence[Dependency] | None = None,
+        responses: dict[int | str, dict[str, Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        dependencies = [Depends(no_other_condition), *(dependencies or ())]
+        super().__init__(path, endpoint, dependencies=dependencies, responses=PROBLEMS | (responses or {}), **options)
+
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        handle, known = super().get_route_handler(), sorted(_parameters(self.dependant))
+        call, known = Call(self.dependant), sorted(_parameters(self.dependant))
 
         async def handled(request: Request) -> Response:
             if not self.tolerant:
                 _refuse_unknown(request.query_params, known)
-            return await handle(Strict(request.scope, request.receive))
+            return await call.answer(request)
 
         return handled
+
+
+class TolerantRoute(Route):
+    """A route that passes over what it doesn't know in the query."""
+
+    tolerant = True
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:
@@ -45,19 +70,3 @@ def _not_known(name: str, known: Collection[str]) -> str:
     if nearest := get_close_matches(name, known, 1, cutoff=0.7):
         return f"There is no such parameter; did you mean {nearest[0]}"
     return f"There is no such parameter here, but {', '.join(known)}" if known else "There is no parameter here"
-
-
-class Strict(Request):
-    """A request whose JSON has each key once."""
-
-    async def json(self) -> Any:
-        """The body's value; who sends two under one key would not know which of them was meant (RFC 7493, 2.3)."""
-        return json.loads(await self.body(), object_pairs_hook=_each_once)
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        (key, times), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise unfit({key: f"It is there {'twice' if times == 2 else f'{times} times'}"})
-    return found

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ithaca.service.answers import JSON, written
 from ithaca.service.paths import route_path
 from ithaca.service.problems import PROBLEM, Refused, dashed, unforeseen
-from ithaca.service.strict import Route
+from ithaca.service.strict import TolerantRoute
 
 PREFIX = "/v1"
 
@@ -135,10 +135,8 @@ def refused(message: str, param: str | None, code: str | None, status: int = 400
 _NO_JSON = "Unsupported content type: the body of a request is JSON here, 'application/json'."
 
 
-class OpenAIRoute(Route):
+class OpenAIRoute(TolerantRoute):
     """A route that says in OpenAI's words what does not fit its parameters."""
-
-    tolerant = True
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         handle = super().get_route_handler()
