@@ -1,7 +1,7 @@
 """What goes out: JSON as the library writes it, with nothing checked a second time.
 
-The values are the library's own (`to_dict`), so validating them against a schema again would only cost. The
-standard library's JSON keeps what orjson refuses or rounds: whole numbers of more than 64 bits.
+The values are the library's own (`to_dict`), so validating them against a schema again would only cost. pydantic's
+JSON is three times as quick as the standard library's, and like it keeps whole numbers of more than 64 bits.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic_core import PydanticSerializationError, to_json
 
 from ithaca.service.preferences import BY_ACCEPT, wants
 from ithaca.service.wire.shapes import plain_json
@@ -24,8 +25,21 @@ PIECE = 64 * 1024
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
+#: What pydantic calls numbers that JSON doesn't have; in a text, they are nothing.
+_NO_NUMBERS = (b"NaN", b"Infinity")
+
+
 def written(value: Any) -> bytes:
     """The value as JSON. Half a character, which no stored text holds but a question may, is written as its number."""
+    try:
+        text = to_json(value)
+    except PydanticSerializationError:  # half a character, or nested deeper than it goes
+        return _carefully(value)
+    return _carefully(value) if any(each in text for each in _NO_NUMBERS) else text
+
+
+def _carefully(value: Any) -> bytes:
+    """As the standard library writes it. Raises `ValueError` for what is no number."""
     try:
         return _encode(value).encode()
     except UnicodeEncodeError:
