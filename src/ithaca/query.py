@@ -9,9 +9,10 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from ithaca.words import LONGEST, Word, pairs, pieces, words
@@ -65,6 +66,10 @@ class Query(NamedTuple):
 
 def parse(text: str) -> Query:
     """The question that a text is; without anything that is wanted, nothing fits it."""
+    return _parse_short(text) if len(text) <= _SHORT else _parse(text)
+
+
+def _parse(text: str) -> Query:
     wanted: list[list[Phrase]] = []
     excluded: list[Phrase] = []
     left, alternative = MOST_WORDS, False
@@ -86,6 +91,11 @@ def parse(text: str) -> Query:
             wanted.append([phrase])
         alternative = False
     return Query(tuple(map(tuple, wanted)), tuple(excluded))
+
+
+#: Who asks for the next page asks the same again.
+_parse_short = lru_cache(maxsize=256)(_parse)
+_SHORT = 200
 
 
 def _phrase(chunk: re.Match[str], most: int) -> Phrase | None:
@@ -110,13 +120,13 @@ def _phrase(chunk: re.Match[str], most: int) -> Phrase | None:
 
 def matches(query: Query, text: str) -> list[list[Span]] | None:
     """Where in the text each wanted phrase stands; None if the text doesn't fit."""
-    there = _Plain(text) if len(text) <= _PLAIN and text.isascii() else _Index(words(text))
+    places = _plainly(text) if len(text) <= _PLAIN and text.isascii() else _Index(words(text)).places
     for phrase in query.excluded:
-        if there.places(phrase):
+        if places(phrase):
             return None
     found: list[list[Span]] = []
     for alternatives in query.wanted:
-        spans = [there.places(phrase) for phrase in alternatives]
+        spans = list(map(places, alternatives))
         if not any(spans):
             return None
         found += spans
@@ -127,14 +137,10 @@ def matches(query: Query, text: str) -> list[list[Span]] | None:
 _PLAIN = 2 * WORDS_INDEXED
 
 
-class _Plain:
-    """A text of ASCII, which needs no taking apart: a pattern finds a phrase in it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text.lower()
-
-    def places(self, phrase: Phrase) -> list[Span]:
-        return [(found.start(), found.end(1)) for found in phrase.pattern.finditer(self._text)]
+def _plainly(text: str) -> Callable[[Phrase], list[Span]]:
+    """What finds a phrase in a text of ASCII, which needs no taking apart: a pattern."""
+    text = text.lower()
+    return lambda phrase: [(found.start(), found.end(1)) for found in phrase.pattern.finditer(text)]
 
 
 class _Index:
@@ -181,21 +187,23 @@ class _Index:
 
 def snippet(text: str, found: Sequence[Sequence[Span]]) -> tuple[str, list[Span]]:
     """The part of a text where most of what was found stands together, and where in it that is."""
-    start, end = _best(found)
-    spare = max(0, SNIPPET - (end - start))
-    left = max(0, min(start - spare // 2, len(text) - SNIPPET))
-    right = min(len(text), left + SNIPPET)
-    left, right = _cut_left(text, left, start), _cut_right(text, right, min(end, right))
+    spans = list(chain.from_iterable(found))
+    start, end = spans[0] if len(spans) == 1 else _best(found)
+    left, right = 0, len(text)
+    if right > SNIPPET:
+        spare = max(0, SNIPPET - (end - start))
+        left = max(0, min(start - spare // 2, right - SNIPPET))
+        right = left + SNIPPET
+        left, right = _cut_left(text, left, start), _cut_right(text, right, min(end, right))
     before, after = "…" if left else "", "…" if right < len(text) else ""
-    inside = [(max(a, left), min(b, right)) for spans in found for a, b in spans if a < right and b > left]
     shift = len(before) - left
-    return before + text[left:right] + after, [(a + shift, b + shift) for a, b in _joined(inside)]
+    if len(spans) > 1 or end > right:
+        spans = _joined((max(a, left), min(b, right)) for a, b in spans if a < right and b > left)
+    return f"{before}{text[left:right]}{after}", [(a + shift, b + shift) for a, b in spans]
 
 
 def _best(found: Sequence[Sequence[Span]]) -> Span:
     """The stretch with the most different phrases, then the most of them, the first of equals."""
-    if len(found) == len(found[0]) == 1:
-        return found[0][0]
     spans = sorted((a, b, phrase) for phrase, there in enumerate(found) for a, b in there)
     best, stretch, first = (0, 0), spans[0][:2], 0
     inside: Counter[int] = Counter()
