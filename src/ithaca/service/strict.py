@@ -1,6 +1,6 @@
 """What would be overlooked is refused: a parameter that a route doesn't know, a condition it doesn't look at."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -8,6 +8,8 @@ from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from ithaca.service.calling import Call
 from ithaca.service.problems import unfit
@@ -37,16 +39,31 @@ class Route(APIRoute):
     ) -> None:
         dependencies = [Depends(no_other_condition), *(dependencies or ())]
         super().__init__(path, endpoint, dependencies=dependencies, responses=PROBLEMS | (responses or {}), **options)
+        self._begins, self._ends = path.partition("{")[0], path.rpartition("}")[2]
+        self._call, self._known = Call(self.dependant), sorted(_parameters(self.dependant))
+        self.app = self._app
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        call, known = Call(self.dependant), sorted(_parameters(self.dependant))
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is for it; most are not, and that is seen by how their paths begin and end."""
+        path = scope["path"]
+        if not path.endswith(self._ends) or self._begins not in path:  # it may be mounted below another path
+            return Match.NONE, {}
+        return super().matches(scope)
 
-        async def handled(request: Request) -> Response:
-            if not self.tolerant:
-                _refuse_unknown(request.query_params, known)
-            return await call.answer(request)
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What FastAPI does in its place is for dependencies that have an end, and errors that the app sees, too."""
+        response = await self.answer(Request(scope, receive, send))
+        await response(scope, receive, send)
 
-        return handled
+    async def answer(self, request: Request) -> Response:
+        """The answer to a request. Raises for what does not fit."""
+        if not self.tolerant:
+            _refuse_unknown(request.query_params, self._known)
+        return await self._call.answer(request)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Where the route is included in another router, this is asked for."""
+        return self.answer
 
 
 class TolerantRoute(Route):
