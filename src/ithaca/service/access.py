@@ -116,8 +116,6 @@ class Service:
     markdown: Markdown = field(default_factory=Markdown)
     #: Whether the web page is at "/".
     page: bool = False
-    #: The guarded managers that were made, by whether they may call private networks.
-    guarded: dict[bool, AsyncSessionManager] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 def service_of(connection: HTTPConnection) -> Service:
@@ -181,10 +179,7 @@ def guarded(service: Service, visitor: Visitor) -> AsyncSessionManager:
     """A manager that calls only the endpoints which somebody may have called for him."""
     settings = service.settings
     private = settings.private_endpoints or "admin" in visitor.rights
-    if private not in service.guarded:
-        unregistered = settings.unregistered_endpoints
-        service.guarded[private] = service.manager.guarded(unregistered=unregistered, private=private)
-    return service.guarded[private]
+    return service.manager.guarded(unregistered=settings.unregistered_endpoints, private=private)
 
 
 async def at_home(request: Request, visitor: Asking) -> AsyncSessionManager:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from ithaca import AsyncSessionManager, __version__
@@ -21,13 +21,13 @@ from ithaca.service.openai.errors import PREFIX as OPENAI
 from ithaca.service.openai.errors import OpenAIErrors
 from ithaca.service.paths import WholeSegments
 from ithaca.service.rates import Rates
-from ithaca.service.revisions import ETAG
+from ithaca.service.revisions import ETAG, no_other_condition
 from ithaca.service.routes import ROUTERS
 from ithaca.service.routes.page import router as PAGE
 from ithaca.service.settings import ServiceSettings
 from ithaca.service.signed_in import SignedIn
-from ithaca.service.strict import PROBLEMS
 from ithaca.service.traces import Traces
+from ithaca.service.wire.shapes import ProblemShape
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
@@ -103,12 +103,12 @@ def create_app(
             Middleware(Compression),
             Middleware(WholeSegments),
         ],
-        responses=PROBLEMS,
+        responses={"default": {"model": ProblemShape, "description": "What went wrong (RFC 9457)."}},
     )
     app.state.ithaca = service
     problems.add_handlers(app)
     for router in ROUTERS:
-        app.routes.extend(router.routes)  # included, each would be asked twice whether a request is for it
+        app.include_router(router, dependencies=[Depends(no_other_condition)])
     for router in (*([PAGE] if page else []), *routers):
         app.include_router(router)
     return app

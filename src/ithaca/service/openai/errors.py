@@ -5,7 +5,7 @@ is put into the other words, wherever it came from: an unknown route, a missing 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ithaca.service.answers import JSON, written
 from ithaca.service.paths import route_path
 from ithaca.service.problems import PROBLEM, Refused, dashed, unforeseen
-from ithaca.service.strict import TolerantRoute
+from ithaca.service.strict import Route
 
 PREFIX = "/v1"
 
@@ -135,16 +135,23 @@ def refused(message: str, param: str | None, code: str | None, status: int = 400
 _NO_JSON = "Unsupported content type: the body of a request is JSON here, 'application/json'."
 
 
-class OpenAIRoute(TolerantRoute):
+class OpenAIRoute(Route):
     """A route that says in OpenAI's words what does not fit its parameters."""
 
-    async def answer(self, request: Request) -> Response:
-        try:
-            return await super().answer(request)
-        except RequestValidationError as error:
-            if isinstance(error.body, bytes) and error.body:  # what says that it is JSON has been read
-                raise refused(_NO_JSON, "Content-Type", "unsupported_content_type", 415) from None
-            raise _unfit(error.errors()[0]) from None
+    tolerant = True
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                if isinstance(error.body, bytes) and error.body:  # what says that it is JSON has been read
+                    raise refused(_NO_JSON, "Content-Type", "unsupported_content_type", 415) from None
+                raise _unfit(error.errors()[0]) from None
+
+        return handled
 
 
 def _unfit(problem: Mapping[str, Any]) -> Refused:

@@ -8,9 +8,8 @@ from ithaca import DatabaseUnavailable, IthacaError, SchemaOutOfDate, SchemaTooN
 from ithaca.service.access import service_of
 from ithaca.service.answers import Answer
 from ithaca.service.problems import problem_of
-from ithaca.service.strict import TolerantRoute
 
-router = APIRouter(tags=["operation"], include_in_schema=False, route_class=TolerantRoute)
+router = APIRouter(tags=["operation"], include_in_schema=False)
 
 #: An owner who has nothing: asking about him reads nothing of what others have.
 _NOBODY = "nobody, asked about by readyz"

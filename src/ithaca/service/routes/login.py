@@ -17,11 +17,11 @@ from ithaca.service.repeats import Repeatable
 from ithaca.service.routes.me import Me, me_answer
 from ithaca.service.routes.page import base_of
 from ithaca.service.signed_in import SignedIn
-from ithaca.service.strict import Route, TolerantRoute
+from ithaca.service.strict import Route
 from ithaca.service.wire.users import Credentials, LogOut, PasswordChange
 
 router = APIRouter(prefix="/api", tags=["me"], route_class=Route)
-pages = APIRouter(include_in_schema=False, route_class=TolerantRoute)
+pages = APIRouter(include_in_schema=False)
 
 Link = Annotated[str, Path()]
 
