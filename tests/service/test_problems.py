@@ -237,9 +237,11 @@ def test_a_key_that_is_there_twice_is_refused_and_named(alice: httpx.Client, pat
         ),
         ("POST", "/api/sessions?name=x", {"name": "There is no parameter here"}),
         ("DELETE", "/api/admin/retention?foldr=f", {"foldr": "There is no such parameter; did you mean folder"}),
+        ("GET", "/api/sessions?limit=1&archived=true&limit=2", {"limit": "It is there twice"}),
+        ("GET", "/api/usage?by=day&by=model&model=a&model=b&model=c", {"model": "It is there 3 times"}),
     ],
 )
-def test_a_parameter_that_is_not_known_is_refused_and_named(
+def test_a_parameter_that_would_be_overlooked_is_refused_and_named(
     root: httpx.Client, method: str, path: str, reasons: dict[str, str] | None
 ) -> None:
     refused = root.request(method, path, json={"name": "x"})
