@@ -64,11 +64,10 @@ def test_two_workers_are_one_server(database_url: str) -> None:
         first, second = workers(program)
         streams = []
         for other in (first, second):  # each is the only one that can answer
-            client = stack.enter_context(program.client())
-            with stopped(other):
+            client, client_of_one = (stack.enter_context(program.client()) for _ in range(2))
+            with stopped(other):  # in the midst of a transaction, perhaps: nobody can write meanwhile
                 streams.append(stack.enter_context(listening(client)))
                 ready = next(streams[-1])
-                client_of_one = stack.enter_context(program.client())
                 assert client_of_one.get("/api/me").status_code == 200
         client = stack.enter_context(program.client())
         make(client, id="s")
