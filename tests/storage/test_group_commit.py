@@ -1,6 +1,5 @@
 """SQLite's writer: one commit for all who wait, and each is told the truth about its own operation."""
 
-import os
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from ithaca.errors import DiskFull, StorageError
 from ithaca.storage import sqlite_writer
+from ithaca.storage.sqlite import SQLiteStorage
 from tests.storage.notes import count_commits, in_one_batch, note, note_and_fail, note_storage, notes
 from tests.support.processes import Worker, run
 
@@ -24,6 +24,18 @@ def test_who_waits_shares_a_commit(tmp_path: Path) -> None:
         assert in_one_batch(storage, [partial(storage.write, note, text) for text in texts]) == texts
         assert len(commits) == 2  # of the leader, and of the batch
         assert storage.read(notes) == texts
+
+
+def write_in_eight_threads(storage: SQLiteStorage, each: int) -> None:
+    def write(name: int) -> None:
+        for number in range(each):
+            storage.write(note, f"{name} {number}")
+
+    threads = [threading.Thread(target=write, args=[name]) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture
@@ -39,44 +51,32 @@ def hasty_threads() -> Iterator[None]:
 def test_many_threads_make_fewer_commits_than_operations(tmp_path: Path) -> None:
     with note_storage(tmp_path) as storage:
         commits = count_commits(storage.db)
-
-        def write(name: int) -> None:
-            for number in range(50):
-                storage.write(note, f"{name} {number}")
-
-        threads = [threading.Thread(target=write, args=[name]) for name in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        write_in_eight_threads(storage, 50)
         assert len(storage.read(notes)) == 400
         assert len(commits) < 400
 
 
-def test_those_who_come_again_share_their_next_flush_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_comes_while_others_are_being_told_commits_together_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody is so quick that the others have to wait for a flush of its own."""
-    flush, flushes = os.fdatasync, list[int]()
-
-    def slowly(descriptor: int) -> None:
-        flushes.append(descriptor)
-        time.sleep(0.03)
-        flush(descriptor)
-
-    monkeypatch.setattr(sqlite_writer, "MOST_TO_WAIT", 1)
-    monkeypatch.setattr(os, "fdatasync", slowly)
+    monkeypatch.setattr(sqlite_writer, "MOST_TO_WAIT", 60)
     with note_storage(tmp_path) as storage:
-
-        def write(name: int) -> None:
-            for number in range(20):
-                storage.write(note, f"{name} {number}")
-
-        threads = [threading.Thread(target=write, args=[name]) for name in range(8)]
-        for thread in threads:
+        writer, commits = storage.writer, count_commits(storage.db)
+        writer._leaving, storage.log.took = 1, 60
+        threads = [threading.Thread(target=storage.write, args=[note, str(number)]) for number in range(2)]
+        for number, thread in enumerate(threads, 1):
             thread.start()
+            while len(writer.queue) < number:
+                assert commits == []
+                time.sleep(0.001)
+            time.sleep(0.05)  # long enough for a commit
+        assert commits == []
+        writer._leave()  # the last who was being told has gone, and the two are those who came again
         for thread in threads:
             thread.join()
-        assert len(storage.read(notes)) == 160
-    assert len(flushes) < 32  # of 20 that are needed, and 40 where the first of each round is ahead of the others
+        assert len(commits) == 1
+        assert sorted(storage.read(notes)) == ["0", "1"]
 
 
 def test_who_was_told_and_never_returned_holds_up_nobody(tmp_path: Path) -> None:
